@@ -1,0 +1,59 @@
+"""Everything that two parts of the project must agree on: axes, units, pixel centres, colour.
+
+Portrait space   right-handed, metres; x to the right of the input picture, y up, z from the head to the viewer;
+                 origin inside the head, at the chart's centre. Mean distance between the eyes' centres 0.064 m.
+Camera           pinhole, OpenGL axes (x right, y up, looks along -z), `camera_to_world` 4x4.
+Pixels           x to the right, y down; the centre of the first pixel is (0.5, 0.5).
+Chart            Lambert azimuthal equal-area about +z: (u, v) = sqrt(2 / (1 + d_z)) (d_x, d_y), y up. A map over the
+                 chart is a square picture of [-CHART_HALF_EXTENT, CHART_HALF_EXTENT]^2 with its first row at the top
+                 and texel centres at half-integers, whatever its resolution.
+Colour           stored sRGB-encoded with straight alpha; composited in linear light.
+Depth            distance along the camera's -z axis in metres; +inf where opacity < MIN_OPACITY.
+"""
+
+from math import radians, sin
+
+import numpy as np
+
+EYE_DISTANCE_M = 0.064
+"""Mean distance between the centres of the two eyes."""
+
+CHART_HALF_EXTENT = 2.0 * sin(radians(110.0) / 2.0)
+"""Half the side of the chart's square: it reaches 110 degrees from +z at the middle of each side."""
+
+SHEETS = 24
+"""Number of radiance manifolds in a portrait, innermost first."""
+
+DISPLACEMENT_SIZE = 64
+"""Side of a portrait's displacement map."""
+
+TEXTURE_SIZE = 512
+"""Default side of a sheet's texture, about 0.6 mm a texel on the face."""
+
+MIN_OPACITY = 1.0 / 255.0
+"""Composited opacity below which a pixel has no depth."""
+
+CROP_SCALE = 1.35
+"""This project's crop over the FFHQ crop, so that hair and shoulders are inside."""
+
+FFHQ_FOV_DEG = 12.0
+"""Field of view across the FFHQ crop where nothing better is known of the lens."""
+
+PROMISED_YAW_DEG = 45.0
+PROMISED_PITCH_DEG = 25.0
+"""Views within which a portrait is meant to hold up, from the photograph's own."""
+
+PORTRAIT_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""Portrait (x, y, z) to Blender (x, -z, y): z up, the face looks along -Y, one unit one metre."""
+
+
+def srgb_to_linear(encoded: np.ndarray) -> np.ndarray:
+    """sRGB-encoded values in 0..1 to linear light (IEC 61966-2-1), any shape."""
+    encoded = np.asarray(encoded)
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((np.maximum(encoded, 0.0) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear light in 0..1 to sRGB-encoded values (IEC 61966-2-1), any shape."""
+    linear = np.asarray(linear)
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 1e-12) ** (1.0 / 2.4) - 0.055)

@@ -1,0 +1,144 @@
+"""The radiance manifolds: level sets of one scalar field, star-shaped around the head's centre.
+
+For a point x with distance rho = |x| and direction d = x / rho, the field is
+
+    f(x) = (rho - r(d) - delta(d)) / w(d)
+
+with the mean head's radius r, this portrait's displacement delta (both metres) and a spread w (1 on the head, wider
+where the shoulders are). Sheet i is the level set f = o_i, the radius r + delta + o_i w; offsets o_i ascend from
+inside the skull to outside the hair. r, delta and w are maps over the chart, bilinear between texel centres; delta is
+first resampled (bilinear) to the resolution of r.
+
+How often a ray meets a sheet. Let L be the largest log-slope |grad_d radius| / radius of a sheet (`log_slope`), and
+psi the angle between the ray and the inward radial direction. Along a ray psi only grows, and the field falls where
+tan(psi) < 1 / L and rises where tan(pi - psi) < 1 / L. So a ray enters a sheet at most once at psi < atan(1 / L);
+steeper than that it may graze a bump and enter again behind it. All renderers here define "the" intersection as the
+first entry, and ignore exits: each sheet counts at most once a ray whatever the slope.
+
+Radial fields of heads: Deng et al., CVPR 2023 (arXiv 2211.13901) use a learned field; this one is explicit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .conventions import CHART_HALF_EXTENT
+from .errors import InputError
+
+MAX_SHEETS = 64
+
+
+@dataclass(frozen=True)
+class Manifolds:
+    """The geometry of a portrait's sheets; arrays are float32, maps in the chart.
+
+    Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, or a
+    sheet's radius is not between 5 mm and 10 m.
+    """
+
+    radius_m: np.ndarray  # [G, G], r
+    spread: np.ndarray  # [G, G], w
+    displacement_m: np.ndarray  # [D, D], delta
+    offsets_m: np.ndarray  # [S], o_i, ascending: innermost sheet first
+
+    def __post_init__(self) -> None:
+        for name in ("radius_m", "spread", "displacement_m", "offsets_m"):
+            values = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            object.__setattr__(self, name, values)
+            if not np.isfinite(values).all():
+                raise InputError(f"The portrait's {name} has values that are not finite: reconstruct it again.")
+            if name != "offsets_m" and (values.ndim != 2 or values.shape[0] != values.shape[1] or values.shape[0] < 2):
+                raise InputError(f"The portrait's {name} has shape {values.shape}: a map over the chart is square.")
+        if self.spread.shape != self.radius_m.shape:
+            raise InputError("The portrait's spread and radius differ in size: give both the same.")
+        offsets = self.offsets_m
+        if offsets.ndim != 1 or not 1 <= offsets.size <= MAX_SHEETS or not (np.diff(offsets) > 0).all():
+            raise InputError(f"The portrait's offsets must be 1 to {MAX_SHEETS} ascending numbers.")
+        if not (self.spread > 0).all():
+            raise InputError("The portrait's spread must be positive.")
+        inner, outer = (self.total_radius_m() + self.spread * o for o in (offsets[0], offsets[-1]))
+        if inner.min() < 0.005 or outer.max() > 10.0:
+            raise InputError("The portrait's sheets must lie between 5 mm and 10 m from its centre.")
+
+    @property
+    def sheets(self) -> int:
+        """Number of sheets S."""
+        return int(self.offsets_m.size)
+
+    def total_radius_m(self) -> np.ndarray:
+        """r + delta at the resolution of r, [G, G]."""
+        return self.radius_m + resample_map(self.displacement_m, self.radius_m.shape[0])
+
+    def log_slope(self) -> float:
+        """The largest |grad radius| / radius over all sheets, radians per radian; see the module's bounds."""
+        size = self.radius_m.shape[0]
+        step = 2.0 * CHART_HALF_EXTENT / size
+        u, v = np.meshgrid(*2 * [map_coordinates(size)])
+        radius_in_chart = np.hypot(u, v[::-1])
+        # The chart stretches by up to 1 / cos(theta / 2) along the parallels: a bound on |grad_d| from |grad_uv|.
+        stretch = 1.0 / np.sqrt(np.maximum(1.0 - 0.25 * radius_in_chart**2, 0.05))
+        slope = 0.0
+        for offset in (self.offsets_m[0], self.offsets_m[-1]):
+            sheet = self.total_radius_m() + offset * self.spread
+            gradient = np.hypot(*np.gradient(np.log(sheet), step))
+            slope = max(slope, float((gradient * stretch)[radius_in_chart < CHART_HALF_EXTENT].max()))
+        return slope
+
+    def points(self, sheet: int, uv: np.ndarray) -> np.ndarray:
+        """Points [..., 3] of sheet `sheet` (metres) at chart coordinates `uv` [..., 2]."""
+        radius = sample_map(self.total_radius_m(), uv) + self.offsets_m[sheet] * sample_map(self.spread, uv)
+        return radius[..., None] * chart_to_direction(uv)
+
+
+def default_offsets_m(sheets: int, inner_m: float = -0.03, outer_m: float = 0.06) -> np.ndarray:
+    """`sheets` ascending offsets, densest around the mean skin (offset 0), float32 [S]."""
+    if sheets == 1:
+        return np.zeros(1, np.float32)
+    start, end = -np.sqrt(-inner_m), np.sqrt(outer_m)
+    steps = np.linspace(start, end, sheets)
+    return (np.sign(steps) * steps**2 + 0.02 * steps).astype(np.float32)
+
+
+def direction_to_chart(directions: np.ndarray) -> np.ndarray:
+    """Unit directions [..., 3] to chart coordinates [..., 2] (Lambert azimuthal equal-area about +z)."""
+    scale = np.sqrt(2.0 / np.maximum(1.0 + directions[..., 2:], 1e-9))
+    return scale * directions[..., :2]
+
+
+def chart_to_direction(uv: np.ndarray) -> np.ndarray:
+    """Chart coordinates [..., 2] to unit directions [..., 3]; beyond the antipode's circle (|uv| = 2) clamped to it."""
+    squared = np.minimum((uv**2).sum(-1, keepdims=True), 4.0)
+    norm = np.sqrt(np.maximum((uv**2).sum(-1, keepdims=True), 4.0)) / 2.0
+    return np.concatenate([uv / norm * np.sqrt(1.0 - 0.25 * squared), 1.0 - 0.5 * squared], axis=-1)
+
+
+def map_coordinates(size: int) -> np.ndarray:
+    """u of the texel centres of a chart map's columns, [size]; v of its rows is the same, reversed."""
+    return ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * CHART_HALF_EXTENT
+
+
+def map_grid(size: int) -> np.ndarray:
+    """Chart coordinates [size, size, 2] of the texel centres of a chart map, first row at the top (v > 0)."""
+    coordinates = map_coordinates(size)
+    u, v = np.meshgrid(coordinates, coordinates[::-1])
+    return np.stack([u, v], axis=-1)
+
+
+def sample_map(values: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Bilinear lookup of a chart map [G, G] at chart coordinates [..., 2], clamped at its border; [...]."""
+    size = values.shape[0]
+    x = (uv[..., 0] / CHART_HALF_EXTENT + 1.0) * (0.5 * size) - 0.5
+    y = (1.0 - uv[..., 1] / CHART_HALF_EXTENT) * (0.5 * size) - 0.5
+    x, y = np.clip(x, 0.0, size - 1.0), np.clip(y, 0.0, size - 1.0)
+    left, top = np.minimum(x.astype(int), size - 2), np.minimum(y.astype(int), size - 2)
+    x, y = x - left, y - top
+    upper = values[top, left] * (1.0 - x) + values[top, left + 1] * x
+    lower = values[top + 1, left] * (1.0 - x) + values[top + 1, left + 1] * x
+    return upper * (1.0 - y) + lower * y
+
+
+def resample_map(values: np.ndarray, size: int) -> np.ndarray:
+    """A chart map [D, D] bilinearly resampled to [size, size], float32."""
+    if values.shape[0] == size:
+        return values.astype(np.float32)
+    return sample_map(values, map_grid(size)).astype(np.float32)
