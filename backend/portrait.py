@@ -1,0 +1,136 @@
+"""A portrait: manifolds, their textures, and where it came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .camera import Camera
+from .errors import InputError
+from .manifolds import Manifolds
+
+if TYPE_CHECKING:
+    from .render import Renderer
+
+MIN_TEXTURE_SIZE = 16
+MAX_TEXTURE_SIZE = 2048
+
+PROVENANCE = (
+    "Synthetic view of a person, made from one photograph by Portrait Manifolds. "
+    "IPTC digital source type: compositeWithTrainedAlgorithmicMedia."
+)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The head's square in the photograph: maps crop coordinates in [-1, 1]^2 (x right, y down) to photo pixels."""
+
+    to_photo: np.ndarray  # [2, 3]
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.to_photo, dtype=np.float64)
+        if matrix.shape != (2, 3) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :2])) < 1e-6:
+            raise InputError("The portrait's alignment is not an invertible 2 x 3 matrix: reconstruct it again.")
+        matrix.setflags(write=False)
+        object.__setattr__(self, "to_photo", matrix)
+
+    def camera(self, photo_camera: Camera, width_px: int, height_px: int) -> Camera:
+        """The photo's camera, upright and framed on the crop: its square fills the smaller side of the picture."""
+        (ax, _, x), (ay, _, y) = self.to_photo
+        half_px = np.sqrt(abs(np.linalg.det(self.to_photo[:, :2])))
+        roll = np.arctan2(ay, ax)  # of the crop in the photo, clockwise as seen
+        cosine, sine = np.cos(roll), np.sin(roll)
+        scale = 0.5 * min(width_px, height_px) / half_px
+        # Turn the camera clockwise by the roll; the principal point turns about the crop's centre the other way.
+        pose = photo_camera.camera_to_world.copy()
+        pose[:3, :3] = pose[:3, :3] @ np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+        offset = np.array([photo_camera.cx_px - x, photo_camera.cy_px - y])
+        across, down = np.array([[cosine, sine], [-sine, cosine]]) @ offset * scale
+        return Camera(
+            pose,
+            photo_camera.fx_px * scale,
+            photo_camera.fy_px * scale,
+            0.5 * width_px + across,
+            0.5 * height_px + down,
+            width_px,
+            height_px,
+        )
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A reconstructed head: curved RGBA sheets, innermost first, and the photograph's camera.
+
+    Raises InputError where the parts do not fit together.
+    """
+
+    manifolds: Manifolds
+    textures: np.ndarray  # [S, V, U, 4] uint8: sRGB-encoded colour and straight opacity; V = U, a power of two
+    input_camera: Camera  # on the photograph's own pixel grid
+    crop: Crop
+    photo_sha256: str = ""
+    weights_id: str = ""
+    provenance: str = field(default=PROVENANCE)
+
+    def __post_init__(self) -> None:
+        textures = self.textures
+        if not isinstance(textures, np.ndarray) or textures.dtype != np.uint8 or textures.ndim != 4:
+            raise InputError("A portrait's textures are 8-bit values of shape [sheets, size, size, 4].")
+        sheets, height, width, channels = textures.shape
+        if sheets != self.manifolds.sheets:
+            raise InputError(f"The portrait has {sheets} textures for {self.manifolds.sheets} sheets: give one a sheet.")
+        if channels != 4 or height != width or width & (width - 1):
+            raise InputError(f"A texture of {width} x {height} x {channels} cannot be used: all are square RGBA, 2^n wide.")
+        if not MIN_TEXTURE_SIZE <= width <= MAX_TEXTURE_SIZE:
+            raise InputError(f"Textures are {width} wide: use {MIN_TEXTURE_SIZE} to {MAX_TEXTURE_SIZE}.")
+        object.__setattr__(self, "textures", np.ascontiguousarray(textures))
+
+    @property
+    def texture_size(self) -> int:
+        """Side of each sheet's texture in texels."""
+        return int(self.textures.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the textures and maps."""
+        maps = (self.manifolds.radius_m, self.manifolds.spread, self.manifolds.displacement_m)
+        return int(self.textures.nbytes + sum(array.nbytes for array in maps))
+
+    def camera(self, width_px: int | None = None, height_px: int | None = None) -> Camera:
+        """The photograph's camera; with a size, upright and framed on the head (the aligned crop)."""
+        if width_px is None or height_px is None:
+            return self.input_camera
+        return self.crop.camera(self.input_camera, width_px, height_px)
+
+    @cached_property
+    def renderer(self) -> "Renderer":
+        """What drawing needs, prepared at first use and kept."""
+        from .render import Renderer
+
+        return Renderer(self)
+
+    def render(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """Draws the portrait: RGBA [H, W, 4] float32, straight sRGB in 0..1, and depth [H, W] float32 in metres."""
+        return self.renderer.render(camera)
+
+    def save(self, path: Path | str) -> None:
+        """Writes a .portrait file; see portrait_file.py."""
+        from .portrait_file import save_portrait
+
+        save_portrait(self, path)
+
+    @staticmethod
+    def load(path: Path | str) -> "Portrait":
+        """Reads a .portrait file; InputError if it is cut short, of another kind or of a newer version."""
+        from .portrait_file import load_portrait
+
+        return load_portrait(path)
+
+
+def stack_textures(colour: np.ndarray | Sequence[np.ndarray], opacity: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+    """Colour [S, V, U, 3] (sRGB-encoded) and opacity [S, V, U], both 0..1, to uint8 textures [S, V, U, 4]."""
+    rgba = np.concatenate([np.asarray(colour), np.asarray(opacity)[..., None]], axis=-1)
+    return np.clip(np.rint(rgba * 255.0), 0, 255).astype(np.uint8)

@@ -1,0 +1,154 @@
+"""NAME.portrait: a safetensors file, versioned and validated; no code, no pickle.
+
+Tensors (T texture size, tile = 16 texels; only tiles with a texel of some opacity are stored)
+
+    colour        uint8   [N, 16, 16, 3]  sRGB-encoded
+    opacity       uint8   [N, 16, 16]     straight
+    tile_index    int32   [N]             ascending; (sheet * T / 16 + tile row) * T / 16 + tile column
+    radius        float32 [G, G]          metres
+    spread        float32 [G, G]
+    displacement  float32 [D, D]          metres
+    offsets       float32 [S]             metres, ascending
+
+Metadata (strings): format, format_version, texture_size, input_camera (JSON), alignment (JSON 2 x 3, crop to photo),
+photo_sha256, weights_id, provenance.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from .atomic import atomic_path
+from .camera import Camera
+from .errors import InputError
+from .manifolds import MAX_SHEETS, Manifolds
+from .portrait import MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
+
+FORMAT = "portrait-manifolds"
+FORMAT_VERSION = 1
+TILE = 16
+MAX_FILE_BYTES = 1 << 30
+MAX_MAP_SIZE = 1024
+
+_DTYPES = {
+    "colour": np.uint8,
+    "opacity": np.uint8,
+    "tile_index": np.int32,
+    "radius": np.float32,
+    "spread": np.float32,
+    "displacement": np.float32,
+    "offsets": np.float32,
+}
+
+
+def save_portrait(portrait: Portrait, path: Path | str) -> None:
+    """Writes the portrait whole or not at all."""
+    tiles = _to_tiles(portrait.textures)  # [S * rows * columns, TILE, TILE, 4]
+    index = np.flatnonzero(tiles[..., 3].any(axis=(1, 2))).astype(np.int32)
+    manifolds = portrait.manifolds
+    tensors = {
+        "colour": np.ascontiguousarray(tiles[index, ..., :3]),
+        "opacity": np.ascontiguousarray(tiles[index, ..., 3]),
+        "tile_index": index,
+        "radius": manifolds.radius_m,
+        "spread": manifolds.spread,
+        "displacement": manifolds.displacement_m,
+        "offsets": manifolds.offsets_m,
+    }
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "texture_size": str(portrait.texture_size),
+        "input_camera": json.dumps(portrait.input_camera.to_dict()),
+        "alignment": json.dumps(portrait.crop.to_photo.tolist()),
+        "photo_sha256": portrait.photo_sha256,
+        "weights_id": portrait.weights_id,
+        "provenance": portrait.provenance,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load_portrait(path: Path | str) -> Portrait:
+    """Reads and validates a .portrait file; raises InputError with one sentence for anything wrong with it."""
+    tensors, metadata = _read(Path(path))
+    try:
+        size = int(metadata["texture_size"])
+        camera = Camera.from_dict(json.loads(metadata["input_camera"]))
+        crop = Crop(json.loads(metadata["alignment"]))
+        textures = _from_tiles(tensors, size)
+        manifolds = Manifolds(*(tensors[name] for name in ("radius", "spread", "displacement", "offsets")))
+        return Portrait(
+            manifolds,
+            textures,
+            camera,
+            crop,
+            photo_sha256=metadata.get("photo_sha256", ""),
+            weights_id=metadata.get("weights_id", ""),
+            provenance=metadata.get("provenance", ""),
+        )
+    except InputError as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({error}): reconstruct it again.") from error
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path} is larger than {MAX_FILE_BYTES >> 30} GB and no portrait: check the path.")
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise InputError(f"{path} is not a portrait: give a file made by `portrait-manifolds reconstruct`.")
+            version = metadata.get("format_version", "")
+            if version != str(FORMAT_VERSION):
+                raise InputError(
+                    f"{path} has format version {version[:20]!r} and this program reads {FORMAT_VERSION}: "
+                    "update portrait-manifolds, or reconstruct the portrait."
+                )
+            missing = _DTYPES.keys() - set(file.keys())
+            if missing:
+                raise InputError(f"{path} lacks {', '.join(sorted(missing))}: reconstruct it again.")
+            tensors = {name: file.get_tensor(name) for name in _DTYPES}
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({error.strerror or error}): check the path.") from error
+    except SafetensorError as error:
+        raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
+    for name, dtype in _DTYPES.items():
+        if tensors[name].dtype != dtype:
+            raise InputError(f"{path} stores {name} as {tensors[name].dtype}: reconstruct it again.")
+    if max(tensors[name].shape[0] for name in ("radius", "spread", "displacement") if tensors[name].ndim) > MAX_MAP_SIZE:
+        raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
+    return tensors, metadata
+
+
+def _to_tiles(textures: np.ndarray) -> np.ndarray:
+    sheets, size = textures.shape[:2]
+    count = size // TILE
+    grid = textures.reshape(sheets, count, TILE, count, TILE, 4).swapaxes(2, 3)
+    return grid.reshape(-1, TILE, TILE, 4)
+
+
+def _from_tiles(tensors: dict[str, Any], size: int) -> np.ndarray:
+    sheets = tensors["offsets"].size
+    if not MIN_TEXTURE_SIZE <= size <= MAX_TEXTURE_SIZE or size % TILE or not 1 <= sheets <= MAX_SHEETS:
+        raise InputError(f"{sheets} textures of {size} texels are not possible; reconstruct it again.")
+    index, colour, opacity = (tensors[name] for name in ("tile_index", "colour", "opacity"))
+    count = size // TILE
+    if (
+        index.ndim != 1
+        or colour.shape != (index.size, TILE, TILE, 3)
+        or opacity.shape != (index.size, TILE, TILE)
+        or (index.size and (index[0] < 0 or index[-1] >= sheets * count * count or not (np.diff(index) > 0).all()))
+    ):
+        raise InputError("its texture tiles do not fit together; reconstruct it again.")
+    tiles = np.zeros((sheets * count * count, TILE, TILE, 4), np.uint8)
+    tiles[index, ..., :3] = colour
+    tiles[index, ..., 3] = opacity
+    grid = tiles.reshape(sheets, count, count, TILE, TILE, 4).swapaxes(2, 3)
+    return grid.reshape(sheets, size, size, 4)

@@ -1,0 +1,100 @@
+"""Compiles the C++ and CUDA ops once, and keeps them for the next start.
+
+The sources in csrc/ have a plain C interface and know neither Python nor torch, so a compiler alone builds them in
+seconds, no torch has to be imported to draw a picture, and a new torch needs no new build. A library's file name
+carries a hash of its sources, its flags and the processor's abilities: a stale or foreign build is never loaded.
+"""
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+SOURCES = Path(__file__).parent / "csrc"
+INSTALLED = Path(__file__).parent / "built"
+"""Where an installation leaves libraries it has compiled."""
+
+CPU_FLAGS = (
+    "-O3 -march=native -std=c++17 -shared -fPIC -pthread -fno-math-errno -fno-trapping-math -Wall -Wno-psabi"
+).split()
+CUDA_FLAGS = "-O3 -std=c++17 -shared -Xcompiler -fPIC --use_fast_math --extra-device-vectorization".split()
+CUDA_ARCHITECTURES = ("80", "90")
+
+
+class BuildError(RuntimeError):
+    """An op cannot be compiled here; the message names the fix."""
+
+
+@cache
+def load_library(name: str) -> ctypes.CDLL:
+    """csrc/NAME.cpp (or .cu) compiled for this machine, from the cache if it is there.
+
+    Raises BuildError without a compiler or where it fails, the same again at each later call.
+    """
+    source = next((path for path in (SOURCES / f"{name}.cpp", SOURCES / f"{name}.cu") if path.is_file()), None)
+    if source is None:
+        raise BuildError(f"There is no source of the op {name!r}: reinstall portrait-manifolds.")
+    command = _command(source)
+    file_name = f"{name}-{_key(source, command)}{'.dll' if sys.platform == 'win32' else '.so'}"
+    for folder in (INSTALLED, cache_folder()):
+        if (folder / file_name).is_file():
+            return ctypes.CDLL(str(folder / file_name))
+    return ctypes.CDLL(str(compile_library(source, cache_folder() / file_name)))
+
+
+def compile_library(source: Path, library: Path) -> Path:
+    """Runs the compiler; the library appears whole or not at all."""
+    command = _command(source)
+    if shutil.which(command[0]) is None:
+        wanted = "CUDA's nvcc" if source.suffix == ".cu" else "a C++ compiler (Debian: apt install g++)"
+        raise BuildError(f"{command[0]} is not installed: install {wanted} for the fast renderer, then start again.")
+    log.info("compiling %s (once, a few seconds)", source.name)
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        built = Path(folder) / library.name
+        result = subprocess.run([*command, str(source), "-o", str(built)], capture_output=True, text=True)
+        if result.returncode:
+            raise BuildError(f"{command[0]} failed on {source.name}: update it.\n{result.stderr[-2000:]}")
+        os.replace(built, library)
+    return library
+
+
+def cache_folder() -> Path:
+    """Where libraries are kept: $PORTRAIT_MANIFOLDS_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("PORTRAIT_MANIFOLDS_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "portrait-manifolds"
+
+
+def _command(source: Path) -> list[str]:
+    if source.suffix == ".cu":
+        targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in CUDA_ARCHITECTURES]
+        return [os.environ.get("NVCC", "nvcc"), *CUDA_FLAGS, *targets]
+    return [os.environ.get("CXX", "c++"), *CPU_FLAGS]
+
+
+def _key(source: Path, command: list[str]) -> str:
+    digest = hashlib.sha256(" ".join(command).encode())
+    for path in [source, *sorted(SOURCES.glob("*.h"))]:
+        digest.update(path.read_bytes())
+    digest.update(f"{platform.system()} {platform.machine()} {_processor_abilities()}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _processor_abilities() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")

@@ -1,0 +1,201 @@
+// Numbers that hold one pixel or sixteen.
+//
+// The renderer's core is written once, for a "lane" type F: float (a CUDA thread, or plain C++), double (gradient
+// checks) or Float16 (sixteen pixels in vector registers). This file gives all of them the same few operations.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX2__) && !defined(__CUDACC__)
+#include <immintrin.h>
+#endif
+
+#ifdef __CUDACC__
+#define PM_FN __host__ __device__ __forceinline__
+#else
+#define PM_FN inline __attribute__((always_inline))
+#endif
+
+namespace pm {
+
+template <class F> struct Lanes;  // Int: as many integers; Mask: as many truths; Scalar: one number; count
+
+template <> struct Lanes<float> { using Int = int; using Mask = bool; using Scalar = float; static constexpr int count = 1; };
+template <> struct Lanes<double> { using Int = int; using Mask = bool; using Scalar = double; static constexpr int count = 1; };
+
+PM_FN bool any(bool mask) { return mask; }
+PM_FN bool none_of(bool mask) { return !mask; }
+PM_FN float to_float(int i, float) { return float(i); }
+PM_FN double to_float(int i, double) { return double(i); }
+PM_FN int truncate(float x) { return int(x); }
+PM_FN int truncate(double x) { return int(x); }
+PM_FN float square_root(float x) { return sqrtf(x); }
+PM_FN double square_root(double x) { return sqrt(x); }
+PM_FN float gather(const float* base, int index) { return base[index]; }
+PM_FN double gather(const double* base, int index) { return base[index]; }
+PM_FN uint32_t gather(const uint32_t* base, int index) { return base[index]; }
+PM_FN uint64_t gather_or(const uint64_t* base, int index, bool mask) { return mask ? base[index] : 0; }
+// Eight numbers in a row from record `index`, one an output.
+PM_FN void gather_cell(const float* base, int index, float* k) { for (int c = 0; c < 8; ++c) k[c] = base[8 * index + c]; }
+PM_FN void gather_cell(const double* base, int index, double* k) { for (int c = 0; c < 8; ++c) k[c] = base[8 * index + c]; }
+PM_FN float get(float x, int) { return x; }
+PM_FN double get(double x, int) { return x; }
+PM_FN int get(int x, int) { return x; }
+PM_FN float least(float x) { return x; }
+PM_FN double least(double x) { return x; }
+PM_FN float greatest(float x) { return x; }
+PM_FN double greatest(double x) { return x; }
+
+template <class F> PM_FN F select(bool mask, F yes, F no) { return mask ? yes : no; }
+
+#ifndef __CUDACC__
+typedef float Float16 __attribute__((vector_size(64)));
+typedef int32_t Int16 __attribute__((vector_size(64)));
+typedef uint32_t UInt16 __attribute__((vector_size(64)));
+
+template <> struct Lanes<Float16> {
+  using Int = Int16;
+  using Mask = Int16;  // 0 or -1
+  using Scalar = float;
+  static constexpr int count = 16;
+};
+
+PM_FN Float16 select(Int16 mask, Float16 yes, Float16 no) { return mask ? yes : no; }
+PM_FN Int16 none_of(Int16 mask) { return ~mask; }
+PM_FN Int16 select(Int16 mask, Int16 yes, Int16 no) { return mask ? yes : no; }
+PM_FN Float16 to_float(Int16 i, Float16) { return __builtin_convertvector(i, Float16); }
+PM_FN Int16 truncate(Float16 x) { return __builtin_convertvector(x, Int16); }
+PM_FN float get(Float16 x, int lane) { return x[lane]; }
+PM_FN int get(Int16 x, int lane) { return x[lane]; }
+
+PM_FN bool any(Int16 mask) {
+#ifdef __AVX512F__
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif defined(__AVX2__)
+  __m256i halves[2];
+  std::memcpy(halves, &mask, 64);
+  const __m256i both = _mm256_or_si256(halves[0], halves[1]);
+  return !_mm256_testz_si256(both, both);
+#else
+  int32_t bits = 0;
+  for (int k = 0; k < 16; ++k) bits |= mask[k];
+  return bits != 0;
+#endif
+}
+
+PM_FN Float16 square_root(Float16 x) {
+#ifdef __AVX512F__
+  return (Float16)_mm512_sqrt_ps((__m512)x);
+#else
+  Float16 root;
+  for (int k = 0; k < 16; ++k) root[k] = std::sqrt(x[k]);
+  return root;
+#endif
+}
+
+PM_FN Float16 gather(const float* base, Int16 index) {
+#ifdef __AVX512F__
+  return (Float16)_mm512_i32gather_ps((__m512i)index, base, 4);
+#else
+  Float16 values;
+  for (int k = 0; k < 16; ++k) values[k] = base[index[k]];
+  return values;
+#endif
+}
+
+PM_FN UInt16 gather(const uint32_t* base, Int16 index) {
+#ifdef __AVX512F__
+  return (UInt16)_mm512_i32gather_epi32((__m512i)index, base, 4);
+#else
+  UInt16 values;
+  for (int k = 0; k < 16; ++k) values[k] = base[index[k]];
+  return values;
+#endif
+}
+
+#ifdef __AVX2__
+// Transposes 8 records of 8 floats: 8 loads and 24 shuffles, several times cheaper than 8 gathers.
+PM_FN void transpose_records(const float* base, const int32_t* index, float* out /* [8][16], at lane 0 or 8 */) {
+  __m256 r[8], s[8];
+  for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(base + 8 * index[k]);
+  for (int k = 0; k < 4; ++k) {
+    s[2 * k] = _mm256_unpacklo_ps(r[2 * k], r[2 * k + 1]);
+    s[2 * k + 1] = _mm256_unpackhi_ps(r[2 * k], r[2 * k + 1]);
+  }
+  for (int h = 0; h < 2; ++h) {
+    r[4 * h + 0] = _mm256_shuffle_ps(s[4 * h + 0], s[4 * h + 2], 0x44);
+    r[4 * h + 1] = _mm256_shuffle_ps(s[4 * h + 0], s[4 * h + 2], 0xEE);
+    r[4 * h + 2] = _mm256_shuffle_ps(s[4 * h + 1], s[4 * h + 3], 0x44);
+    r[4 * h + 3] = _mm256_shuffle_ps(s[4 * h + 1], s[4 * h + 3], 0xEE);
+  }
+  for (int k = 0; k < 4; ++k) {
+    _mm256_storeu_ps(out + 16 * k, _mm256_permute2f128_ps(r[k], r[k + 4], 0x20));
+    _mm256_storeu_ps(out + 16 * (k + 4), _mm256_permute2f128_ps(r[k], r[k + 4], 0x31));
+  }
+}
+#endif
+
+PM_FN void gather_cell(const float* base, Int16 index, Float16* k) {
+  int32_t lanes[16];
+  std::memcpy(lanes, &index, 64);
+#ifdef __AVX2__
+  transpose_records(base, lanes, reinterpret_cast<float*>(k));
+  transpose_records(base, lanes + 8, reinterpret_cast<float*>(k) + 8);
+#else
+  for (int lane = 0; lane < 16; ++lane)
+    for (int c = 0; c < 8; ++c) k[c][lane] = base[8 * lanes[lane] + c];
+#endif
+}
+
+// The union of the words at the masked lanes' indices.
+PM_FN uint64_t gather_or(const uint64_t* base, Int16 index, Int16 mask) {
+  uint64_t word = 0;
+  for (int k = 0; k < 16; ++k) word |= base[index[k]] & uint64_t(int64_t(mask[k]));
+  return word;
+}
+
+PM_FN float least(Float16 x) {
+  float value = x[0];
+  for (int k = 1; k < 16; ++k) value = x[k] < value ? x[k] : value;
+  return value;
+}
+PM_FN float greatest(Float16 x) {
+  float value = x[0];
+  for (int k = 1; k < 16; ++k) value = x[k] > value ? x[k] : value;
+  return value;
+}
+#endif
+
+template <class F> PM_FN F smaller(F a, F b) { return select(a < b, a, b); }
+template <class F> PM_FN F larger(F a, F b) { return select(a > b, a, b); }
+template <class F> PM_FN F clamp(F x, F low, F high) { return smaller(larger(x, low), high); }
+template <class F> PM_FN F splat(double x) { return F{} + typename Lanes<F>::Scalar(x); }
+
+// sRGB transfer functions (IEC 61966-2-1): exact in double; in float by polynomials right to 3e-6, which vectorise.
+PM_FN double srgb_to_linear(double x) { return x <= 0.04045 ? x / 12.92 : pow((x + 0.055) / 1.055, 2.4); }
+PM_FN double srgb_to_linear_slope(double x) {
+  return x <= 0.04045 ? 1.0 / 12.92 : 2.4 / 1.055 * pow((x + 0.055) / 1.055, 1.4);
+}
+PM_FN double linear_to_srgb(double y) { return y <= 0.0031308 ? 12.92 * y : 1.055 * pow(y, 1.0 / 2.4) - 0.055; }
+
+template <class F> PM_FN F srgb_to_linear(F x) {
+  const F power = (((((((splat<F>(0.0560430913) * x + splat<F>(-0.255237423)) * x + splat<F>(0.511841304)) * x +
+          splat<F>(-0.639369665)) * x + splat<F>(0.795216045)) * x + splat<F>(0.496140214)) * x +
+          splat<F>(0.0344924766)) * x + splat<F>(0.000875111499));
+  return select(x <= splat<F>(0.04045), x * splat<F>(1.0 / 12.92), power);
+}
+template <class F> PM_FN F srgb_to_linear_slope(F x) {
+  const F power = ((((((splat<F>(0.392301639) * x + splat<F>(-1.53142454)) * x + splat<F>(2.55920652)) * x +
+          splat<F>(-2.55747866)) * x + splat<F>(2.38564813)) * x + splat<F>(0.992280428)) * x +
+          splat<F>(0.0344924766));
+  return select(x <= splat<F>(0.04045), splat<F>(1.0 / 12.92), power);
+}
+template <class F> PM_FN F linear_to_srgb(F y) {
+  const F q = square_root(square_root(larger(y, F{})));
+  const F power = (((((((splat<F>(-0.0547211857) * q + splat<F>(0.298084184)) * q + splat<F>(-0.71737495)) * q +
+          splat<F>(1.02648752)) * q + splat<F>(-1.04903135)) * q + splat<F>(1.42538903)) * q +
+          splat<F>(0.130096184)) * q + splat<F>(-0.058929627));
+  return select(y <= splat<F>(0.0031308), y * splat<F>(12.92), power);
+}
+
+}  // namespace pm

@@ -1,0 +1,225 @@
+// Ray-manifold intersection: one march along a ray finds its first entry into every sheet.
+//
+// Field and chart are those of backend/manifolds.py. Along a ray x(t) = o + t v, t the depth in metres, the field
+// f = (rho - R(d)) / w(d) is sampled in steps; each step reports the sheets whose level lies between the lowest value
+// so far and the new one, and each is located by a cubic guess from the step's ends and Newton's method.
+#pragma once
+#include "lanes.h"
+
+namespace pm {
+
+constexpr int MAX_SHEETS = 64;
+constexpr int MAX_LEVELS = 12;
+constexpr int TILE = 16;        // texels along a side of the fine occupancy tiles
+constexpr int COARSE_TILES = 8; // coarse occupancy tiles along a side of the chart
+constexpr int CELL = 8;         // numbers a geometry cell: R = c0 + c1 x + c2 y + c3 x y, then the same of w
+
+// Everything of a portrait that drawing needs. Shared with Python (native.py) by layout.
+struct Scene {
+  const void* cells;            // [(G-1)^2, CELL], float or double
+  const void* offsets;          // [S], ascending
+  const void* levels[MAX_LEVELS];  // texture pyramid: [S, T >> l, T >> l, 4], uint8, float or double
+  const uint64_t* fine;         // [T / TILE, T / TILE] bit i: sheet i has opacity in or next to this tile; or null
+  const uint64_t* coarse;       // [COARSE_TILES, COARSE_TILES] likewise
+  double half_extent;           // of the chart
+  double outer_radius;          // no sheet reaches beyond, metres
+  double relaxation;            // share of the radial gap that a step may safely take
+  int32_t map_size;             // G
+  int32_t sheets;               // S
+  int32_t texture_size;         // T
+  int32_t level_count;
+};
+
+// A pinhole camera; the rows of camera_to_world's upper 3 x 4.
+struct View {
+  double pose[12];
+  double fx_px, fy_px, cx_px, cy_px;
+  int32_t width_px, height_px;
+};
+
+template <class F> struct Ray {
+  F ox, oy, oz, vx, vy, vz;
+  F vv, ov, length;  // |v|^2, o.v, |v|
+};
+
+template <class F> PM_FN Ray<F> pixel_ray(const View& view, F column, F row) {
+  const F x = (column + splat<F>(0.5 - view.cx_px)) * splat<F>(1.0 / view.fx_px);
+  const F y = (row + splat<F>(0.5 - view.cy_px)) * splat<F>(-1.0 / view.fy_px);
+  const double* p = view.pose;
+  Ray<F> ray;
+  ray.ox = splat<F>(p[3]), ray.oy = splat<F>(p[7]), ray.oz = splat<F>(p[11]);
+  ray.vx = x * splat<F>(p[0]) + y * splat<F>(p[1]) - splat<F>(p[2]);
+  ray.vy = x * splat<F>(p[4]) + y * splat<F>(p[5]) - splat<F>(p[6]);
+  ray.vz = x * splat<F>(p[8]) + y * splat<F>(p[9]) - splat<F>(p[10]);
+  ray.vv = ray.vx * ray.vx + ray.vy * ray.vy + ray.vz * ray.vz;
+  ray.ov = ray.ox * ray.vx + ray.oy * ray.vy + ray.oz * ray.vz;
+  ray.length = square_root(ray.vv);
+  return ray;
+}
+
+// A point of the ray and its place in the chart: u, v in 0..1, right and down as in the maps.
+template <class F> struct ChartPoint {
+  F x, y, z, rho, scale, u, v;
+};
+
+template <class F> PM_FN ChartPoint<F> chart_point(const Ray<F>& ray, F t, double half_extent) {
+  ChartPoint<F> p;
+  p.x = ray.ox + t * ray.vx, p.y = ray.oy + t * ray.vy, p.z = ray.oz + t * ray.vz;
+  p.rho = square_root(p.x * p.x + p.y * p.y + p.z * p.z);
+  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2 / (rho (rho + z))); bounded away from the antipode.
+  p.scale = square_root(splat<F>(2.0) / (p.rho * larger(p.rho + p.z, splat<F>(1e-6) * p.rho) + splat<F>(1e-30)));
+  p.u = splat<F>(0.5) + p.x * p.scale * splat<F>(0.5 / half_extent);
+  p.v = splat<F>(0.5) - p.y * p.scale * splat<F>(0.5 / half_extent);
+  return p;
+}
+
+template <class F> struct MapCell {
+  typename Lanes<F>::Int column, row;
+  F x, y;  // within the cell, 0..1
+};
+
+template <class F> PM_FN MapCell<F> map_cell(F u, F v, int size) {
+  const F last = splat<F>((size - 1) * (1.0 - 1e-6));
+  const F x = clamp(u * splat<F>(size) - splat<F>(0.5), F{}, last);
+  const F y = clamp(v * splat<F>(size) - splat<F>(0.5), F{}, last);
+  MapCell<F> cell;
+  cell.column = truncate(x), cell.row = truncate(y);
+  cell.x = x - to_float(cell.column, F{}), cell.y = y - to_float(cell.row, F{});
+  return cell;
+}
+
+template <class F> struct FieldPoint {
+  ChartPoint<F> at;
+  F value, slope;        // f and df/dt
+  F spread;              // w
+  F du, dv;              // d(u, v)/dt
+  F outward;             // d rho / dt
+};
+
+template <class F> PM_FN FieldPoint<F> field(const Scene& scene, const Ray<F>& ray, F t) {
+  using Real = typename Lanes<F>::Scalar;
+  FieldPoint<F> p;
+  p.at = chart_point(ray, t, scene.half_extent);
+  const ChartPoint<F>& c = p.at;
+  const MapCell<F> cell = map_cell(c.u, c.v, scene.map_size);
+  F k[CELL];
+  gather_cell(static_cast<const Real*>(scene.cells), cell.row * (scene.map_size - 1) + cell.column, k);
+  const F radius = k[0] + k[1] * cell.x + (k[2] + k[3] * cell.x) * cell.y;
+  p.spread = k[4] + k[5] * cell.x + (k[6] + k[7] * cell.x) * cell.y;
+  p.outward = (ray.ov + t * ray.vv) / c.rho;
+  // scale^2 = 2 / m with m = rho (rho + z), so d scale = -scale^3 / 4 dm.
+  const F dm = p.outward * (c.rho + c.rho + c.z) + c.rho * ray.vz;
+  const F dscale = splat<F>(-0.25) * c.scale * c.scale * c.scale * dm;
+  const F half = splat<F>(0.5 / scene.half_extent);
+  p.du = (ray.vx * c.scale + c.x * dscale) * half;
+  p.dv = (ray.vy * c.scale + c.y * dscale) * -half;
+  const F cells_a_unit = splat<F>(scene.map_size);
+  const F dradius = ((k[1] + k[3] * cell.y) * p.du + (k[2] + k[3] * cell.x) * p.dv) * cells_a_unit;
+  const F dspread = ((k[5] + k[7] * cell.y) * p.du + (k[6] + k[7] * cell.x) * p.dv) * cells_a_unit;
+  const F inverse = splat<F>(1.0) / p.spread;
+  p.value = (c.rho - radius) * inverse;
+  p.slope = (p.outward - dradius - p.value * dspread) * inverse;
+  return p;
+}
+
+template <class F> PM_FN uint64_t occupied(const uint64_t* tiles, int count, F u, F v, typename Lanes<F>::Mask lanes) {
+  const F last = splat<F>(count - 0.5);
+  const auto column = truncate(clamp(u * splat<F>(count), F{}, last));
+  const auto row = truncate(clamp(v * splat<F>(count), F{}, last));
+  return gather_or(tiles, row * count + column, lanes);
+}
+
+// The depth in [low, high] at which the field falls through `level`; starts from `guess`.
+template <class F>
+PM_FN F entry_depth(const Scene& scene, const Ray<F>& ray, double level, F guess, F low, F high,
+                    typename Lanes<F>::Mask lanes) {
+  constexpr bool exact = sizeof(typename Lanes<F>::Scalar) == 8;
+  const F tolerance = splat<F>(exact ? 1e-9 : 1e-4);  // metres; one more Newton step squares what is left
+  F t = guess;
+  for (int iteration = 0; iteration < (exact ? 40 : 6); ++iteration) {
+    const FieldPoint<F> p = field(scene, ray, t);
+    const F error = p.value - splat<F>(level);
+    const auto before = error > F{};
+    low = select(before, t, low), high = select(before, high, t);
+    const F newton = t - error / smaller(p.slope, splat<F>(-1e-3));
+    t = select((newton >= low) & (newton <= high), newton, splat<F>(0.5) * (low + high));
+    const F distance = error * p.spread;
+    if (!any(lanes & ((distance > tolerance) | (distance < -tolerance)))) break;
+  }
+  return t;
+}
+
+// Calls sink.enter(sheet, lanes, t) for each entered sheet, front to back; lanes leave when !sink.open().
+template <class F, class Sink>
+PM_FN void march(const Scene& scene, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink) {
+  using Real = typename Lanes<F>::Scalar;
+  const Real* offsets = static_cast<const Real*>(scene.offsets);
+  const int last = scene.sheets - 1;
+  const double level_step = larger((double(offsets[last]) - double(offsets[0])) / 3.0, 0.01);
+
+  const F oo = ray.ox * ray.ox + ray.oy * ray.oy + ray.oz * ray.oz;
+  const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(scene.outer_radius * scene.outer_radius));
+  const F half_chord = square_root(larger(inside, F{})) / ray.vv;
+  const F middle = -ray.ov / ray.vv;
+  F t = larger(middle - half_chord, splat<F>(1e-3));
+  const F end = middle + half_chord;
+  alive = alive & (inside > F{}) & (t < end);
+  if (!any(alive)) return;
+
+  FieldPoint<F> p = field(scene, ray, t);
+  F lowest = p.value;
+  uint64_t bits = ~uint64_t(0), bits_before = ~uint64_t(0);
+  if (scene.coarse) bits_before = occupied(scene.coarse, COARSE_TILES, p.at.u, p.at.v, alive);
+  int next = last;  // all alive lanes have passed the sheets above
+  for (int iteration = 0; iteration < 96; ++iteration) {
+    const F gap = (p.value - splat<F>(offsets[last])) * p.spread;
+    const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
+    const F within = p.spread * splat<F>(level_step) / larger(-p.slope * p.spread, splat<F>(0.05));
+    const F step = select(gap > F{}, gap * splat<F>(scene.relaxation), smaller(within, longest));
+    F t_next = smaller(t + larger(step, shortest) / ray.length, end);
+    FieldPoint<F> q = field(scene, ray, t_next);
+    // A step that turns outward stops at its lowest point: a sheet may be grazed between its ends.
+    const auto turns = alive & (p.slope < F{}) & (q.slope > F{});
+    if (any(turns)) {
+      const F turn = t + (t_next - t) * p.slope / (p.slope - q.slope - splat<F>(1e-12));
+      t_next = select(turns, turn, t_next);
+      q = field(scene, ray, t_next);
+    }
+    const F low = smaller(lowest, q.value);
+
+    if (scene.coarse) {
+      const uint64_t bits_here = occupied(scene.coarse, COARSE_TILES, q.at.u, q.at.v, alive);
+      bits = bits_before | bits_here, bits_before = bits_here;
+    }
+    const float far = 1e30f;
+    const float highest = float(greatest(select(alive, lowest, splat<F>(-far))));
+    const float deepest = float(least(select(alive, low, splat<F>(far))));
+    while (next >= 0 && offsets[next] >= highest) --next;
+    for (int sheet = next; sheet >= 0 && offsets[sheet] >= deepest; --sheet) {
+      if (!(bits >> sheet & 1)) continue;
+      const F level = splat<F>(offsets[sheet]);
+      const auto lanes = alive & (low <= level) & (level < lowest);
+      if (!any(lanes)) continue;
+      // Inverse cubic Hermite between the step's ends, slopes limited so that it stays monotone.
+      const F fall = larger(p.value - q.value, splat<F>(1e-12)), width = t_next - t;
+      const F a = clamp((p.value - level) / fall, F{}, splat<F>(1.0)), b = splat<F>(1.0) - a;
+      const F most = splat<F>(3.0) * width;
+      const F leaving = select(p.slope < F{}, smaller(fall / larger(-p.slope, splat<F>(1e-9)), most), most);
+      const F arriving = select(q.slope < F{}, smaller(fall / larger(-q.slope, splat<F>(1e-9)), most), most);
+      const F guess = t + width * a * a * (splat<F>(3.0) - a - a) + leaving * a * b * b - arriving * a * a * b;
+      if (scene.fine) {
+        const ChartPoint<F> near = chart_point(ray, guess, scene.half_extent);
+        const int tiles = scene.texture_size / TILE;
+        if (!(occupied(scene.fine, tiles, near.u, near.v, lanes) >> sheet & 1)) continue;
+      }
+      sink.enter(sheet, lanes, entry_depth(scene, ray, offsets[sheet], guess, t, t_next, lanes));
+    }
+    lowest = low;
+    const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.7) * ray.length);
+    alive = alive & (t_next < end) & (lowest > splat<F>(offsets[0])) & sink.open() & none_of(leaves);
+    if (!any(alive)) break;
+    p = q, t = t_next;
+  }
+}
+
+}  // namespace pm

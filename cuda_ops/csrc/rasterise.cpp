@@ -1,0 +1,368 @@
+// Triangles to a picture: perspective-correct, textured, antialiased, with any number of translucent layers in order.
+//
+//   texel    t(u, v)             linear light, premultiplied alpha, bilinear in one level of a mip chain, repeating
+//   fragment c = t.rgb * gain.rgb * gain.a + add * a,   a = t.a * gain.a
+//   pixel    C = mean over samples of  sum_i T_i c_i,   T_i = prod_{j nearer than i} (1 - a_j)
+//   depth    sum_i T_i a_i z_i / sum_i T_i a_i          (the same sums, all samples of the pixel together)
+//
+// A pixel has n x n samples for coverage and depth; each triangle is shaded once a pixel, at the centre of the samples
+// it covers. Triangles of opaque textures go through a z-buffer; the others are gathered per pixel, sorted by depth
+// (then by index, so that the result never depends on the threads) and composited in front of it. Triangles that come
+// nearer to the camera than NEAR_M are left out. Threads take tiles; a tile belongs to one thread.
+//
+// Plain C interface, no dependencies. All arrays are contiguous; see rasterise.py for shapes.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr int TILE = 32;           // pixels a side
+constexpr int MAX_SAMPLES = 4;     // a side: 16 bits of coverage
+constexpr float NEAR_M = 0.01f;
+constexpr float MIN_ALPHA = 1.0f / 1024.0f;
+constexpr float MIN_OPACITY = 1.0f / 255.0f;
+
+struct Colour { float r, g, b, a; };
+
+struct Texture {
+    const float* levels;  // mip chain, [h, w, 4] then halves
+    int height, width, level_count;
+    bool opaque;
+};
+
+struct Scene {
+    const float* pixels;    // [V, 3] x, y in pixels, depth in metres
+    const float* uv;        // [V, 2]
+    const float* gain;      // [V, 4]
+    const float* add;       // [V, 3]
+    const int32_t* triangles;
+    const int32_t* texture_of_triangle;
+    std::vector<Texture> textures;
+    int width, height, samples;
+};
+
+// Edge functions of a projected triangle, normalised so that they sum to one.
+struct Setup {
+    float x[3], y[3], inverse_depth[3], inverse_area;
+    bool make(const Scene& scene, int64_t triangle) {
+        const int32_t* corner = scene.triangles + 3 * triangle;
+        for (int k = 0; k < 3; ++k) {
+            const float* p = scene.pixels + 3 * int64_t(corner[k]);
+            if (!(p[2] >= NEAR_M) || !std::isfinite(p[0]) || !std::isfinite(p[1])) return false;
+            x[k] = p[0]; y[k] = p[1]; inverse_depth[k] = 1.0f / p[2];
+        }
+        float area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
+        if (!(std::fabs(area) > 1e-9f)) return false;
+        inverse_area = 1.0f / area;
+        return true;
+    }
+    void weights(float px, float py, float w[3]) const {
+        w[0] = ((x[1] - px) * (y[2] - py) - (x[2] - px) * (y[1] - py)) * inverse_area;
+        w[1] = ((x[2] - px) * (y[0] - py) - (x[0] - px) * (y[2] - py)) * inverse_area;
+        w[2] = 1.0f - w[0] - w[1];
+    }
+};
+
+struct Bounds { int x0, y0, x1, y1; };  // in tiles, inclusive
+
+struct Fragment {
+    int32_t pixel;  // in the tile
+    uint32_t mask;
+    float inverse_depth;
+    int32_t triangle;
+    Colour colour;  // premultiplied
+};
+
+int mip_level(const Scene& scene, const Setup& setup, int64_t triangle, const Texture& texture) {
+    const int32_t* corner = scene.triangles + 3 * triangle;
+    const float *a = scene.uv + 2 * int64_t(corner[0]), *b = scene.uv + 2 * int64_t(corner[1]),
+                *c = scene.uv + 2 * int64_t(corner[2]);
+    float texels = std::fabs((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) * texture.width * texture.height;
+    float per_pixel = texels * std::fabs(setup.inverse_area);
+    int level = per_pixel > 1.0f ? int(0.5f * std::log2(per_pixel) + 0.35f) : 0;
+    return std::min(level, texture.level_count - 1);
+}
+
+Colour fetch(const Texture& texture, int level, float u, float v) {
+    const float* data = texture.levels;
+    int height = texture.height, width = texture.width;
+    for (int i = 0; i < level; ++i) {
+        data += int64_t(4) * height * width;
+        height = std::max(1, height / 2); width = std::max(1, width / 2);
+    }
+    float x = (u - std::floor(u)) * width - 0.5f, y = (v - std::floor(v)) * height - 0.5f;
+    float fx = std::floor(x), fy = std::floor(y);
+    int x0 = int(fx), y0 = int(fy);
+    float ax = x - fx, ay = y - fy;
+    int x1 = x0 + 1 == width ? 0 : x0 + 1, y1 = y0 + 1 == height ? 0 : y0 + 1;
+    if (x0 < 0) x0 = width - 1;
+    if (y0 < 0) y0 = height - 1;
+    const float *p = data + 4 * (int64_t(y0) * width + x0), *q = data + 4 * (int64_t(y0) * width + x1),
+                *r = data + 4 * (int64_t(y1) * width + x0), *s = data + 4 * (int64_t(y1) * width + x1);
+    float out[4];
+    for (int k = 0; k < 4; ++k)
+        out[k] = (p[k] * (1 - ax) + q[k] * ax) * (1 - ay) + (r[k] * (1 - ax) + s[k] * ax) * ay;
+    return {out[0], out[1], out[2], out[3]};
+}
+
+Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px, float py, int level, float* inverse) {
+    float w[3];
+    setup.weights(px, py, w);
+    float sum = 0.0f;
+    for (int k = 0; k < 3; ++k) { w[k] *= setup.inverse_depth[k]; sum += w[k]; }
+    *inverse = sum;
+    const int32_t* corner = scene.triangles + 3 * triangle;
+    float u = 0, v = 0, gain[4] = {0, 0, 0, 0}, add[3] = {0, 0, 0};
+    for (int k = 0; k < 3; ++k) {
+        float share = w[k] / sum;
+        int64_t vertex = corner[k];
+        u += share * scene.uv[2 * vertex]; v += share * scene.uv[2 * vertex + 1];
+        for (int c = 0; c < 4; ++c) gain[c] += share * scene.gain[4 * vertex + c];
+        for (int c = 0; c < 3; ++c) add[c] += share * scene.add[3 * vertex + c];
+    }
+    int32_t index = scene.texture_of_triangle[triangle];
+    Colour t = {1, 1, 1, 1};
+    if (index >= 0) t = fetch(scene.textures[index], level, u, v);
+    float a = t.a * gain[3];
+    return {t.r * gain[0] * gain[3] + add[0] * a, t.g * gain[1] * gain[3] + add[1] * a,
+            t.b * gain[2] * gain[3] + add[2] * a, a};
+}
+
+struct TileBuffers {
+    std::vector<float> inverse_depth;   // per sample, of the nearest opaque triangle
+    std::vector<int32_t> triangle;      // per sample, -1 where there is none
+    std::vector<Fragment> fragments;
+};
+
+// Calls visit(pixel x, pixel y, sample, 1/depth) for each sample of the tile that the triangle covers.
+template <class Visit>
+void cover(const Scene& scene, const Setup& setup, int left, int top, int right, int bottom, Visit visit) {
+    const int n = scene.samples;
+    const float step = 1.0f / n;
+    float min_x = std::min({setup.x[0], setup.x[1], setup.x[2]}), max_x = std::max({setup.x[0], setup.x[1], setup.x[2]});
+    float min_y = std::min({setup.y[0], setup.y[1], setup.y[2]}), max_y = std::max({setup.y[0], setup.y[1], setup.y[2]});
+    // Sample s of the whole picture lies at (s + 0.5) / n.
+    int x0 = std::max(left * n, int(std::ceil(std::max(min_x * n - 0.5f, -1e6f)))), x1 = std::min(right * n - 1, int(std::floor(std::min(max_x * n - 0.5f, 1e6f))));
+    int y0 = std::max(top * n, int(std::ceil(std::max(min_y * n - 0.5f, -1e6f)))), y1 = std::min(bottom * n - 1, int(std::floor(std::min(max_y * n - 0.5f, 1e6f))));
+    if (x0 > x1 || y0 > y1) return;
+    float origin[3], along_x[3], along_y[3];
+    setup.weights((x0 + 0.5f) * step, (y0 + 0.5f) * step, origin);
+    along_x[0] = -(setup.y[2] - setup.y[1]) * setup.inverse_area * step;
+    along_x[1] = -(setup.y[0] - setup.y[2]) * setup.inverse_area * step;
+    along_x[2] = -along_x[0] - along_x[1];
+    along_y[0] = (setup.x[2] - setup.x[1]) * setup.inverse_area * step;
+    along_y[1] = (setup.x[0] - setup.x[2]) * setup.inverse_area * step;
+    along_y[2] = -along_y[0] - along_y[1];
+    for (int y = y0; y <= y1; ++y) {
+        float down = float(y - y0);
+        for (int x = x0; x <= x1; ++x) {
+            float across = float(x - x0);
+            float a = origin[0] + across * along_x[0] + down * along_y[0];
+            float b = origin[1] + across * along_x[1] + down * along_y[1];
+            float c = 1.0f - a - b;
+            // A hair of tolerance keeps shared edges closed; an overlap of 1e-6 of a triangle is never seen.
+            if (a < -1e-6f || b < -1e-6f || c < -1e-6f) continue;
+            visit(x / n, y / n, (y % n) * n + x % n,
+                  a * setup.inverse_depth[0] + b * setup.inverse_depth[1] + c * setup.inverse_depth[2]);
+        }
+    }
+}
+
+void centre_of(uint32_t mask, int n, float* x, float* y) {
+    float sum_x = 0, sum_y = 0; int count = 0;
+    for (int s = 0; s < n * n; ++s)
+        if (mask >> s & 1) { sum_x += s % n + 0.5f; sum_y += s / n + 0.5f; ++count; }
+    *x = sum_x / (count * n); *y = sum_y / (count * n);
+}
+
+void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int tile_x, int tile_y, TileBuffers& buffers,
+               float* rgba, float* depth) {
+    const int n = scene.samples, per_pixel = n * n;
+    const int left = tile_x * TILE, top = tile_y * TILE;
+    const int right = std::min(left + TILE, scene.width), bottom = std::min(top + TILE, scene.height);
+    buffers.inverse_depth.assign(TILE * TILE * per_pixel, 0.0f);
+    buffers.triangle.assign(TILE * TILE * per_pixel, -1);
+    buffers.fragments.clear();
+    Setup setup;
+    auto is_opaque = [&](int32_t t) {
+        int32_t index = scene.texture_of_triangle[t];
+        return index < 0 || scene.textures[index].opaque;
+    };
+    for (int64_t i = 0; i < count; ++i) {
+        int32_t t = triangles[i];
+        if (!is_opaque(t) || !setup.make(scene, t)) continue;
+        cover(scene, setup, left, top, right, bottom, [&](int x, int y, int sample, float inverse) {
+            int at = ((y - top) * TILE + x - left) * per_pixel + sample;
+            if (inverse > buffers.inverse_depth[at]) { buffers.inverse_depth[at] = inverse; buffers.triangle[at] = t; }
+        });
+    }
+    for (int64_t i = 0; i < count; ++i) {
+        int32_t t = triangles[i];
+        if (is_opaque(t) || !setup.make(scene, t)) continue;
+        int level = mip_level(scene, setup, t, scene.textures[scene.texture_of_triangle[t]]);
+        size_t first = buffers.fragments.size();
+        cover(scene, setup, left, top, right, bottom, [&](int x, int y, int sample, float inverse) {
+            int pixel = (y - top) * TILE + x - left;
+            if (inverse <= buffers.inverse_depth[pixel * per_pixel + sample]) return;
+            // Samples come row by row: the pixel's fragment, if begun, is among the last few.
+            for (size_t k = buffers.fragments.size(); k > first && k + TILE > buffers.fragments.size(); --k)
+                if (buffers.fragments[k - 1].pixel == pixel) { buffers.fragments[k - 1].mask |= 1u << sample; return; }
+            buffers.fragments.push_back({pixel, 1u << sample, 0.0f, t, {}});
+        });
+        size_t kept = first;
+        for (size_t k = first; k < buffers.fragments.size(); ++k) {
+            Fragment fragment = buffers.fragments[k];
+            float x, y;
+            centre_of(fragment.mask, n, &x, &y);
+            fragment.colour = shade(scene, setup, t, left + fragment.pixel % TILE + x, top + fragment.pixel / TILE + y,
+                                    level, &fragment.inverse_depth);
+            if (fragment.colour.a > MIN_ALPHA) buffers.fragments[kept++] = fragment;
+        }
+        buffers.fragments.resize(kept);
+    }
+    std::sort(buffers.fragments.begin(), buffers.fragments.end(), [](const Fragment& a, const Fragment& b) {
+        if (a.pixel != b.pixel) return a.pixel < b.pixel;
+        if (a.inverse_depth != b.inverse_depth) return a.inverse_depth > b.inverse_depth;
+        return a.triangle < b.triangle;
+    });
+    size_t next = 0;
+    for (int y = top; y < bottom; ++y)
+        for (int x = left; x < right; ++x) {
+            int pixel = (y - top) * TILE + x - left;
+            float transmittance[MAX_SAMPLES * MAX_SAMPLES];
+            for (int s = 0; s < per_pixel; ++s) transmittance[s] = 1.0f;
+            float r = 0, g = 0, b = 0, a = 0, z = 0;
+            for (; next < buffers.fragments.size() && buffers.fragments[next].pixel == pixel; ++next) {
+                const Fragment& f = buffers.fragments[next];
+                float through = 0.0f;
+                for (int s = 0; s < per_pixel; ++s)
+                    if (f.mask >> s & 1) { through += transmittance[s]; transmittance[s] *= 1.0f - std::min(f.colour.a, 1.0f); }
+                r += through * f.colour.r; g += through * f.colour.g; b += through * f.colour.b;
+                a += through * f.colour.a; z += through * f.colour.a / f.inverse_depth;
+            }
+            const int32_t* ids = buffers.triangle.data() + pixel * per_pixel;
+            uint32_t done = 0;
+            for (int s = 0; s < per_pixel; ++s) {
+                if (ids[s] < 0 || done >> s & 1) continue;
+                uint32_t mask = 0;
+                float through = 0.0f, through_z = 0.0f;
+                for (int other = s; other < per_pixel; ++other)
+                    if (ids[other] == ids[s]) {
+                        mask |= 1u << other;
+                        through += transmittance[other];
+                        through_z += transmittance[other] / buffers.inverse_depth[pixel * per_pixel + other];
+                    }
+                done |= mask;
+                float cx, cy, inverse;
+                centre_of(mask, n, &cx, &cy);
+                setup.make(scene, ids[s]);
+                int32_t index = scene.texture_of_triangle[ids[s]];
+                int level = index < 0 ? 0 : mip_level(scene, setup, ids[s], scene.textures[index]);
+                Colour c = shade(scene, setup, ids[s], x + cx, y + cy, level, &inverse);
+                r += through * c.r; g += through * c.g; b += through * c.b; a += through; z += through_z;
+            }
+            float* out = rgba + 4 * (int64_t(y) * scene.width + x);
+            float scale = 1.0f / per_pixel;
+            out[0] = r * scale; out[1] = g * scale; out[2] = b * scale; out[3] = a * scale;
+            depth[int64_t(y) * scene.width + x] =
+                a * scale >= MIN_OPACITY ? z / a : std::numeric_limits<float>::infinity();
+        }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Number of texels (of 4 floats) in the mip chain of a height x width texture, down to 1 x 1.
+int64_t mip_chain_texels(int32_t height, int32_t width) {
+    int64_t total = int64_t(height) * width;
+    while (height > 1 || width > 1) {
+        height = std::max(1, height / 2); width = std::max(1, width / 2);
+        total += int64_t(height) * width;
+    }
+    return total;
+}
+
+// sRGB-encoded straight RGBA bytes [h, w, 4] to a mip chain of linear premultiplied floats.
+void build_mip_chain(const uint8_t* texels, int32_t height, int32_t width, float* chain) {
+    float linear[256];
+    for (int i = 0; i < 256; ++i) {
+        double e = i / 255.0;
+        linear[i] = float(e <= 0.04045 ? e / 12.92 : std::pow((e + 0.055) / 1.055, 2.4));
+    }
+    for (int64_t i = 0; i < int64_t(height) * width; ++i) {
+        float a = texels[4 * i + 3] / 255.0f;
+        for (int c = 0; c < 3; ++c) chain[4 * i + c] = linear[texels[4 * i + c]] * a;
+        chain[4 * i + 3] = a;
+    }
+    while (height > 1 || width > 1) {
+        int32_t half_height = std::max(1, height / 2), half_width = std::max(1, width / 2);
+        float* next = chain + int64_t(4) * height * width;
+        for (int32_t y = 0; y < half_height; ++y)
+            for (int32_t x = 0; x < half_width; ++x)
+                for (int c = 0; c < 4; ++c) {
+                    int32_t y0 = std::min(2 * y, height - 1), y1 = std::min(2 * y + 1, height - 1);
+                    int32_t x0 = std::min(2 * x, width - 1), x1 = std::min(2 * x + 1, width - 1);
+                    auto at = [&](int32_t yy, int32_t xx) { return chain[4 * (int64_t(yy) * width + xx) + c]; };
+                    next[4 * (int64_t(y) * half_width + x) + c] =
+                        0.25f * (at(y0, x0) + at(y0, x1) + at(y1, x0) + at(y1, x1));
+                }
+        chain = next; height = half_height; width = half_width;
+    }
+}
+
+// rgba [height, width, 4] linear premultiplied; depth [height, width] metres. Returns 0, or 1 for impossible sizes.
+int32_t rasterise(const float* pixels, const float* uv, const float* gain, const float* add, const int32_t* triangles,
+                  const int32_t* texture_of_triangle, int64_t triangle_count, const float* const* texture_levels,
+                  const int32_t* texture_sizes, const uint8_t* texture_opaque, int32_t texture_count, int32_t width,
+                  int32_t height, int32_t samples, int32_t threads, float* rgba, float* depth) {
+    if (width < 1 || height < 1 || samples < 1 || samples > MAX_SAMPLES || threads < 1) return 1;
+    Scene scene{pixels, uv, gain, add, triangles, texture_of_triangle, {}, width, height, samples};
+    for (int32_t k = 0; k < texture_count; ++k) {
+        int32_t h = texture_sizes[2 * k], w = texture_sizes[2 * k + 1], levels = 1;
+        for (int32_t side = std::max(h, w); side > 1; side /= 2) ++levels;
+        scene.textures.push_back({texture_levels[k], h, w, levels, texture_opaque[k] != 0});
+    }
+    const int tiles_x = (width + TILE - 1) / TILE, tiles_y = (height + TILE - 1) / TILE, tiles = tiles_x * tiles_y;
+    std::vector<Bounds> bounds(triangle_count);
+    std::vector<int64_t> start(tiles + 1, 0);
+    for (int64_t t = 0; t < triangle_count; ++t) {
+        Setup setup;
+        bounds[t] = {1, 1, 0, 0};
+        if (!setup.make(scene, t)) continue;
+        float x0 = std::min({setup.x[0], setup.x[1], setup.x[2]}), x1 = std::max({setup.x[0], setup.x[1], setup.x[2]});
+        float y0 = std::min({setup.y[0], setup.y[1], setup.y[2]}), y1 = std::max({setup.y[0], setup.y[1], setup.y[2]});
+        if (x1 < 0 || y1 < 0 || x0 >= width || y0 >= height) continue;
+        bounds[t] = {int(std::max(x0, 0.0f)) / TILE, int(std::max(y0, 0.0f)) / TILE,
+                     int(std::min(x1, width - 1.0f)) / TILE, int(std::min(y1, height - 1.0f)) / TILE};
+        for (int ty = bounds[t].y0; ty <= bounds[t].y1; ++ty)
+            for (int tx = bounds[t].x0; tx <= bounds[t].x1; ++tx) ++start[ty * tiles_x + tx + 1];
+    }
+    for (int i = 0; i < tiles; ++i) start[i + 1] += start[i];
+    std::vector<int32_t> binned(start[tiles]);
+    std::vector<int64_t> fill(start.begin(), start.end() - 1);
+    for (int64_t t = 0; t < triangle_count; ++t)
+        for (int ty = bounds[t].y0; ty <= bounds[t].y1; ++ty)
+            for (int tx = bounds[t].x0; tx <= bounds[t].x1; ++tx) binned[fill[ty * tiles_x + tx]++] = int32_t(t);
+    std::atomic<int> next{0};
+    auto work = [&] {
+        TileBuffers buffers;
+        for (int tile = next++; tile < tiles; tile = next++)
+            draw_tile(scene, binned.data() + start[tile], start[tile + 1] - start[tile], tile % tiles_x, tile / tiles_x,
+                      buffers, rgba, depth);
+    };
+    std::vector<std::thread> helpers;
+    for (int i = 1; i < std::min(threads, tiles); ++i) helpers.emplace_back(work);
+    work();
+    for (auto& helper : helpers) helper.join();
+    return 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,232 @@
+// The renderer on the CPU: screen tiles over all cores, sixteen pixels at a time. A plain C interface; see native.py.
+#include <array>
+
+#include "gradient.h"
+#include "parallel.h"
+
+namespace {
+
+using namespace pm;
+
+constexpr int SCREEN_TILE = 16;
+
+// A block of pixels as lanes: 4 x 4 for Float16, one for a scalar.
+template <class F> struct Block {
+  static constexpr int side = Lanes<F>::count == 16 ? 4 : 1;
+  F column{}, row{};
+  typename Lanes<F>::Mask inside{};
+};
+
+PM_FN void set(Float16& v, int lane, float x) { v[lane] = x; }
+PM_FN void set(Int16& v, int lane, bool x) { v[lane] = -int(x); }
+PM_FN void set(float& v, int, float x) { v = x; }
+PM_FN void set(double& v, int, double x) { v = x; }
+PM_FN void set(bool& v, int, bool x) { v = x; }
+PM_FN bool holds(Int16 v, int lane) { return v[lane]; }
+PM_FN bool holds(bool v, int) { return v; }
+
+template <class F> Block<F> block_at(const View& view, int column, int row) {
+  Block<F> block;
+  for (int lane = 0; lane < Lanes<F>::count; ++lane) {
+    const int x = column + lane % Block<F>::side, y = row + lane / Block<F>::side;
+    set(block.column, lane, x), set(block.row, lane, y);
+    set(block.inside, lane, x < view.width_px && y < view.height_px);
+  }
+  return block;
+}
+
+// Calls body(block, column, row, thread) for all blocks of the picture.
+template <class F, class Body> void for_blocks(const View& view, int threads, const Body& body) {
+  const int across = (view.width_px + SCREEN_TILE - 1) / SCREEN_TILE;
+  const int down = (view.height_px + SCREEN_TILE - 1) / SCREEN_TILE;
+  parallel_for(int64_t(across) * down, threads, [&](int64_t tile, int thread) {
+    const int left = int(tile % across) * SCREEN_TILE, top = int(tile / across) * SCREEN_TILE;
+    for (int y = top; y < std::min(top + SCREEN_TILE, view.height_px); y += Block<F>::side)
+      for (int x = left; x < std::min(left + SCREEN_TILE, view.width_px); x += Block<F>::side)
+        body(block_at<F>(view, x, y), x, y, thread);
+  });
+}
+
+// Writes `count` values a pixel, interleaved, for the lanes inside the picture.
+template <class F, class Real>
+PM_FN void store(Real* out, const View& view, const Block<F>& block, int column, int row, const F* values, int count) {
+  for (int lane = 0; lane < Lanes<F>::count; ++lane) {
+    if (!holds(block.inside, lane)) continue;
+    const int64_t pixel = int64_t(row + lane / Block<F>::side) * view.width_px + column + lane % Block<F>::side;
+    for (int k = 0; k < count; ++k) out[pixel * count + k] = get(values[k], lane);
+  }
+}
+
+template <class F, class Stored, class Real>
+void accumulate(const Scene& scene, const View& view, Real* out, int threads) {
+  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int) {
+    const Accumulated<F> sum = composite<F, Stored>(scene, view, block.column, block.row, block.inside);
+    const F values[5] = {sum.r, sum.g, sum.b, sum.opacity, sum.depth};
+    store(out, view, block, x, y, values, 5);
+  });
+}
+
+// Adds gradients to shared arrays. A stripe of the chart's rows is locked while its texels are written.
+template <class F, class Real> struct SharedScatter {
+  static constexpr int STRIPES = 256;
+  const Scene& scene;
+  Real* const* levels;
+  std::array<std::atomic_flag, STRIPES>& locks;
+  Real* radius;  // this thread's own
+
+  void texels(int level, int sheet, F v, const typename Lanes<F>::Int* index, typename Lanes<F>::Mask lanes,
+              const Texel<F>* gradient) {
+    if (!any(lanes)) return;
+    const int64_t size = scene.texture_size >> level;
+    Real* base = levels[level] + sheet * size * size * 4;
+    float top = 1, bottom = 0;
+    for (int lane = 0; lane < Lanes<F>::count; ++lane) {
+      if (!holds(lanes, lane)) continue;
+      top = std::min(top, float(get(v, lane))), bottom = std::max(bottom, float(get(v, lane)));
+    }
+    const float reach = 1.5f / size;
+    const int first = std::clamp(int((top - reach) * STRIPES), 0, STRIPES - 1);
+    const int last = std::clamp(int((bottom + reach) * STRIPES), 0, STRIPES - 1);
+    for (int stripe = first; stripe <= last; ++stripe)  // always ascending: no deadlock
+      while (locks[stripe].test_and_set(std::memory_order_acquire)) {
+      }
+    for (int k = 0; k < 4; ++k)
+      for (int lane = 0; lane < Lanes<F>::count; ++lane) {
+        if (!holds(lanes, lane)) continue;
+        Real* texel = base + int64_t(get(index[k], lane)) * 4;
+        texel[0] += get(gradient[k].r, lane), texel[1] += get(gradient[k].g, lane);
+        texel[2] += get(gradient[k].b, lane), texel[3] += get(gradient[k].a, lane);
+      }
+    for (int stripe = first; stripe <= last; ++stripe) locks[stripe].clear(std::memory_order_release);
+  }
+
+  void radius_map(const typename Lanes<F>::Int* index, typename Lanes<F>::Mask lanes, const F* gradient) {
+    for (int k = 0; k < 4; ++k)
+      for (int lane = 0; lane < Lanes<F>::count; ++lane)
+        if (holds(lanes, lane)) radius[get(index[k], lane)] += get(gradient[k], lane);
+  }
+};
+
+template <class F, class Real>
+void accumulate_backward(const Scene& scene, const View& view, const Real* gradient, Real* const* levels, Real* radius,
+                         int threads) {
+  static std::array<std::atomic_flag, SharedScatter<F, Real>::STRIPES> locks{};
+  const int64_t map = int64_t(scene.map_size) * scene.map_size;
+  std::vector<Real> own(map * threads);
+  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int thread) {
+    F incoming[5] = {};
+    for (int lane = 0; lane < Lanes<F>::count; ++lane) {
+      if (!holds(block.inside, lane)) continue;
+      const int64_t pixel = int64_t(y + lane / Block<F>::side) * view.width_px + x + lane % Block<F>::side;
+      for (int k = 0; k < 5; ++k) set(incoming[k], lane, gradient[pixel * 5 + k]);
+    }
+    SharedScatter<F, Real> scatter{scene, levels, locks, own.data() + map * thread};
+    backward<F, Real>(scene, view, block.column, block.row, block.inside, incoming, scatter);
+  });
+  for (int thread = 0; thread < threads; ++thread)
+    for (int64_t k = 0; k < map; ++k) radius[k] += own[map * thread + k];
+}
+
+template <class Real> void build_cells(const Real* radius, const Real* spread, int size, Real* cells) {
+  for (int row = 0; row + 1 < size; ++row)
+    for (int column = 0; column + 1 < size; ++column)
+      for (const Real* map : {radius, spread}) {
+        const Real* p = map + row * size + column;
+        *cells++ = p[0], *cells++ = p[1] - p[0], *cells++ = p[size] - p[0];
+        *cells++ = p[0] - p[1] - p[size] + p[size + 1];
+      }
+}
+
+// Marks each tile with the sheets that have opacity in it or in a neighbour.
+template <class Stored>
+void mark_occupied(const Stored* texels, int sheets, int size, int count, uint64_t* tiles, int threads) {
+  const int side = size / count;
+  std::vector<uint64_t> own(count * count);
+  parallel_for(count, threads, [&](int64_t tile_row, int) {
+    for (int sheet = 0; sheet < sheets; ++sheet)
+      for (int y = int(tile_row) * side; y < (int(tile_row) + 1) * side; ++y) {
+        const Stored* row = texels + (int64_t(sheet) * size + y) * size * 4;
+        for (int x = 0; x < size; ++x)
+          if (row[4 * x + 3] > 0) own[tile_row * count + x / side] |= uint64_t(1) << sheet;
+      }
+  });
+  for (int y = 0; y < count; ++y)
+    for (int x = 0; x < count; ++x) {
+      uint64_t word = 0;
+      for (int j = std::max(0, y - 1); j <= std::min(count - 1, y + 1); ++j)
+        for (int i = std::max(0, x - 1); i <= std::min(count - 1, x + 1); ++i) word |= own[j * count + i];
+      tiles[y * count + x] = word;
+    }
+}
+
+}  // namespace
+
+extern "C" {
+
+int pm_interface_version() { return 1; }
+
+// Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
+void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, int threads) {
+  for_blocks<Float16>(*view, thread_count(threads), [&](const Block<Float16>& block, int x, int y, int) {
+    const auto pixel = finish(composite<Float16, uint8_t>(*scene, *view, block.column, block.row, block.inside));
+    const Float16 values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
+    store(rgba, *view, block, x, y, values, 4);
+    store(depth, *view, block, x, y, &pixel.depth, 1);
+  });
+}
+
+// Premultiplied linear RGB, opacity and opacity-weighted depth [H, W, 5] of float textures.
+void pm_accumulate_f32(const pm::Scene* scene, const pm::View* view, float* out, int threads) {
+  accumulate<Float16, float>(*scene, *view, out, thread_count(threads));
+}
+void pm_accumulate_f64(const pm::Scene* scene, const pm::View* view, double* out, int threads) {
+  accumulate<double, double>(*scene, *view, out, thread_count(threads));
+}
+
+// Adds to the gradients of the texture levels and of the radius map [G, G].
+void pm_backward_f32(const pm::Scene* scene, const pm::View* view, const float* gradient, float* const* levels,
+                     float* radius, int threads) {
+  accumulate_backward<Float16, float>(*scene, *view, gradient, levels, radius, thread_count(threads));
+}
+void pm_backward_f64(const pm::Scene* scene, const pm::View* view, const double* gradient, double* const* levels,
+                     double* radius, int threads) {
+  accumulate_backward<double, double>(*scene, *view, gradient, levels, radius, thread_count(threads));
+}
+
+void pm_build_cells_f32(const float* radius, const float* spread, int size, float* cells) {
+  build_cells(radius, spread, size, cells);
+}
+void pm_build_cells_f64(const double* radius, const double* spread, int size, double* cells) {
+  build_cells(radius, spread, size, cells);
+}
+
+void pm_mark_occupied_u8(const uint8_t* texels, int sheets, int size, int count, uint64_t* tiles, int threads) {
+  mark_occupied(texels, sheets, size, count, tiles, thread_count(threads));
+}
+void pm_mark_occupied_f32(const float* texels, int sheets, int size, int count, uint64_t* tiles, int threads) {
+  mark_occupied(texels, sheets, size, count, tiles, thread_count(threads));
+}
+void pm_mark_occupied_f64(const double* texels, int sheets, int size, int count, uint64_t* tiles, int threads) {
+  mark_occupied(texels, sheets, size, count, tiles, thread_count(threads));
+}
+
+// The next mip level [S, T / 2, T / 2, 4] of [S, T, T, 4]: opacity averaged, colour averaged by opacity.
+void pm_halve_u8(const uint8_t* texels, int sheets, int size, uint8_t* half, int threads) {
+  const int to = size / 2;
+  parallel_for(int64_t(sheets) * to, thread_count(threads), [&](int64_t line, int) {
+    const uint8_t* top = texels + (line / to * size + line % to * 2) * int64_t(size) * 4;
+    uint8_t* out = half + line * to * 4;
+    for (int x = 0; x < to; ++x, out += 4) {
+      const uint8_t* quad[4] = {top + 8 * x, top + 8 * x + 4, top + 8 * x + size * 4, top + 8 * x + size * 4 + 4};
+      int opacity = 0, colour[3] = {};
+      for (const uint8_t* texel : quad) {
+        opacity += texel[3];
+        for (int k = 0; k < 3; ++k) colour[k] += texel[3] * texel[k];
+      }
+      for (int k = 0; k < 3; ++k) out[k] = opacity ? uint8_t((colour[k] + opacity / 2) / opacity) : quad[0][k];
+      out[3] = uint8_t((opacity + 2) / 4);
+    }
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,175 @@
+"""The compiled renderer behind plain arrays: ctypes structures of csrc/manifolds.h and calls on numpy memory.
+
+No torch here: a picture is drawn without importing it. Arrays of torch tensors pass as well, by their numpy views.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, byref, c_double, c_float, c_int, c_int32, c_void_p
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .build import load_library
+
+MAX_LEVELS = 12
+FINE_TILE = 16
+COARSE_TILES = 8
+SMALLEST_LEVEL = 8
+"""Side of the smallest mip level in texels."""
+
+_SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+
+
+class _Scene(Structure):
+    _fields_ = (
+        ("cells", c_void_p),
+        ("offsets", c_void_p),
+        ("levels", c_void_p * MAX_LEVELS),
+        ("fine", c_void_p),
+        ("coarse", c_void_p),
+        ("half_extent", c_double),
+        ("outer_radius", c_double),
+        ("relaxation", c_double),
+        ("map_size", c_int32),
+        ("sheets", c_int32),
+        ("texture_size", c_int32),
+        ("level_count", c_int32),
+    )
+
+
+class View(Structure):
+    """A pinhole camera as the kernels take it."""
+
+    _fields_ = (
+        ("pose", c_double * 12),
+        ("fx_px", c_double),
+        ("fy_px", c_double),
+        ("cx_px", c_double),
+        ("cy_px", c_double),
+        ("width_px", c_int32),
+        ("height_px", c_int32),
+    )
+
+    @staticmethod
+    def of(camera: Any) -> "View":
+        """From a backend Camera."""
+        pose = (c_double * 12)(*np.asarray(camera.camera_to_world, dtype=np.float64)[:3].ravel())
+        return View(
+            pose, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.width_px, camera.height_px
+        )
+
+
+class NativeScene:
+    """A portrait's arrays in the kernels' layout; keeps them alive.
+
+    levels: texture pyramid, [S, T >> l, T >> l, 4] of uint8, float32 or float64, all C-contiguous.
+    radius, spread: [G, G]; offsets: [S] ascending. Maps are converted to the textures' precision (uint8: float32).
+    skip_empty: leave out tiles without opacity; their texels then get no gradient.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[np.ndarray],
+        radius: np.ndarray,
+        spread: np.ndarray,
+        offsets: np.ndarray,
+        *,
+        half_extent: float,
+        skip_empty: bool = True,
+    ) -> None:
+        self.library = library()
+        textures = levels[0]
+        self.stored = _SUFFIXES[textures.dtype]
+        self.real = np.dtype(np.float64 if self.stored == "f64" else np.float32)
+        radius, spread, offsets = (np.ascontiguousarray(x, dtype=self.real) for x in (radius, spread, offsets))
+        sheets, size = textures.shape[:2]
+        self.map_size = radius.shape[0]
+        cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
+        self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
+        # Steps outside the sheets go this share of the gap: 1 / sqrt(1 + L^2) for the steepest log-slope L.
+        step = 2.0 * half_extent / self.map_size
+        outermost = radius + max(float(offsets[-1]), 0.0) * spread
+        slope = np.hypot(*np.gradient(np.log(np.maximum(outermost, 1e-6)), step)).max()
+        scene = _Scene(
+            half_extent=half_extent,
+            outer_radius=float(outermost.max()) * 1.001,
+            relaxation=float(np.clip(1.0 / np.sqrt(1.0 + slope**2), 0.35, 0.95)),
+            map_size=self.map_size,
+            sheets=sheets,
+            texture_size=size,
+            level_count=len(levels),
+        )
+        self.keep = [cells, offsets, *levels]
+        scene.cells, scene.offsets = cells.ctypes.data, offsets.ctypes.data
+        scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
+        if skip_empty and size >= FINE_TILE:
+            for name, count in (("fine", size // FINE_TILE), ("coarse", COARSE_TILES)):
+                tiles = np.zeros((count, count), np.uint64)
+                self._call(
+                    f"pm_mark_occupied_{self.stored}",
+                    textures, c_int(sheets), c_int(size), c_int(count), tiles, c_int(0),
+                )  # fmt: skip
+                setattr(scene, name, tiles.ctypes.data)
+                self.keep.append(tiles)
+        self.scene = scene
+
+    def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
+        rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
+        depth = np.empty((view.height_px, view.width_px), np.float32)
+        self._call("pm_render_u8", byref(self.scene), byref(view), rgba, depth, c_int(threads))
+        return rgba, depth
+
+    def accumulate(self, view: View, threads: int = 0) -> np.ndarray:
+        """Float textures to [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
+        out = np.empty((view.height_px, view.width_px, 5), self.real)
+        self._call(f"pm_accumulate_{self.stored}", byref(self.scene), byref(view), out, c_int(threads))
+        return out
+
+    def backward(self, view: View, gradient: np.ndarray, threads: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
+        """Gradient [H, W, 5] of `accumulate` to those of the texture levels and of the radius map [G, G]."""
+        # numpy.zeros takes fresh pages from the system as they are touched: texels no ray met cost nothing.
+        levels = [np.zeros(level.shape, self.real) for level in self.keep[2 : 2 + self.scene.level_count]]
+        radius = np.zeros((self.map_size, self.map_size), self.real)
+        pointers = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
+        self._call(
+            f"pm_backward_{self.stored}",
+            byref(self.scene), byref(view), np.ascontiguousarray(gradient, self.real), pointers, radius, c_int(threads),
+        )  # fmt: skip
+        return levels, radius
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        pointers = [c_void_p(x.ctypes.data) if isinstance(x, np.ndarray) else x for x in arguments]
+        getattr(self.library, name)(*pointers)
+
+
+def level_count(texture_size: int) -> int:
+    """Number of mip levels of a texture, down to 8 texels."""
+    return max(1, (texture_size // SMALLEST_LEVEL).bit_length())
+
+
+def pyramid_u8(textures: np.ndarray) -> list[np.ndarray]:
+    """Mip levels of 8-bit textures [S, T, T, 4], level 0 being `textures` itself."""
+    levels = [np.ascontiguousarray(textures)]
+    for _ in range(level_count(textures.shape[1]) - 1):
+        above = levels[-1]
+        sheets, size = above.shape[:2]
+        half = np.empty((sheets, size // 2, size // 2, 4), np.uint8)
+        library().pm_halve_u8(
+            c_void_p(above.ctypes.data), c_int(sheets), c_int(size), c_void_p(half.ctypes.data), c_int(0)
+        )
+        levels.append(half)
+    return levels
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled renderer; raises BuildError where it cannot be built."""
+    loaded = load_library("render")
+    loaded.pm_render_u8.argtypes = [POINTER(_Scene), POINTER(View), c_void_p, c_void_p, c_int]
+    return loaded
+
+
+__all__ = ["NativeScene", "View", "c_float", "level_count", "library", "pyramid_u8"]

@@ -1,0 +1,129 @@
+"""Triangles to a picture on the processor's cores: textured, antialiased, with translucent layers.
+
+The public op is `rasterise`; rasterise_reference.py beside it does the same in plain torch (and on a GPU), without
+anything of this file. Equations and order of work: csrc/rasterise.cpp.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from .build import load_library
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A mip chain, made once by `make_texture` and used for any number of pictures."""
+
+    levels: np.ndarray  # [texels of all levels, 4] float32, linear light, premultiplied
+    height: int
+    width: int
+    opaque: bool
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles with everything that is interpolated over them; independent of the camera.
+
+    A fragment's colour is texel * gain.rgb + add, its opacity texel alpha * gain.a. A triangle of an opaque texture,
+    or of texture -1 (white), must have gain.a = 1 at its corners.
+    """
+
+    vertices_m: np.ndarray  # [V, 3] float32, portrait space
+    uv: np.ndarray  # [V, 2] float32, (0, 0) the upper left corner of the texture, v down, repeating
+    gain: np.ndarray  # [V, 4] float32, linear light
+    add: np.ndarray  # [V, 3] float32, linear light
+    triangles: np.ndarray  # [T, 3] int32
+    texture_of_triangle: np.ndarray  # [T] int32, index into the textures, or -1
+
+    @staticmethod
+    def join(meshes: Sequence["Mesh"]) -> "Mesh":
+        """One mesh of several; the indices of textures are kept."""
+        starts = np.cumsum([0] + [len(mesh.vertices_m) for mesh in meshes[:-1]])
+        triangles = [mesh.triangles + start for mesh, start in zip(meshes, starts, strict=True)]
+        return Mesh(
+            *(np.concatenate([getattr(mesh, name) for mesh in meshes]) for name in ("vertices_m", "uv", "gain", "add")),
+            np.concatenate(triangles).astype(np.int32),
+            np.concatenate([mesh.texture_of_triangle for mesh in meshes]).astype(np.int32),
+        )
+
+
+def make_texture(texels: np.ndarray) -> Texture:
+    """sRGB-encoded straight RGBA [h, w, 4] uint8 to a texture; opaque if every alpha is 255."""
+    if texels.ndim != 3 or texels.shape[2] != 4 or texels.dtype != np.uint8 or not texels.size:
+        raise ValueError(f"a texture is [h, w, 4] uint8, not {texels.shape} {texels.dtype}")
+    texels = np.ascontiguousarray(texels)
+    height, width = texels.shape[:2]
+    library = _library()
+    levels = np.empty((library.mip_chain_texels(height, width), 4), np.float32)
+    library.build_mip_chain(_pointer(texels), height, width, _pointer(levels))
+    return Texture(levels, height, width, bool((texels[..., 3] == 255).all()))
+
+
+def rasterise(
+    mesh: Mesh,
+    pixels: np.ndarray,
+    textures: Sequence[Texture],
+    width_px: int,
+    height_px: int,
+    *,
+    samples: int = 2,
+    threads: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws the mesh at projected positions `pixels` [V, 3] (x, y in pixels, depth in metres along the view).
+
+    Returns linear premultiplied RGBA [H, W, 4] float32 and expected depth [H, W] float32 in metres (+inf where the
+    opacity is under 1/255). `samples` x `samples` points a pixel (1 to 4); the result does not depend on `threads`
+    (default: all cores). Raises ValueError for wrong shapes or indices, BuildError without a compiler.
+    """
+    vertices, count = len(mesh.vertices_m), len(mesh.triangles)
+    for name, values, shape in (
+        ("pixels", pixels, (vertices, 3)),
+        ("uv", mesh.uv, (vertices, 2)),
+        ("gain", mesh.gain, (vertices, 4)),
+        ("add", mesh.add, (vertices, 3)),
+        ("triangles", mesh.triangles, (count, 3)),
+        ("texture_of_triangle", mesh.texture_of_triangle, (count,)),
+    ):
+        if values.shape != shape:
+            raise ValueError(f"{name} has shape {values.shape}, not {shape}")
+    if not (1 <= samples <= 4 and 1 <= width_px <= 16384 and 1 <= height_px <= 16384):
+        raise ValueError("a picture has 1 to 16384 pixels a side and 1 to 4 samples a pixel's side")
+    if count and not (0 <= mesh.triangles.min() and mesh.triangles.max() < vertices):
+        raise ValueError("a triangle names a vertex that is not there")
+    if count and not (-1 <= mesh.texture_of_triangle.min() and mesh.texture_of_triangle.max() < len(textures)):
+        raise ValueError("a triangle names a texture that is not there")
+    floats = [np.ascontiguousarray(values, np.float32) for values in (pixels, mesh.uv, mesh.gain, mesh.add)]
+    indices = [np.ascontiguousarray(values, np.int32) for values in (mesh.triangles, mesh.texture_of_triangle)]
+    levels = (ctypes.c_void_p * max(len(textures), 1))(*(texture.levels.ctypes.data for texture in textures))
+    sizes = np.array([(texture.height, texture.width) for texture in textures], np.int32).reshape(-1, 2)
+    opaque = np.array([texture.opaque for texture in textures], np.uint8)
+    rgba = np.empty((height_px, width_px, 4), np.float32)
+    depth = np.empty((height_px, width_px), np.float32)
+    failed = _library().rasterise(
+        *map(_pointer, floats), *map(_pointer, indices), count, levels, _pointer(sizes), _pointer(opaque),
+        len(textures), width_px, height_px, samples, threads or os.cpu_count() or 1, _pointer(rgba), _pointer(depth),
+    )  # fmt: skip
+    if failed:
+        raise ValueError("the rasteriser refused the sizes")
+    return rgba, depth
+
+
+def _pointer(values: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(values.ctypes.data)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """The compiled op with its argument types."""
+    library = load_library("rasterise")
+    pointer, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
+    library.mip_chain_texels.argtypes, library.mip_chain_texels.restype = [int32, int32], int64
+    library.build_mip_chain.argtypes, library.build_mip_chain.restype = [pointer, int32, int32, pointer], None
+    library.rasterise.argtypes = [pointer] * 6 + [int64] + [pointer] * 3 + [int32] * 5 + [pointer] * 2
+    library.rasterise.restype = int32
+    return library

@@ -1,0 +1,166 @@
+"""The renderer in plain torch: slow, short, differentiable, any device. The compiled kernels are tested against it.
+
+It imports nothing of them. Geometry and bounds: backend/manifolds.py; lookup and compositing: csrc/composite.h.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TINY_OPACITY = 1e-5
+SHARPNESS = 1.4
+LEAST_FALL = 0.02
+MARCH_STEPS = 48
+REFINEMENTS = 6
+RAYS_AT_ONCE = 1 << 14
+
+
+def render_manifolds_reference(
+    levels: list[Tensor],  # [S, T >> l, T >> l, 4], sRGB-encoded colour and straight opacity, 0..1
+    radius: Tensor,  # [G, G], metres: r + delta
+    spread: Tensor,  # [G, G]
+    offsets: Tensor,  # [S], metres, ascending
+    camera: Any,
+    *,
+    half_extent: float,
+) -> Tensor:
+    """Premultiplied linear RGB, opacity and opacity-weighted depth, [H, W, 5]; see render_manifolds."""
+    like = {"dtype": radius.dtype, "device": radius.device}
+    origin, directions = (torch.tensor(x, **like) for x in camera.rays())  # [3], [H, W, 3]
+    pixel_m = (camera.fx_px * camera.fy_px) ** -0.5  # a pixel's size at a depth of one metre
+    premultiplied = [
+        torch.cat([level[..., :3] * (level[..., 3:] + TINY_OPACITY), level[..., 3:]], -1).permute(0, 3, 1, 2)
+        for level in levels
+    ]
+    pixels = [
+        _render_rays(premultiplied, radius, spread, offsets, origin, rays, half_extent, pixel_m)
+        for rays in directions.reshape(-1, 3).split(RAYS_AT_ONCE)
+    ]
+    return torch.cat(pixels).reshape(camera.height_px, camera.width_px, 5)
+
+
+def finish_picture(accumulated: Tensor) -> tuple[Tensor, Tensor]:
+    """Accumulated [..., 5] to straight sRGB RGBA [..., 4] in 0..1 and expected depth [...], +inf where opacity < 1/255."""
+    opacity = accumulated[..., 3]
+    safe = opacity.clamp_min(1e-6)
+    colour = linear_to_srgb((accumulated[..., :3] / safe[..., None]).clamp(0.0, 1.0))
+    depth = torch.where(opacity >= 1.0 / 255.0, accumulated[..., 4] / safe, torch.inf)
+    return torch.cat([colour, opacity[..., None].clamp(0.0, 1.0)], -1), depth
+
+
+def srgb_to_linear(x: Tensor) -> Tensor:
+    """IEC 61966-2-1, any shape, 0..1."""
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(y: Tensor) -> Tensor:
+    """IEC 61966-2-1, any shape, 0..1."""
+    return torch.where(y <= 0.0031308, y * 12.92, 1.055 * y.clamp_min(0.0031308) ** (1.0 / 2.4) - 0.055)
+
+
+def _render_rays(
+    premultiplied: list[Tensor],
+    radius: Tensor,
+    spread: Tensor,
+    offsets: Tensor,
+    origin: Tensor,
+    directions: Tensor,  # [N, 3]
+    half_extent: float,
+    pixel_m: float,
+) -> Tensor:
+    depth, entered = _entry_depths(radius, spread, offsets, origin, directions, half_extent)  # [N, S]
+    uv, distance = _chart(origin + depth[..., None] * directions[:, None], half_extent)  # [N, S, 2], [N, S]
+    entered = entered & (uv.detach().abs() < 1.0).all(-1)
+    size = premultiplied[0].shape[-1]
+    texels = depth.detach() * (pixel_m * size / (2.0 * half_extent * SHARPNESS)) / distance.detach()
+    texels = texels.clamp(1.0, 2.0 ** (len(premultiplied) - 1))
+    mixed = sum(
+        _level_weight(texels, level)[..., None]
+        * F.grid_sample(picture, uv.transpose(0, 1)[:, None], "bilinear", "border", False)[:, :, 0].permute(2, 0, 1)
+        for level, picture in enumerate(premultiplied)
+    )  # [N, S, 4]
+    opacity = torch.where(entered, mixed[..., 3], 0.0)
+    colour = srgb_to_linear(mixed[..., :3] / (mixed[..., 3:] + TINY_OPACITY))
+    return _composite(colour.flip(1), opacity.flip(1), depth.flip(1))  # front to back: outermost sheet first
+
+
+def _composite(colour: Tensor, opacity: Tensor, depth: Tensor) -> Tensor:
+    """Front to back over dim 1: [N, S, 3], [N, S], [N, S] to [N, 5]."""
+    behind = torch.cumprod(1.0 - opacity, 1)
+    transmittance = torch.cat([torch.ones_like(behind[:, :1]), behind[:, :-1]], 1)
+    weight = (transmittance * opacity)[..., None]
+    return (weight * torch.cat([colour, torch.ones_like(weight), depth[..., None]], -1)).sum(1)
+
+
+def _entry_depths(
+    radius: Tensor, spread: Tensor, offsets: Tensor, origin: Tensor, directions: Tensor, half_extent: float
+) -> tuple[Tensor, Tensor]:
+    """Depth [N, S] of each ray's first entry into each sheet, and whether there is one; differentiable in `radius`."""
+    with torch.no_grad():
+        outermost = (radius + offsets[-1].clamp_min(0.0) * spread).max() * 1.001
+        squared, along = directions.square().sum(-1), directions @ origin
+        chord = (along**2 - squared * (origin.square().sum() - outermost**2)).clamp_min(0.0).sqrt() / squared
+        near, far = (-along / squared - chord).clamp_min(1e-3), (-along / squared + chord).clamp_min(2e-3)
+        steps = torch.linspace(0.0, 1.0, MARCH_STEPS, dtype=near.dtype, device=near.device)
+        t = near[:, None] + (far - near)[:, None] * steps  # [N, M]
+        value = _field(radius, spread, origin, directions, t, half_extent)
+        # Half of the steps go around the lowest point, where a sheet may be grazed between two coarse ones.
+        lowest = t.gather(1, value.argmin(1, keepdim=True))
+        around = lowest + (far - near)[:, None] / MARCH_STEPS * (2.0 * steps - 1.0)
+        t = torch.cat([t, around.clamp(near[:, None], far[:, None])], 1).sort(1).values
+        value = _field(radius, spread, origin, directions, t, half_extent)
+        passed = torch.cummin(value, 1).values[:, None] <= offsets[:, None]  # [N, S, M]
+        entered = passed[..., -1] & ~passed[..., 0] & (chord > 0)[:, None]
+        after = passed.to(torch.uint8).argmax(-1).clamp_min(1)
+        low, high = t.gather(1, after - 1), t.gather(1, after)
+        value_low, value_high = value.gather(1, after - 1) - offsets, value.gather(1, after) - offsets
+        # Regula falsi, its stale end halved (the Illinois variant): brackets the root and converges superlinearly.
+        for _ in range(REFINEMENTS):
+            gap = (value_low - value_high).clamp_min(1e-12)
+            middle = low + (high - low) * (value_low / gap).clamp(0.0, 1.0)
+            error = _field(radius, spread, origin, directions, middle, half_extent) - offsets
+            before = error > 0
+            value_low, value_high = (
+                torch.where(before, error, 0.5 * value_low),
+                torch.where(before, 0.5 * value_high, error),
+            )
+            low, high = torch.where(before, middle, low), torch.where(before, high, middle)
+        t = torch.where(entered, middle, near[:, None])
+    # One Newton step with a constant slope carries the derivative (implicit differentiation of f = offset).
+    step = 1e-4
+    with torch.no_grad():
+        later, earlier = (_field(radius, spread, origin, directions, t + s, half_extent) for s in (step, -step))
+        uv, _ = _chart(origin + t[..., None] * directions[:, None], half_extent)
+        width = _sample(spread, uv)
+        least = LEAST_FALL * squared.sqrt()[:, None] / width
+        slope = torch.minimum((later - earlier) / (2.0 * step), -least)
+    error = _field(radius, spread, origin, directions, t, half_extent) - offsets
+    return t - torch.where(entered, error / slope, 0.0), entered
+
+
+def _field(
+    radius: Tensor, spread: Tensor, origin: Tensor, directions: Tensor, t: Tensor, half_extent: float
+) -> Tensor:
+    """f = (rho - R(d)) / w(d) at depths t [N, K] of rays [N, 3]."""
+    uv, distance = _chart(origin + t[..., None] * directions[:, None], half_extent)
+    return (distance - _sample(radius, uv)) / _sample(spread, uv)
+
+
+def _chart(points: Tensor, half_extent: float) -> tuple[Tensor, Tensor]:
+    """Points [..., 3] to map coordinates [..., 2] in -1..1 (right, down) and distance from the origin [...]."""
+    distance = points.norm(dim=-1)
+    scale = (2.0 / (distance * (distance + points[..., 2]).clamp_min(1e-9))).sqrt() / half_extent
+    return torch.stack([points[..., 0] * scale, -points[..., 1] * scale], -1), distance
+
+
+def _sample(values: Tensor, uv: Tensor) -> Tensor:
+    """Bilinear lookup of a map [G, G] at [N, K, 2]; texel centres at half-integers, clamped at the border."""
+    return F.grid_sample(values[None, None], uv[None], "bilinear", "border", False)[0, 0]
+
+
+def _level_weight(texels: Tensor, level: int) -> Tensor:
+    """Weight of a mip level for `texels` texels a pixel: a tent with its peak at 2^level."""
+    ratio = texels / 2.0**level
+    return torch.where(ratio < 1.0, 2.0 * ratio - 1.0, 2.0 - ratio).clamp_min(0.0)

@@ -1,0 +1,120 @@
+"""The op: RGBA sheets and their geometry to a picture, differentiable in colour, opacity and radius."""
+
+import logging
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..backend.conventions import CHART_HALF_EXTENT
+from .build import BuildError
+from .native import NativeScene, View, level_count, library
+from .reference import TINY_OPACITY, render_manifolds_reference
+
+log = logging.getLogger(__name__)
+
+Implementation = Literal["auto", "reference", "native"]
+
+
+def render_manifolds(
+    textures: Tensor,
+    radius: Tensor,
+    spread: Tensor,
+    offsets: Tensor,
+    camera: Any,
+    *,
+    mip_levels: int | None = None,
+    skip_empty: bool = True,
+    implementation: Implementation = "auto",
+) -> Tensor:
+    """Composites the radiance manifolds as `camera` sees them (arXiv 2112.08867, eq. 3; geometry: backend/manifolds.py).
+
+    textures  [S, T, T, 4] float32 or float64, sRGB-encoded colour and straight opacity in 0..1; T a power of two
+    radius    [G, G] metres: mean radius plus displacement, resampled to one size
+    spread    [G, G]; offsets [S] metres, ascending
+    camera    backend Camera
+    mip_levels  number of mip levels, all by default, 1 for none
+    skip_empty  pass over tiles of 16 x 16 texels without opacity; texels in them then get no gradient
+    implementation  "native" (C++ on the CPU, CUDA on a GPU), "reference" (plain torch), or what there is
+
+    Returns [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth in metres; `finish_picture` makes
+    straight sRGB and expected depth of it. Gradients flow to textures and radius.
+    Raises ValueError for shapes that do not fit, BuildError where "native" was asked for and cannot be had.
+    """
+    _check(textures, radius, spread, offsets)
+    levels = build_pyramid(textures, mip_levels)
+    if implementation == "auto":
+        implementation = default_implementation(textures.device.type)
+    if implementation == "reference":
+        return render_manifolds_reference(levels, radius, spread, offsets, camera, half_extent=CHART_HALF_EXTENT)
+    if textures.device.type == "cuda":
+        from .native_cuda import render_manifolds_cuda
+
+        return render_manifolds_cuda(levels, radius, spread, offsets, camera, skip_empty)
+    return _RenderNative.apply(View.of(camera), skip_empty, radius, spread, offsets, *levels)
+
+
+def build_pyramid(textures: Tensor, mip_levels: int | None = None) -> list[Tensor]:
+    """Mip levels of [S, T, T, 4]: opacity averaged, colour averaged by opacity; differentiable."""
+    count = level_count(textures.shape[1])
+    levels = [textures]
+    for _ in range(min(mip_levels or count, count) - 1):
+        above = levels[-1].permute(0, 3, 1, 2)
+        weight = above[:, 3:] + TINY_OPACITY
+        opacity = F.avg_pool2d(above[:, 3:], 2)
+        colour = F.avg_pool2d(above[:, :3] * weight, 2) / (opacity + TINY_OPACITY)
+        levels.append(torch.cat([colour, opacity], 1).permute(0, 2, 3, 1).contiguous())
+    return levels
+
+
+@cache
+def default_implementation(device: str) -> Implementation:
+    """The fastest renderer there is for a device; says once which, and why if it is the slow one."""
+    try:
+        if device == "cuda":
+            from .native_cuda import cuda_library
+
+            cuda_library()
+        else:
+            library()
+    except BuildError as error:
+        log.warning("drawing with the slow reference renderer: %s", error)
+        return "reference"
+    log.info("drawing with the compiled renderer (%s)", device)
+    return "native"
+
+
+class _RenderNative(torch.autograd.Function):
+    """The C++ op on CPU tensors."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, view: View, skip_empty: bool, radius: Tensor, spread: Tensor, offsets: Tensor, *levels: Tensor
+    ) -> Tensor:
+        arrays = [np.ascontiguousarray(x.detach().numpy()) for x in (*levels, radius, spread, offsets)]
+        scene = NativeScene(
+            arrays[:-3], *arrays[-3:], half_extent=CHART_HALF_EXTENT, skip_empty=skip_empty
+        )
+        ctx.scene, ctx.view = scene, view
+        return torch.from_numpy(scene.accumulate(view))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        levels, radius = ctx.scene.backward(ctx.view, gradient.detach().numpy())
+        return None, None, torch.from_numpy(radius), None, None, *map(torch.from_numpy, levels)
+
+
+def _check(textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor) -> None:
+    sheets, size = textures.shape[0], textures.shape[1]
+    if textures.ndim != 4 or textures.shape[1:] != (size, size, 4) or size & (size - 1):
+        raise ValueError(f"textures must be [S, T, T, 4] with T a power of two, not {tuple(textures.shape)}")
+    if offsets.shape != (sheets,):
+        raise ValueError(f"offsets must be [{sheets}], one a sheet, not {tuple(offsets.shape)}")
+    if radius.ndim != 2 or radius.shape[0] != radius.shape[1] or radius.shape != spread.shape:
+        raise ValueError(f"radius {tuple(radius.shape)} and spread {tuple(spread.shape)} must be one square size")
+    kinds = {x.dtype for x in (textures, radius, spread, offsets)}
+    if len(kinds) > 1 or kinds - {torch.float32, torch.float64}:
+        raise ValueError(f"textures, radius, spread and offsets must all be float32 or all float64, not {kinds}")
