@@ -61,15 +61,15 @@ def made_offsets_m(sheets: int) -> np.ndarray:
     skin = round(0.26 * (sheets - 1))
     step = 0.22 / max(sheets - 1 - skin, 1)
     root = step * (np.arange(sheets) - skin)
-    return np.float32(np.sign(root) * root**2 + 0.02 * root).astype(np.float64)
+    return np.asarray(np.sign(root) * root**2 + 0.02 * root, np.float32).astype(np.float64)
 
 
 def radius_m(directions: np.ndarray) -> np.ndarray:
     """r [...] at unit directions [..., 3]: skull and neck, smoothly joined, and the features' bumps."""
     skull: np.ndarray = ((directions / (0.077, 0.117, 0.091)) ** 2).sum(-1) ** -0.5
     x, y, z = np.moveaxis(directions, -1, 0)
-    below = np.where(y < 0.0, 0.160, 0.055)  # the neck goes down, not up
-    neck: np.ndarray = ((np.hypot(x, 1.08 * z) / 0.061) ** 3 + np.abs(y / below) ** 3) ** (-1.0 / 3.0)
+    below = np.where(y < 0.0, 0.156, 0.055)  # the neck goes down, not up
+    neck: np.ndarray = ((np.hypot(x, 1.08 * z) / 0.056) ** 3 + np.abs(y / below) ** 3) ** (-1.0 / 3.0)
     radius: np.ndarray = (skull**14 + neck**14) ** (1.0 / 14.0)
     for centre, width_rad, height_m in _BUMPS:
         for side in (1.0, -1.0) if centre[0] else (1.0,):
@@ -88,9 +88,10 @@ def displacement_m(directions: np.ndarray) -> np.ndarray:
 def spread(directions: np.ndarray) -> np.ndarray:
     """w [...] at unit directions [..., 3]: 1 on the head, up to 2.5 towards the shoulders."""
     x, y, z = np.moveaxis(directions, -1, 0)
-    low = np.clip((-y - 0.25) / 0.55, 0.0, 1.0)
+    low = np.clip((-y - 0.20) / 0.62, 0.0, 1.0)
     aside = x**2 / (x**2 + 0.5 * z**2 + 0.12)
-    return 1.0 + 2.4 * low**2 * (3.0 - 2.0 * low) * aside
+    widening: np.ndarray = 1.0 + 2.4 * low**2 * (3.0 - 2.0 * low) * aside
+    return widening
 
 
 def skin_m(directions: np.ndarray) -> np.ndarray:
@@ -119,4 +120,3 @@ def _clothes_sheets(offsets_m: np.ndarray) -> list[int]:
     """The sheets of the collar and of the shoulders, where there are any outside the hair."""
     nearest = {int(np.argmin(np.abs(offsets_m - offset))) for offset in (COLLAR_OFFSET_M, SHOULDERS_OFFSET_M)}
     return [sheet for sheet in sorted(nearest) if offsets_m[sheet] > HAIR_OFFSETS_M[1]]
-

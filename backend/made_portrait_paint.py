@@ -52,7 +52,7 @@ def paint_skin(directions: np.ndarray, surface_m: Surface) -> np.ndarray:
     _eyes(layer, side - EYES_M[0], y - EYES_M[1], x - np.sign(x) * EYES_M[0])
     brow_y = y - 0.0285 - 0.0035 * (1.0 - ((side - 0.037) / 0.02) ** 2) * _step(0.06, 0.02, side)
     layer(_HAIR, 0.85 * _spot4((side - 0.034) / 0.0185, brow_y / (0.0042 - 0.05 * (side - 0.034))))
-    neck = 0.42 * _step(-0.80, -0.90, directions[..., 1])
+    neck = 0.40 * _step(-0.83, -0.91, directions[..., 1])
     colour = colour + neck[..., None] * (_SHADE - colour)
     # The ear's hollow, and the scalp under the hair.
     ear = directions @ np.array([[0.998, -0.998], [-0.05, -0.05], [-0.03, -0.03]])
@@ -78,7 +78,7 @@ def paint_hair(directions: np.ndarray, height: float, skin_m: Surface) -> np.nda
     inside = _hair_edge(directions, 0.06 * (1.0 - height) ** 2 - 0.40 * height * (1.0 - height) + ragged)
     drop_m = y * skin_m(directions)
     ends = _step(-0.098 + 0.25 * ragged + 0.03 * height, -0.070 + 0.25 * ragged + 0.03 * height, drop_m)
-    density = (0.80 - 0.55 * height**2) * (0.70 + 0.30 * strand) * _step(1.05, 0.75, height)
+    density = 0.85 * (1.0 - 0.4 * height - (0.3 + 0.3 * height) * (1.0 - strand)) * _step(1.02, 0.55, height)
     gloss = np.exp(-(((elevation - 0.80 - 0.1 * np.cos(azimuth)) / 0.16) ** 2)) * _step(-0.3, 0.6, z)
     light = 0.30 + 0.25 * height + 0.35 * (strand - 0.5) + 0.45 * gloss * strand
     tone = np.clip(light, 0.0, 1.0)[..., None]
@@ -92,12 +92,12 @@ def paint_clothes(directions: np.ndarray, inner: bool, surface_m: Surface) -> np
     x, y = points[..., 0], points[..., 1]
     aside = np.maximum(np.abs(x) - 0.05, 0.0)
     height = y + 0.138 + 0.20 * aside if inner else y + 0.146 + 0.08 * aside  # above the seam
-    opening = _step(0.0, -0.004, height)
-    collar = _step(-0.012, -0.009, height) * inner
+    opening = _step(0.004, -0.006, height)
+    collar = _step(-0.015, -0.009, height) * inner
     knit = 0.04 * np.sin(x * 2.0 * np.pi / 0.016) * np.sin(y * 2.0 * np.pi / 0.020)
     colour = (_CLOTHES + knit[..., None]) + collar[..., None] * (_COLLAR - _CLOTHES - knit[..., None])
     colour = colour * _light(directions, surface_m)[..., None]
-    low = _step(-0.215, -0.200, y)
+    low = _step(-0.225, -0.200, y)
     return _rgba(colour, opening * low * _chart_window(directions))
 
 
@@ -160,7 +160,7 @@ def _light(directions: np.ndarray, surface_m: Surface) -> np.ndarray:
 def _chart_window(directions: np.ndarray) -> np.ndarray:
     """1, falling to 0 before the chart's border (110 degrees from the front in the middle of its sides)."""
     u, v = np.moveaxis(direction_to_chart(directions), -1, 0)
-    return _step(1.57, 1.49, (u**4 + v**4) ** 0.25)
+    return _step(1.57, 1.49, (u**4 + v**4) ** 0.25) * (directions[..., 2] > -0.9)
 
 
 def _step(start: np.ndarray | float, end: np.ndarray | float, value: np.ndarray | float) -> np.ndarray:
