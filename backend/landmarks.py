@@ -1,0 +1,59 @@
+"""Face landmarks: MediaPipe's face mesh and person segmentation, whose models are inside its wheel (nothing is fetched).
+
+478 points a face: 468 of the mesh, then 10 of the irises. Lugaresi et al., arXiv 1906.08172; Kartynnik et al.,
+arXiv 1907.06724.
+"""
+
+import os
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from .errors import ProcessingError
+
+POINTS = 478
+"""Landmarks a face."""
+
+MAX_FACES = 4
+"""Faces looked for in a photograph: enough to know that there are several."""
+
+
+class LandmarkDetector:
+    """Finds the faces of a photograph; use it as a context manager, once for many photographs.
+
+    Raises ProcessingError where MediaPipe is not installed.
+    """
+
+    def __init__(self, max_faces: int = MAX_FACES) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        try:
+            import mediapipe
+        except ImportError as error:
+            raise ProcessingError(f"MediaPipe is missing ({error}): pip install mediapipe==0.10.21.") from error
+        solutions: Any = mediapipe.solutions
+        self._mesh = solutions.face_mesh.FaceMesh(
+            static_image_mode=True, max_num_faces=max_faces, refine_landmarks=True, min_detection_confidence=0.4
+        )
+        self._segmentation = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+
+    def __enter__(self) -> "LandmarkDetector":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._mesh.close()
+        self._segmentation.close()
+
+    def faces(self, photo: np.ndarray) -> np.ndarray:
+        """Landmarks of all faces, largest first: [faces, 478, 2] float32, pixels of `photo` ([H, W, 3] uint8, sRGB)."""
+        found = self._mesh.process(np.ascontiguousarray(photo)).multi_face_landmarks or []
+        size = np.array([photo.shape[1], photo.shape[0]], np.float32)
+        faces = [np.array([(p.x, p.y) for p in face.landmark], np.float32) * size for face in found]
+        faces.sort(key=lambda points: -float(np.prod(np.ptp(points, axis=0))))
+        return np.stack(faces) if faces else np.zeros((0, POINTS, 2), np.float32)
+
+    def person(self, photo: np.ndarray) -> np.ndarray:
+        """Probability that a pixel shows a person, [H, W] float32 in 0..1; soft and coarse (computed at 256 px)."""
+        return np.asarray(self._segmentation.process(np.ascontiguousarray(photo)).segmentation_mask, np.float32)
