@@ -1,0 +1,38 @@
+"""OpenEXR: premultiplied linear light and depth, for compositing."""
+
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from ..atomic import atomic_path
+from ..conventions import srgb_to_linear
+from ..portrait import PROVENANCE
+from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
+
+_BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+
+
+def save_exr(path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE) -> None:
+    """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) and depth [H, W] (metres, +inf for nothing).
+
+    Channels: R, G, B, A half floats, linear BT.709 light, premultiplied; Z 32-bit float, unchanged, and the same again
+    as the layer `depth.Z`: Nuke's name for it, and Blender drops the depth of a file that has no second layer. Header:
+    `comments` and `software`, and `digitalSourceType` with IPTC's term. Raises InputError where the path cannot be
+    written, ProcessingError if the disk gives out.
+    """
+    rgba = np.asarray(rgba, np.float32)
+    colour = srgb_to_linear(rgba[..., :3]) * rgba[..., 3:]
+    premultiplied = np.concatenate([colour, rgba[..., 3:]], axis=-1).astype(np.float16)
+    depth = np.ascontiguousarray(depth, np.float32)
+    channels = {"RGBA": np.ascontiguousarray(premultiplied), "Z": depth, "depth.Z": depth}
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "chromaticities": _BT709,
+        "comments": provenance,
+        "software": SOFTWARE,
+        "digitalSourceType": DIGITAL_SOURCE_TYPE,
+    }
+    with atomic_path(path) as temporary:
+        OpenEXR.File(header, channels).write(str(temporary))

@@ -1,0 +1,111 @@
+"""MP4: H.264 for every player, through PyAV."""
+
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from ..atomic import atomic_path
+from ..conventions import linear_to_srgb, srgb_to_linear
+from ..errors import InputError, ProcessingError
+from ..portrait import PROVENANCE
+from .png import to_bytes
+from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
+
+_BT709 = 1  # primaries, transfer and matrix of ITU-T H.273 all call BT.709 "1"
+_TV_RANGE = 1
+
+
+class Mp4Writer:
+    """Writes frames to an H.264 MP4; the file appears when the `with` block ends without an exception, else nothing.
+
+    Frames lie over `background` (sRGB-encoded, 0..1), composited in linear light. H.264's 4:2:0 needs even sizes: an
+    odd width or height is padded by repeating the last column or row. Raises InputError for a bad path, size or frame
+    rate and where no frame was written, ProcessingError where encoding fails.
+
+        with Mp4Writer("orbit.mp4", 512, 512, fps=30) as video:
+            for camera in cameras:
+                video.write(portrait.render(camera)[0])
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        width_px: int,
+        height_px: int,
+        fps: float = 30.0,
+        background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        provenance: str = PROVENANCE,
+        crf: int = 18,
+    ) -> None:
+        if not (width_px >= 1 and height_px >= 1):
+            raise InputError(f"A video of {width_px} x {height_px} pixels cannot be made: give at least 1 x 1.")
+        if not 0.0 < fps <= 1000.0:
+            raise InputError(f"A video of {fps} frames a second cannot be made: give more than 0 and at most 1000.")
+        self.path, self.width_px, self.height_px = Path(path), width_px, height_px
+        self._rate = Fraction(fps).limit_denominator(1001)
+        self._background = srgb_to_linear(np.asarray(background, np.float32))
+        self._provenance, self._crf = provenance, crf
+        self._frames = 0
+
+    def __enter__(self) -> "Mp4Writer":
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            try:
+                self._container = av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
+                stack.callback(self._container.close)
+                self._stream = self._container.add_stream("libx264", rate=self._rate)
+            except (av.FFmpegError, ValueError) as error:
+                raise ProcessingError(f"H.264 cannot be encoded ({error}): install PyAV's wheel (`av`).") from error
+            self._container.metadata.update(
+                title=self.path.stem,
+                comment=f"{self._provenance} {DIGITAL_SOURCE_TYPE}",
+                description=self._provenance,
+                encoder=SOFTWARE,
+            )
+            stream = self._stream
+            stream.width, stream.height = self.width_px + self.width_px % 2, self.height_px + self.height_px % 2
+            stream.pix_fmt = "yuv420p"
+            stream.options = {"crf": str(self._crf), "preset": "medium"}
+            context = stream.codec_context
+            context.color_primaries = context.color_trc = context.colorspace = _BT709
+            context.color_range = _TV_RANGE
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, rgba: np.ndarray) -> None:
+        """Adds a frame [H, W, 4], straight sRGB in 0..1."""
+        if rgba.shape != (self.height_px, self.width_px, 4):
+            raise InputError(
+                f"A frame of shape {rgba.shape} does not fit the video: give [{self.height_px}, {self.width_px}, 4]."
+            )
+        opacity = rgba[..., 3:]
+        linear = srgb_to_linear(rgba[..., :3]) * opacity + self._background * (1.0 - opacity)
+        pixels = to_bytes(linear_to_srgb(linear))
+        pixels = np.pad(pixels, ((0, self.height_px % 2), (0, self.width_px % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        # Without a named matrix FFmpeg converts with BT.601's, and the tags would lie.
+        frame = frame.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_TV_RANGE)
+        frame.pts = self._frames
+        frame.time_base = 1 / self._rate
+        self._encode(frame)
+        self._frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._stack:  # closes the container, then renames the file, or removes it if an exception passes through
+            if error is not None:
+                raise error
+            if not self._frames:
+                raise InputError("The video has no frames: give at least one camera.")
+            self._encode(None)
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except av.FFmpegError as error:
+            raise ProcessingError(f"Writing {self.path} failed ({error}): free some space and retry.") from error

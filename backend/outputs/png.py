@@ -1,0 +1,31 @@
+"""PNG: 8-bit straight sRGB, with its provenance in XMP."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..atomic import atomic_path
+from ..portrait import PROVENANCE
+from .provenance import SOFTWARE, xmp_packet
+
+
+def save_png(path: Path | str, rgba: np.ndarray, provenance: str = PROVENANCE) -> None:
+    """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) whole or not at all.
+
+    Raises InputError where the path cannot be written, ProcessingError if the disk gives out.
+    """
+    info = PngInfo()
+    info.add(b"sRGB", b"\0")  # perceptual intent
+    info.add_text("Software", SOFTWARE)
+    info.add_itxt("Description", provenance)
+    info.add_itxt("XML:com.adobe.xmp", xmp_packet(provenance))
+    image = Image.fromarray(to_bytes(rgba))
+    with atomic_path(path) as temporary:
+        image.save(temporary, format="PNG", pnginfo=info, compress_level=4)
+
+
+def to_bytes(values: np.ndarray) -> np.ndarray:
+    """Values 0..1 to 0..255, rounded and clipped, uint8."""
+    return np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
