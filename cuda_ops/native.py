@@ -32,6 +32,7 @@ class _Scene(Structure):
         ("half_extent", c_double),
         ("outer_radius", c_double),
         ("relaxation", c_double),
+        ("level_step", c_double),
         ("map_size", c_int32),
         ("sheets", c_int32),
         ("texture_size", c_int32),
@@ -50,14 +51,15 @@ class View(Structure):
         ("cy_px", c_double),
         ("width_px", c_int32),
         ("height_px", c_int32),
+        ("samples", c_int32),
     )
 
     @staticmethod
-    def of(camera: Any) -> "View":
-        """From a backend Camera."""
+    def of(camera: Any, samples: int = 1) -> "View":
+        """From a backend Camera; a pixel is the mean of `samples` x `samples` rays."""
         pose = (c_double * 12)(*np.asarray(camera.camera_to_world, dtype=np.float64)[:3].ravel())
         return View(
-            pose, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.width_px, camera.height_px
+            pose, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.width_px, camera.height_px, samples
         )
 
 
@@ -96,6 +98,7 @@ class NativeScene:
             half_extent=half_extent,
             outer_radius=float(outermost.max()) * 1.001,
             relaxation=float(np.clip(1.0 / np.sqrt(1.0 + slope**2), 0.35, 0.95)),
+            level_step=max(float(offsets[-1] - offsets[0]) / 3.0, 0.01),
             map_size=self.map_size,
             sheets=sheets,
             texture_size=size,

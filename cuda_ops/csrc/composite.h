@@ -11,7 +11,6 @@
 namespace pm {
 
 constexpr double TINY_OPACITY = 1e-5;
-constexpr double SHARPNESS = 1.4;  // a texel may shrink to 1 / SHARPNESS pixels before the next mip level mixes in
 
 template <class F> struct Texel {
   F r, g, b, a;
@@ -46,19 +45,17 @@ template <class F> struct Footprint {
 };
 
 template <class F>
-PM_FN Footprint<F> footprint(const Scene& scene, const View& view, F rho, F t, typename Lanes<F>::Mask lanes) {
-  // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
-  const double pixel = 1.0 / sqrt(view.fx_px * view.fy_px);
-  const F texels = t * splat<F>(pixel * scene.texture_size / (2.0 * scene.half_extent * SHARPNESS)) / rho;
+PM_FN Footprint<F> footprint(const FrameOf<F>& frame, F inverse_rho, F t, typename Lanes<F>::Mask lanes) {
+  const F texels = t * inverse_rho * splat<F>(frame.texels_at_one);
   Footprint<F> result;
-  result.texels = clamp(texels, splat<F>(1.0), splat<F>(double(1 << (scene.level_count - 1))));
+  result.texels = clamp(texels, splat<F>(1.0), splat<F>(double(1 << (frame.level_count - 1))));
   const F fill = splat<F>(1.0);
   const float most = float(greatest(select(lanes, result.texels, fill)));
-  const float fewest = float(-greatest(select(lanes, -result.texels, splat<F>(-1e9))));
+  const float fewest = float(least(select(lanes, result.texels, splat<F>(1e9))));
   result.first = 0;
-  while (result.first + 1 < scene.level_count && float(2 << result.first) <= fewest) ++result.first;
+  while (result.first + 1 < frame.level_count && float(2 << result.first) <= fewest) ++result.first;
   result.last = result.first;
-  while (result.last + 1 < scene.level_count && float(1 << result.last) < most) ++result.last;
+  while (result.last + 1 < frame.level_count && float(1 << result.last) < most) ++result.last;
   return result;
 }
 
@@ -86,9 +83,9 @@ template <class F> PM_FN Corners<F> corners(F u, F v, int size) {
   return c;
 }
 
-template <class Stored> PM_FN const void* sheet_texels(const Scene& scene, int level, int sheet) {
-  const int64_t size = scene.texture_size >> level;
-  return static_cast<const Stored*>(scene.levels[level]) + sheet * size * size * 4;
+template <class Stored, class Real> PM_FN const void* sheet_texels(const Frame<Real>& frame, int level, int sheet) {
+  const int64_t size = frame.texture_size >> level;
+  return static_cast<const Stored*>(frame.levels[level]) + sheet * size * size * 4;
 }
 
 template <class F> PM_FN typename Lanes<F>::Mask in_chart(F u, F v) {
@@ -96,11 +93,11 @@ template <class F> PM_FN typename Lanes<F>::Mask in_chart(F u, F v) {
 }
 
 template <class F, class Stored>
-PM_FN Texel<F> lookup(const Scene& scene, int sheet, F u, F v, const Footprint<F>& mip) {
+PM_FN Texel<F> lookup(const FrameOf<F>& frame, int sheet, F u, F v, const Footprint<F>& mip) {
   Texel<F> sum{};
   for (int level = mip.first; level <= mip.last; ++level) {
-    const Corners<F> c = corners(u, v, scene.texture_size >> level);
-    const void* base = sheet_texels<Stored>(scene, level, sheet);
+    const Corners<F> c = corners(u, v, frame.texture_size >> level);
+    const void* base = sheet_texels<Stored>(frame, level, sheet);
     const F share = mip.first == mip.last ? splat<F>(1.0) : level_weight(mip.texels, level);
     for (int k = 0; k < 4; ++k) {
       const Texel<F> texel = Fetch<F, Stored>::at(base, c.index[k]);
@@ -109,7 +106,7 @@ PM_FN Texel<F> lookup(const Scene& scene, int sheet, F u, F v, const Footprint<F
       sum.r += weight * texel.r, sum.g += weight * texel.g, sum.b += weight * texel.b, sum.a += opacity;
     }
   }
-  const F inverse = splat<F>(1.0) / (sum.a + splat<F>(TINY_OPACITY));
+  const F inverse = reciprocal(sum.a + splat<F>(TINY_OPACITY));
   sum.r *= inverse, sum.g *= inverse, sum.b *= inverse;
   return sum;
 }
@@ -136,28 +133,37 @@ template <class F> PM_FN void add(Accumulated<F>& sum, const Texel<F>& texel, F 
 
 // Composites each sheet as the march enters it.
 template <class F, class Stored> struct Compositor {
-  const Scene& scene;
-  const View& view;
+  const FrameOf<F>& frame;
   const Ray<F>& ray;
   Accumulated<F> sum{};
 
   PM_FN typename Lanes<F>::Mask open() const { return still_open(sum); }
 
   PM_FN void enter(int sheet, typename Lanes<F>::Mask lanes, F t) {
-    const ChartPoint<F> at = chart_point(ray, t, scene.half_extent);
+    const ChartPoint<F> at = chart_point(frame, ray, t);
     lanes = lanes & in_chart(at.u, at.v);
-    Texel<F> texel = lookup<F, Stored>(scene, sheet, at.u, at.v, footprint(scene, view, at.rho, t, lanes));
+    Texel<F> texel = lookup<F, Stored>(frame, sheet, at.u, at.v, footprint(frame, at.inverse_rho, t, lanes));
     texel.a = select(lanes, texel.a, F{});
     add(sum, texel, t);
   }
 };
 
+// A pixel, the mean of samples x samples rays.
 template <class F, class Stored>
-PM_FN Accumulated<F> composite(const Scene& scene, const View& view, F column, F row, typename Lanes<F>::Mask lanes) {
-  const Ray<F> ray = pixel_ray<F>(view, column, row);
-  Compositor<F, Stored> sink{scene, view, ray};
-  march(scene, ray, lanes, sink);
-  return sink.sum;
+PM_FN Accumulated<F> composite(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask lanes) {
+  using Real = typename Lanes<F>::Scalar;
+  const int n = frame.samples;
+  const F share = splat<F>(Real(1) / Real(n * n));
+  Accumulated<F> mean;
+  for (int sample = 0; sample < n * n; ++sample) {
+    const Real right = (Real(sample % n) + Real(0.5)) / Real(n), down = (Real(sample / n) + Real(0.5)) / Real(n);
+    const Ray<F> ray = pixel_ray<F>(frame, column + splat<F>(right), row + splat<F>(down));
+    Compositor<F, Stored> sink{frame, ray};
+    march(frame, ray, lanes, sink);
+    mean.r += sink.sum.r * share, mean.g += sink.sum.g * share, mean.b += sink.sum.b * share;
+    mean.opacity += sink.sum.opacity * share, mean.depth += sink.sum.depth * share;
+  }
+  return mean;
 }
 
 // Straight sRGB colour, opacity and expected depth (+inf where there is next to nothing).

@@ -21,8 +21,7 @@ template <class F> struct Crossing {
 
 // Remembers what the march enters.
 template <class F, class Stored> struct Recorder {
-  const Scene& scene;
-  const View& view;
+  const FrameOf<F>& frame;
   const Ray<F>& ray;
   Accumulated<F> sum{};
   Crossing<F> crossings[2 * MAX_SHEETS];  // lanes may enter a sheet in different steps
@@ -32,12 +31,12 @@ template <class F, class Stored> struct Recorder {
 
   PM_FN void enter(int sheet, typename Lanes<F>::Mask lanes, F t) {
     if (count == 2 * MAX_SHEETS) return;
-    const ChartPoint<F> at = chart_point(ray, t, scene.half_extent);
+    const ChartPoint<F> at = chart_point(frame, ray, t);
     Crossing<F>& c = crossings[count++];
     c.sheet = sheet, c.t = t, c.u = at.u, c.v = at.v, c.transmittance = sum.transmittance;
     c.lanes = lanes & in_chart(at.u, at.v);
-    c.mip = footprint(scene, view, at.rho, t, c.lanes);
-    c.texel = lookup<F, Stored>(scene, sheet, at.u, at.v, c.mip);
+    c.mip = footprint(frame, at.inverse_rho, t, c.lanes);
+    c.texel = lookup<F, Stored>(frame, sheet, at.u, at.v, c.mip);
     c.texel.a = select(c.lanes, c.texel.a, F{});
     add(sum, c.texel, t);
   }
@@ -46,11 +45,11 @@ template <class F, class Stored> struct Recorder {
 // Receives the gradients of four texels of a texture level, and of four texels of the radius map:
 // scatter.texels(level, sheet, v, corners, lanes, gradient[4]) and scatter.radius_map(index, lanes, gradient[4]).
 template <class F, class Stored, class Scatter>
-PM_FN void backward(const Scene& scene, const View& view, F column, F row, typename Lanes<F>::Mask alive,
+PM_FN void backward(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask alive,
                     const F* gradient /* r, g, b, opacity, depth */, Scatter& scatter) {
-  const Ray<F> ray = pixel_ray<F>(view, column, row);
-  Recorder<F, Stored> record{scene, view, ray};
-  march(scene, ray, alive, record);
+  const Ray<F> ray = pixel_ray<F>(frame, column + splat<F>(0.5), row + splat<F>(0.5));
+  Recorder<F, Stored> record{frame, ray};
+  march(frame, ray, alive, record);
 
   const F one = splat<F>(1.0);
   F behind{};
@@ -69,9 +68,9 @@ PM_FN void backward(const Scene& scene, const View& view, F column, F row, typen
     const F inverse = one / (texel.a + splat<F>(TINY_OPACITY));
     F to_u{}, to_v{};
     for (int level = c.mip.first; level <= c.mip.last; ++level) {
-      const int size = scene.texture_size >> level;
+      const int size = frame.texture_size >> level;
       const Corners<F> q = corners(c.u, c.v, size);
-      const void* base = sheet_texels<Stored>(scene, level, c.sheet);
+      const void* base = sheet_texels<Stored>(frame, level, c.sheet);
       const F share = c.mip.first == c.mip.last ? one : level_weight(c.mip.texels, level);
       Texel<F> to_texel[4];
       F to_weight[4];
@@ -87,11 +86,11 @@ PM_FN void backward(const Scene& scene, const View& view, F column, F row, typen
       to_u += ((to_weight[1] - to_weight[0]) * (one - q.y) + (to_weight[3] - to_weight[2]) * q.y) * splat<F>(size);
       to_v += ((to_weight[2] - to_weight[0]) * (one - q.x) + (to_weight[3] - to_weight[1]) * q.x) * splat<F>(size);
     }
-    const FieldPoint<F> p = field(scene, ray, c.t);
+    const FieldPoint<F> p = field(frame, ray, c.t);
     const F to_t = weight * gradient[4] + to_u * p.du + to_v * p.dv;
     const F fall = smaller(p.slope * p.spread, splat<F>(-LEAST_FALL) * ray.length);
     const F to_radius = select(c.lanes, to_t / fall, F{});
-    const Corners<F> map = corners(p.at.u, p.at.v, scene.map_size);
+    const Corners<F> map = corners(p.at.u, p.at.v, frame.map_size);
     F to_map[4];
     for (int k = 0; k < 4; ++k) to_map[k] = to_radius * map.weight[k];
     scatter.radius_map(map.index, c.lanes, to_map);

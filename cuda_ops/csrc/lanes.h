@@ -31,6 +31,10 @@ PM_FN int truncate(float x) { return int(x); }
 PM_FN int truncate(double x) { return int(x); }
 PM_FN float square_root(float x) { return sqrtf(x); }
 PM_FN double square_root(double x) { return sqrt(x); }
+PM_FN float reciprocal(float x) { return 1.0f / x; }
+PM_FN double reciprocal(double x) { return 1.0 / x; }
+PM_FN float reciprocal_root(float x) { return 1.0f / sqrtf(x); }
+PM_FN double reciprocal_root(double x) { return 1.0 / sqrt(x); }
 PM_FN float gather(const float* base, int index) { return base[index]; }
 PM_FN double gather(const double* base, int index) { return base[index]; }
 PM_FN uint32_t gather(const uint32_t* base, int index) { return base[index]; }
@@ -93,6 +97,24 @@ PM_FN Float16 square_root(Float16 x) {
 #endif
 }
 
+// Estimates of the processor, refined by one Newton step to about 1e-7: several times faster than to divide.
+PM_FN Float16 reciprocal(Float16 x) {
+#ifdef __AVX512F__
+  const Float16 guess = (Float16)_mm512_rcp14_ps((__m512)x);
+  return guess * (2.0f - x * guess);
+#else
+  return 1.0f / x;
+#endif
+}
+PM_FN Float16 reciprocal_root(Float16 x) {
+#ifdef __AVX512F__
+  const Float16 guess = (Float16)_mm512_rsqrt14_ps((__m512)x);
+  return guess * (1.5f - 0.5f * x * guess * guess);
+#else
+  return 1.0f / square_root(x);
+#endif
+}
+
 PM_FN Float16 gather(const float* base, Int16 index) {
 #ifdef __AVX512F__
   return (Float16)_mm512_i32gather_ps((__m512i)index, base, 4);
@@ -149,21 +171,30 @@ PM_FN void gather_cell(const float* base, Int16 index, Float16* k) {
 
 // The union of the words at the masked lanes' indices.
 PM_FN uint64_t gather_or(const uint64_t* base, Int16 index, Int16 mask) {
+#ifdef __AVX512F__
+  const __mmask16 lanes = _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+  const __m512i none = _mm512_setzero_si512();
+  const __m256i low = _mm512_castsi512_si256((__m512i)index), high = _mm512_extracti64x4_epi64((__m512i)index, 1);
+  const __m512i words = _mm512_or_si512(_mm512_mask_i32gather_epi64(none, __mmask8(lanes), low, base, 8),
+                                        _mm512_mask_i32gather_epi64(none, __mmask8(lanes >> 8), high, base, 8));
+  return uint64_t(_mm512_reduce_or_epi64(words));
+#else
   uint64_t word = 0;
   for (int k = 0; k < 16; ++k) word |= base[index[k]] & uint64_t(int64_t(mask[k]));
   return word;
+#endif
 }
 
 PM_FN float least(Float16 x) {
+#ifdef __AVX512F__
+  return _mm512_reduce_min_ps((__m512)x);
+#else
   float value = x[0];
   for (int k = 1; k < 16; ++k) value = x[k] < value ? x[k] : value;
   return value;
+#endif
 }
-PM_FN float greatest(Float16 x) {
-  float value = x[0];
-  for (int k = 1; k < 16; ++k) value = x[k] > value ? x[k] : value;
-  return value;
-}
+PM_FN float greatest(Float16 x) { return -least(-x); }
 #endif
 
 template <class F> PM_FN F smaller(F a, F b) { return select(a < b, a, b); }

@@ -16,36 +16,75 @@ constexpr int CELL = 8;         // numbers a geometry cell: R = c0 + c1 x + c2 y
 
 // Everything of a portrait that drawing needs. Shared with Python (native.py) by layout.
 struct Scene {
-  const void* cells;            // [(G-1)^2, CELL], float or double
-  const void* offsets;          // [S], ascending
+  const void* cells;               // [(G-1)^2, CELL], float or double
+  const void* offsets;             // [S], ascending
   const void* levels[MAX_LEVELS];  // texture pyramid: [S, T >> l, T >> l, 4], uint8, float or double
-  const uint64_t* fine;         // [T / TILE, T / TILE] bit i: sheet i has opacity in or next to this tile; or null
-  const uint64_t* coarse;       // [COARSE_TILES, COARSE_TILES] likewise
-  double half_extent;           // of the chart
-  double outer_radius;          // no sheet reaches beyond, metres
-  double relaxation;            // share of the radial gap that a step may safely take
-  int32_t map_size;             // G
-  int32_t sheets;               // S
-  int32_t texture_size;         // T
+  const uint64_t* fine;            // [T / TILE, T / TILE] bit i: sheet i has opacity in or next to this tile; or null
+  const uint64_t* coarse;          // [COARSE_TILES, COARSE_TILES] likewise
+  double half_extent;              // of the chart
+  double outer_radius;             // no sheet reaches beyond, metres
+  double relaxation;               // share of the radial gap that a step may safely take
+  double level_step;               // offsets to pass in one step, metres
+  int32_t map_size;                // G
+  int32_t sheets;                  // S
+  int32_t texture_size;            // T
   int32_t level_count;
 };
 
-// A pinhole camera; the rows of camera_to_world's upper 3 x 4.
+// A pinhole camera; `pose` holds the rows of camera_to_world's upper 3 x 4.
 struct View {
   double pose[12];
   double fx_px, fy_px, cx_px, cy_px;
   int32_t width_px, height_px;
+  int32_t samples;  // along each side of a pixel; their mean is the pixel
 };
+
+// Scene and view in the precision of the lanes, with what all rays share worked out once.
+template <class Real> struct Frame {
+  const Real *cells, *offsets;
+  const void* levels[MAX_LEVELS];
+  const uint64_t *fine, *coarse;
+  int map_size, sheets, texture_size, level_count, width, height, samples;
+  Real pose[12], cx, cy, inverse_fx, inverse_fy;
+  Real chart_to_map;  // chart coordinates to 0..1
+  Real outer_radius_squared, relaxation, level_step;
+  Real texels_at_one;  // texels a pixel at depth and radius 1 m, with SHARPNESS
+};
+
+constexpr double SHARPNESS = 1.4;  // a texel may shrink to 1 / SHARPNESS pixels before the next mip level mixes in
+
+template <class Real> Frame<Real> make_frame(const Scene& scene, const View& view) {
+  Frame<Real> f;
+  f.cells = static_cast<const Real*>(scene.cells), f.offsets = static_cast<const Real*>(scene.offsets);
+  std::memcpy(f.levels, scene.levels, sizeof f.levels);
+  f.fine = scene.fine, f.coarse = scene.coarse;
+  f.map_size = scene.map_size, f.sheets = scene.sheets;
+  f.texture_size = scene.texture_size, f.level_count = scene.level_count;
+  f.width = view.width_px, f.height = view.height_px, f.samples = view.samples;
+  for (int k = 0; k < 12; ++k) f.pose[k] = Real(view.pose[k]);
+  f.cx = Real(view.cx_px), f.cy = Real(view.cy_px);
+  f.inverse_fx = Real(1.0 / view.fx_px), f.inverse_fy = Real(1.0 / view.fy_px);
+  f.chart_to_map = Real(0.5 / scene.half_extent);
+  f.outer_radius_squared = Real(scene.outer_radius * scene.outer_radius);
+  f.relaxation = Real(scene.relaxation), f.level_step = Real(scene.level_step);
+  // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
+  const double pixel = 1.0 / (view.samples * std::sqrt(view.fx_px * view.fy_px));
+  f.texels_at_one = Real(pixel * scene.texture_size / (2.0 * scene.half_extent * SHARPNESS));
+  return f;
+}
 
 template <class F> struct Ray {
   F ox, oy, oz, vx, vy, vz;
   F vv, ov, length;  // |v|^2, o.v, |v|
 };
 
-template <class F> PM_FN Ray<F> pixel_ray(const View& view, F column, F row) {
-  const F x = (column + splat<F>(0.5 - view.cx_px)) * splat<F>(1.0 / view.fx_px);
-  const F y = (row + splat<F>(0.5 - view.cy_px)) * splat<F>(-1.0 / view.fy_px);
-  const double* p = view.pose;
+template <class F> using FrameOf = Frame<typename Lanes<F>::Scalar>;
+
+// The ray through (x, y) in pixels.
+template <class F> PM_FN Ray<F> pixel_ray(const FrameOf<F>& frame, F x_px, F y_px) {
+  const F x = (x_px - splat<F>(frame.cx)) * splat<F>(frame.inverse_fx);
+  const F y = (splat<F>(frame.cy) - y_px) * splat<F>(frame.inverse_fy);
+  const auto* p = frame.pose;
   Ray<F> ray;
   ray.ox = splat<F>(p[3]), ray.oy = splat<F>(p[7]), ray.oz = splat<F>(p[11]);
   ray.vx = x * splat<F>(p[0]) + y * splat<F>(p[1]) - splat<F>(p[2]);
@@ -59,17 +98,18 @@ template <class F> PM_FN Ray<F> pixel_ray(const View& view, F column, F row) {
 
 // A point of the ray and its place in the chart: u, v in 0..1, right and down as in the maps.
 template <class F> struct ChartPoint {
-  F x, y, z, rho, scale, u, v;
+  F x, y, z, rho, inverse_rho, scale, u, v;
 };
 
-template <class F> PM_FN ChartPoint<F> chart_point(const Ray<F>& ray, F t, double half_extent) {
+template <class F> PM_FN ChartPoint<F> chart_point(const FrameOf<F>& frame, const Ray<F>& ray, F t) {
   ChartPoint<F> p;
   p.x = ray.ox + t * ray.vx, p.y = ray.oy + t * ray.vy, p.z = ray.oz + t * ray.vz;
-  p.rho = square_root(p.x * p.x + p.y * p.y + p.z * p.z);
-  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2 / (rho (rho + z))); bounded away from the antipode.
-  p.scale = square_root(splat<F>(2.0) / (p.rho * larger(p.rho + p.z, splat<F>(1e-6) * p.rho) + splat<F>(1e-30)));
-  p.u = splat<F>(0.5) + p.x * p.scale * splat<F>(0.5 / half_extent);
-  p.v = splat<F>(0.5) - p.y * p.scale * splat<F>(0.5 / half_extent);
+  const F squared = p.x * p.x + p.y * p.y + p.z * p.z + splat<F>(1e-20);
+  p.inverse_rho = reciprocal_root(squared), p.rho = squared * p.inverse_rho;
+  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2) / sqrt(rho (rho + z)); bounded away from the antipode.
+  p.scale = splat<F>(1.4142135623730951) * reciprocal_root(p.rho * larger(p.rho + p.z, splat<F>(1e-6) * p.rho));
+  p.u = splat<F>(0.5) + p.x * p.scale * splat<F>(frame.chart_to_map);
+  p.v = splat<F>(0.5) - p.y * p.scale * splat<F>(frame.chart_to_map);
   return p;
 }
 
@@ -96,27 +136,26 @@ template <class F> struct FieldPoint {
   F outward;             // d rho / dt
 };
 
-template <class F> PM_FN FieldPoint<F> field(const Scene& scene, const Ray<F>& ray, F t) {
-  using Real = typename Lanes<F>::Scalar;
+template <class F> PM_FN FieldPoint<F> field(const FrameOf<F>& frame, const Ray<F>& ray, F t) {
   FieldPoint<F> p;
-  p.at = chart_point(ray, t, scene.half_extent);
+  p.at = chart_point(frame, ray, t);
   const ChartPoint<F>& c = p.at;
-  const MapCell<F> cell = map_cell(c.u, c.v, scene.map_size);
+  const MapCell<F> cell = map_cell(c.u, c.v, frame.map_size);
   F k[CELL];
-  gather_cell(static_cast<const Real*>(scene.cells), cell.row * (scene.map_size - 1) + cell.column, k);
+  gather_cell(frame.cells, cell.row * (frame.map_size - 1) + cell.column, k);
   const F radius = k[0] + k[1] * cell.x + (k[2] + k[3] * cell.x) * cell.y;
   p.spread = k[4] + k[5] * cell.x + (k[6] + k[7] * cell.x) * cell.y;
-  p.outward = (ray.ov + t * ray.vv) / c.rho;
+  p.outward = (ray.ov + t * ray.vv) * c.inverse_rho;
   // scale^2 = 2 / m with m = rho (rho + z), so d scale = -scale^3 / 4 dm.
   const F dm = p.outward * (c.rho + c.rho + c.z) + c.rho * ray.vz;
   const F dscale = splat<F>(-0.25) * c.scale * c.scale * c.scale * dm;
-  const F half = splat<F>(0.5 / scene.half_extent);
+  const F half = splat<F>(frame.chart_to_map);
   p.du = (ray.vx * c.scale + c.x * dscale) * half;
   p.dv = (ray.vy * c.scale + c.y * dscale) * -half;
-  const F cells_a_unit = splat<F>(scene.map_size);
+  const F cells_a_unit = splat<F>(frame.map_size);
   const F dradius = ((k[1] + k[3] * cell.y) * p.du + (k[2] + k[3] * cell.x) * p.dv) * cells_a_unit;
   const F dspread = ((k[5] + k[7] * cell.y) * p.du + (k[6] + k[7] * cell.x) * p.dv) * cells_a_unit;
-  const F inverse = splat<F>(1.0) / p.spread;
+  const F inverse = reciprocal(p.spread);
   p.value = (c.rho - radius) * inverse;
   p.slope = (p.outward - dradius - p.value * dspread) * inverse;
   return p;
@@ -131,14 +170,14 @@ template <class F> PM_FN uint64_t occupied(const uint64_t* tiles, int count, F u
 
 // The depth in [low, high] at which the field falls through `level`; starts from `guess`.
 template <class F>
-PM_FN F entry_depth(const Scene& scene, const Ray<F>& ray, double level, F guess, F low, F high,
+PM_FN F entry_depth(const FrameOf<F>& frame, const Ray<F>& ray, F level, F guess, F low, F high,
                     typename Lanes<F>::Mask lanes) {
   constexpr bool exact = sizeof(typename Lanes<F>::Scalar) == 8;
   const F tolerance = splat<F>(exact ? 1e-9 : 1e-4);  // metres; one more Newton step squares what is left
   F t = guess;
   for (int iteration = 0; iteration < (exact ? 40 : 6); ++iteration) {
-    const FieldPoint<F> p = field(scene, ray, t);
-    const F error = p.value - splat<F>(level);
+    const FieldPoint<F> p = field(frame, ray, t);
+    const F error = p.value - level;
     const auto before = error > F{};
     low = select(before, t, low), high = select(before, high, t);
     const F newton = t - error / smaller(p.slope, splat<F>(-1e-3));
@@ -151,14 +190,12 @@ PM_FN F entry_depth(const Scene& scene, const Ray<F>& ray, double level, F guess
 
 // Calls sink.enter(sheet, lanes, t) for each entered sheet, front to back; lanes leave when !sink.open().
 template <class F, class Sink>
-PM_FN void march(const Scene& scene, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink) {
-  using Real = typename Lanes<F>::Scalar;
-  const Real* offsets = static_cast<const Real*>(scene.offsets);
-  const int last = scene.sheets - 1;
-  const double level_step = larger((double(offsets[last]) - double(offsets[0])) / 3.0, 0.01);
+PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink) {
+  const auto* offsets = frame.offsets;
+  const int last = frame.sheets - 1;
 
   const F oo = ray.ox * ray.ox + ray.oy * ray.oy + ray.oz * ray.oz;
-  const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(scene.outer_radius * scene.outer_radius));
+  const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(frame.outer_radius_squared));
   const F half_chord = square_root(larger(inside, F{})) / ray.vv;
   const F middle = -ray.ov / ray.vv;
   F t = larger(middle - half_chord, splat<F>(1e-3));
@@ -166,29 +203,32 @@ PM_FN void march(const Scene& scene, const Ray<F>& ray, typename Lanes<F>::Mask 
   alive = alive & (inside > F{}) & (t < end);
   if (!any(alive)) return;
 
-  FieldPoint<F> p = field(scene, ray, t);
+  FieldPoint<F> p = field(frame, ray, t);
   F lowest = p.value;
   uint64_t bits = ~uint64_t(0), bits_before = ~uint64_t(0);
-  if (scene.coarse) bits_before = occupied(scene.coarse, COARSE_TILES, p.at.u, p.at.v, alive);
+  if (frame.coarse) bits_before = occupied(frame.coarse, COARSE_TILES, p.at.u, p.at.v, alive);
   int next = last;  // all alive lanes have passed the sheets above
   for (int iteration = 0; iteration < 96; ++iteration) {
     const F gap = (p.value - splat<F>(offsets[last])) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
-    const F within = p.spread * splat<F>(level_step) / larger(-p.slope * p.spread, splat<F>(0.05));
-    const F step = select(gap > F{}, gap * splat<F>(scene.relaxation), smaller(within, longest));
+    const F within = p.spread * splat<F>(frame.level_step) / larger(-p.slope * p.spread, splat<F>(0.05));
+    const F towards = splat<F>(0.95) * ray.length / larger(-p.slope * p.spread, splat<F>(0.05) * ray.length);
+    const F outside = gap * clamp(towards, splat<F>(frame.relaxation), splat<F>(2.0));
+    const F step = select(gap > F{}, outside, smaller(within, longest));
     F t_next = smaller(t + larger(step, shortest) / ray.length, end);
-    FieldPoint<F> q = field(scene, ray, t_next);
+    FieldPoint<F> q = field(frame, ray, t_next);
     // A step that turns outward stops at its lowest point: a sheet may be grazed between its ends.
-    const auto turns = alive & (p.slope < F{}) & (q.slope > F{});
+    const F turn = t + (t_next - t) * p.slope / (p.slope - q.slope - splat<F>(1e-12));
+    const auto turns =
+        alive & (p.slope < F{}) & (q.slope > F{}) & ((turn - t) * ray.length > splat<F>(0.2) * shortest);
     if (any(turns)) {
-      const F turn = t + (t_next - t) * p.slope / (p.slope - q.slope - splat<F>(1e-12));
       t_next = select(turns, turn, t_next);
-      q = field(scene, ray, t_next);
+      q = field(frame, ray, t_next);
     }
     const F low = smaller(lowest, q.value);
 
-    if (scene.coarse) {
-      const uint64_t bits_here = occupied(scene.coarse, COARSE_TILES, q.at.u, q.at.v, alive);
+    if (frame.coarse) {
+      const uint64_t bits_here = occupied(frame.coarse, COARSE_TILES, q.at.u, q.at.v, alive);
       bits = bits_before | bits_here, bits_before = bits_here;
     }
     const float far = 1e30f;
@@ -207,12 +247,12 @@ PM_FN void march(const Scene& scene, const Ray<F>& ray, typename Lanes<F>::Mask 
       const F leaving = select(p.slope < F{}, smaller(fall / larger(-p.slope, splat<F>(1e-9)), most), most);
       const F arriving = select(q.slope < F{}, smaller(fall / larger(-q.slope, splat<F>(1e-9)), most), most);
       const F guess = t + width * a * a * (splat<F>(3.0) - a - a) + leaving * a * b * b - arriving * a * a * b;
-      if (scene.fine) {
-        const ChartPoint<F> near = chart_point(ray, guess, scene.half_extent);
-        const int tiles = scene.texture_size / TILE;
-        if (!(occupied(scene.fine, tiles, near.u, near.v, lanes) >> sheet & 1)) continue;
+      if (frame.fine) {
+        const ChartPoint<F> near = chart_point(frame, ray, guess);
+        const int tiles = frame.texture_size / TILE;
+        if (!(occupied(frame.fine, tiles, near.u, near.v, lanes) >> sheet & 1)) continue;
       }
-      sink.enter(sheet, lanes, entry_depth(scene, ray, offsets[sheet], guess, t, t_next, lanes));
+      sink.enter(sheet, lanes, entry_depth(frame, ray, level, guess, t, t_next, lanes));
     }
     lowest = low;
     const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.7) * ray.length);

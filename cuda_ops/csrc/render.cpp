@@ -59,8 +59,9 @@ PM_FN void store(Real* out, const View& view, const Block<F>& block, int column,
 
 template <class F, class Stored, class Real>
 void accumulate(const Scene& scene, const View& view, Real* out, int threads) {
+  const auto frame = make_frame<Real>(scene, view);
   for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int) {
-    const Accumulated<F> sum = composite<F, Stored>(scene, view, block.column, block.row, block.inside);
+    const Accumulated<F> sum = composite<F, Stored>(frame, block.column, block.row, block.inside);
     const F values[5] = {sum.r, sum.g, sum.b, sum.opacity, sum.depth};
     store(out, view, block, x, y, values, 5);
   });
@@ -111,6 +112,7 @@ template <class F, class Real>
 void accumulate_backward(const Scene& scene, const View& view, const Real* gradient, Real* const* levels, Real* radius,
                          int threads) {
   static std::array<std::atomic_flag, SharedScatter<F, Real>::STRIPES> locks{};
+  const auto frame = make_frame<Real>(scene, view);
   const int64_t map = int64_t(scene.map_size) * scene.map_size;
   std::vector<Real> own(map * threads);
   for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int thread) {
@@ -121,7 +123,7 @@ void accumulate_backward(const Scene& scene, const View& view, const Real* gradi
       for (int k = 0; k < 5; ++k) set(incoming[k], lane, gradient[pixel * 5 + k]);
     }
     SharedScatter<F, Real> scatter{scene, levels, locks, own.data() + map * thread};
-    backward<F, Real>(scene, view, block.column, block.row, block.inside, incoming, scatter);
+    backward<F, Real>(frame, block.column, block.row, block.inside, incoming, scatter);
   });
   for (int thread = 0; thread < threads; ++thread)
     for (int64_t k = 0; k < map; ++k) radius[k] += own[map * thread + k];
@@ -167,8 +169,9 @@ int pm_interface_version() { return 1; }
 
 // Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
 void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, int threads) {
+  const auto frame = make_frame<float>(*scene, *view);
   for_blocks<Float16>(*view, thread_count(threads), [&](const Block<Float16>& block, int x, int y, int) {
-    const auto pixel = finish(composite<Float16, uint8_t>(*scene, *view, block.column, block.row, block.inside));
+    const auto pixel = finish(composite<Float16, uint8_t>(frame, block.column, block.row, block.inside));
     const Float16 values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
     store(rgba, *view, block, x, y, values, 4);
     store(depth, *view, block, x, y, &pixel.depth, 1);

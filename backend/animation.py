@@ -1,0 +1,84 @@
+"""Draws a list of cameras: to a film, or to a folder of frames that a later run completes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .atomic import atomic_path
+from .camera import Camera
+from .errors import InputError
+from .outputs.exr import save_exr
+from .outputs.mp4 import Mp4Writer
+from .outputs.png import save_png
+from .portrait import Portrait
+
+SETTINGS_FILE = "frames.json"
+
+
+def render_film(
+    portrait: Portrait,
+    cameras: Sequence[Camera],
+    path: Path,
+    fps: float,
+    samples: int = 2,
+    background: tuple[float, float, float] = (0.5, 0.5, 0.5),
+) -> None:
+    """H.264 MP4 over `background` (sRGB); InputError if the cameras differ in size or fps is not positive."""
+    sizes = {(camera.width_px, camera.height_px) for camera in cameras}
+    if len(sizes) != 1:
+        raise InputError("The path's cameras differ in size: give one with --size.")
+    width_px, height_px = sizes.pop()
+    with Mp4Writer(
+        path, width_px, height_px, fps, background=background, provenance=portrait.provenance
+    ) as film:
+        for camera in tqdm(cameras, "frames", disable=None):
+            film.write(portrait.render(camera, samples)[0])
+
+
+def render_frames(
+    portrait: Portrait, cameras: Sequence[Camera], folder: Path, kind: str, samples: int = 2
+) -> list[Path]:
+    """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
+
+    What made each frame is noted beside them; a frame whose note differs is drawn again. Returns the frames' paths.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the frames.")
+    names = [f"frame_{index:04d}.{kind}" for index in range(1, len(cameras) + 1)]
+    notes = dict(zip(names, _frame_notes(portrait, cameras, samples), strict=True))
+    # Stale frames go, and the notes come, before any drawing: a run killed later leaves nothing to mistake.
+    before = _read_notes(folder / SETTINGS_FILE)
+    for name in names:
+        if before.get(name) != notes[name]:
+            (folder / name).unlink(missing_ok=True)
+    with atomic_path(folder / SETTINGS_FILE) as temporary:
+        temporary.write_text(json.dumps(before | notes, indent=0), encoding="utf-8")
+    for name, camera in zip(tqdm(names, "frames", disable=None), cameras, strict=True):
+        if (folder / name).is_file():
+            continue
+        rgba, depth = portrait.render(camera, samples)
+        if kind == "exr":
+            save_exr(folder / name, rgba, depth, provenance=portrait.provenance)
+        else:
+            save_png(folder / name, rgba, provenance=portrait.provenance)
+    return [folder / name for name in names]
+
+
+def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], samples: int) -> Iterator[str]:
+    """A hash for each frame of all that its picture depends on."""
+    content = hashlib.sha256(portrait.textures)
+    for values in (portrait.manifolds.total_radius_m(), portrait.manifolds.spread, portrait.manifolds.offsets_m):
+        content.update(values)
+    for camera in cameras:
+        yield hashlib.sha256(f"{content.hexdigest()} {samples} {camera.to_dict()}".encode()).hexdigest()[:16]
+
+
+def _read_notes(path: Path) -> dict[str, str]:
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(note) for name, note in notes.items()} if isinstance(notes, dict) else {}

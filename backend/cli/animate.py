@@ -1,0 +1,71 @@
+"""`portrait-manifolds animate`: a moving camera, as a film or as frames."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..animation import render_film, render_frames
+from ..camera import save_cameras
+from ..camera_paths import dolly_zoom, path_cameras
+from ..errors import InputError
+from ..portrait import Portrait
+from .options import Output, PortraitFile, parse_size
+
+
+@dataclass(frozen=True)
+class Animate:
+    """Draw a camera path as MP4, or as a folder of PNG or EXR frames; a folder is resumed where it stopped."""
+
+    portrait: PortraitFile
+    """The portrait to draw."""
+    output: Output
+    """A film to write (.mp4), or a folder for frames."""
+    path: str = "orbit"
+    """orbit, swing, dolly-zoom, or a JSON file with a list of cameras."""
+    frames: int = 96
+    """Number of frames of a named path."""
+    fps: float = 24.0
+    """Frames a second of a film."""
+    size: str | None = None
+    """WIDTHxHEIGHT in pixels; by default 512x512, or the JSON cameras' own."""
+    format: Literal["png", "exr", "mp4"] | None = None
+    """By default mp4 for a name in .mp4 and png for a folder."""
+    fov_start: float | None = None
+    """Vertical field of view at the start of a dolly zoom in degrees; by default the photograph's."""
+    fov_end: float = 45.0
+    """Vertical field of view at the end of a dolly zoom in degrees."""
+    samples: int = 2
+    """Rays along each side of a pixel, 1 (fastest) to 8."""
+    background: str = "#808080"
+    """Colour behind the head in a film, which has no transparency."""
+
+    def run(self) -> None:
+        """Writes the film or the frames."""
+        is_film = self.output.suffix.lower() == ".mp4"
+        kind = self.format or ("mp4" if is_film else "png")
+        if is_film != (kind == "mp4"):
+            raise InputError("A film needs a name in .mp4, and frames a folder: change the output or the format.")
+        portrait = Portrait.load(self.portrait)
+        size = parse_size(self.size) if self.size else None
+        camera = portrait.camera(*(size or (512, 512)))
+        if self.path == "dolly-zoom":
+            cameras = dolly_zoom(camera, self.frames, self.fov_start, self.fov_end)
+        else:
+            cameras = path_cameras(self.path, camera, self.frames)
+            if size:
+                cameras = [one.resized(*size) for one in cameras]
+        if kind == "mp4":
+            render_film(portrait, cameras, self.output, self.fps, self.samples, _parse_colour(self.background))
+        else:
+            render_frames(portrait, cameras, self.output, kind, self.samples)
+            save_cameras(self.output / "cameras.json", cameras)
+
+
+def _parse_colour(text: str) -> tuple[float, float, float]:
+    digits = text.strip().removeprefix("#")
+    try:
+        if len(digits) != 6:
+            raise ValueError
+        red, green, blue = (int(digits[k : k + 2], 16) / 255.0 for k in (0, 2, 4))
+    except ValueError as error:
+        raise InputError(f"{text!r} is no colour: write it as #rrggbb.") from error
+    return red, green, blue

@@ -1,0 +1,81 @@
+"""Draws portraits: the compiled renderer, or the plain-torch reference where there is no compiler."""
+
+import logging
+
+import numpy as np
+
+from ..cuda_ops.build import BuildError
+from ..cuda_ops.native import NativeScene, View, pyramid_u8
+from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
+from .errors import InputError
+from .manifolds import direction_to_chart, sample_map
+from .portrait import Portrait
+
+log = logging.getLogger(__name__)
+
+
+class Renderer:
+    """A portrait made ready for drawing; keeps its mip levels (a third of the textures' memory)."""
+
+    def __init__(self, portrait: Portrait) -> None:
+        manifolds = portrait.manifolds
+        self.portrait = portrait
+        self.radius_m = manifolds.total_radius_m()
+        self.native: NativeScene | None = None
+        try:
+            self.native = NativeScene(
+                pyramid_u8(portrait.textures),
+                self.radius_m,
+                manifolds.spread,
+                manifolds.offsets_m,
+                half_extent=CHART_HALF_EXTENT,
+            )
+        except BuildError as error:
+            log.warning("drawing with the slow reference renderer: %s", error)
+
+    def render(self, camera: Camera, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """RGBA [H, W, 4] float32 (straight sRGB, 0..1) and expected depth [H, W] float32 (metres, +inf where empty).
+
+        A pixel is the mean of `samples` x `samples` rays, 1 to 8.
+
+        Raises InputError for a camera inside the head or one that looks away from it.
+        """
+        self._check(camera)
+        if not 1 <= samples <= 8:
+            raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        if self.native is not None:
+            return self.native.render(View.of(camera, samples))
+        return self._render_reference(camera, samples)
+
+    def _check(self, camera: Camera) -> None:
+        position = camera.position_m
+        distance = float(np.linalg.norm(position))
+        if distance < 1e-6:
+            raise InputError("The camera is inside the head: move it away.")
+        uv = direction_to_chart(position / distance)
+        # The skin, not the outermost sheet: a camera among the hair's outer sheets still sees something.
+        if np.abs(uv).max() < CHART_HALF_EXTENT and distance < sample_map(self.radius_m, uv):
+            raise InputError("The camera is inside the head: move it away.")
+        _, depth = camera.project(np.zeros(3))
+        if depth <= 0:
+            raise InputError("The camera looks away from the head: turn it round.")
+
+    def _render_reference(self, camera: Camera, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        from ..cuda_ops.reference import finish_picture
+        from ..cuda_ops.render_manifolds import render_manifolds
+
+        manifolds = self.portrait.manifolds
+        with torch.inference_mode():
+            accumulated = render_manifolds(
+                torch.from_numpy(self.portrait.textures).float() / 255.0,
+                *(torch.from_numpy(x) for x in (self.radius_m, manifolds.spread, manifolds.offsets_m)),
+                camera.resized(camera.width_px * samples, camera.height_px * samples),
+                implementation="reference",
+            )
+            pooled = torch.nn.functional.avg_pool2d(accumulated.permute(2, 0, 1), samples)
+            accumulated = pooled.permute(1, 2, 0)
+            rgba, depth = finish_picture(accumulated)
+        return rgba.numpy(), depth.numpy()
