@@ -43,6 +43,16 @@ def trace(camera: Camera, sheets: int = 24) -> tuple[np.ndarray, np.ndarray]:
     return rgba.reshape(camera.height_px, camera.width_px, 4), depth.reshape(camera.height_px, camera.width_px)
 
 
+def entries_m(camera: Camera, sheets: int = 24) -> np.ndarray:
+    """Distance [P, H, W] along each pixel's ray to its first entry of each painted sheet, +inf where it has none."""
+    origin, directions = camera.rays()
+    rays = directions.reshape(-1, 3) / np.linalg.norm(directions.reshape(-1, 3), axis=1, keepdims=True)
+    offsets = made_offsets_m(sheets)
+    closest = -(rays @ origin)
+    entry, hit = _first_entries(origin, rays, closest - BOUND_M, closest + BOUND_M, offsets[painted_sheets(offsets)])
+    return np.where(hit, entry, np.inf).reshape(-1, camera.height_px, camera.width_px)
+
+
 def field(points: np.ndarray) -> np.ndarray:
     """f [...] at points [..., 3]: sheet i is where it equals offset i."""
     rho = np.linalg.norm(points, axis=-1)

@@ -81,4 +81,4 @@ def _exact_cycles(scene: bpy.types.Scene) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], cull="--cull" in sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], "--cull" in sys.argv)
