@@ -1,9 +1,9 @@
 """Run by test_exports.py in a process of its own: imports a GLB as a user does and renders it in Cycles.
 
-    python blender_render_glb.py PORTRAIT.glb CAMERAS.json OUT.npy [--cull]
+    python blender_render_glb.py PORTRAIT.glb CAMERAS.json OUT.npy
 
-CAMERAS.json holds a list of cameras in portrait space. OUT.npy gets [N, H, W, 4] float32, linear light, premultiplied.
-`--cull` makes the sheets' backs invisible to Cycles, which ignores a material's backface culling.
+CAMERAS.json holds a list of N cameras in portrait space. OUT.npy gets [2, N, H, W, 4] float32, linear light,
+premultiplied: as imported, and with the sheets' backs hidden, since Cycles ignores a material's backface culling.
 """
 
 import json
@@ -18,16 +18,17 @@ from mathutils import Matrix
 from portrait_manifolds.backend.conventions import PORTRAIT_TO_BLENDER
 
 
-def main(glb: str, cameras_path: str, out: str, cull: bool) -> None:
+def main(glb: str, cameras_path: str, out: str) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.import_scene.gltf(filepath=glb)
+    assert all(material.use_backface_culling for material in bpy.data.materials)
+    scene = bpy.context.scene
+    _exact_cycles(scene)
+    cameras = json.loads(Path(cameras_path).read_text())
+    as_imported = [render(scene, camera) for camera in cameras]
     for material in bpy.data.materials:
-        print(material.name, "backface culling", material.use_backface_culling, material.surface_render_method)
-        if cull:
-            hide_backs(material)
-    _exact_cycles(bpy.context.scene)
-    frames = [render(bpy.context.scene, camera) for camera in json.loads(Path(cameras_path).read_text())]
-    np.save(out, np.stack(frames))
+        hide_backs(material)
+    np.save(out, np.stack([as_imported, [render(scene, camera) for camera in cameras]]))
 
 
 def render(scene: bpy.types.Scene, camera: dict) -> np.ndarray:
@@ -81,4 +82,4 @@ def _exact_cycles(scene: bpy.types.Scene) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], "--cull" in sys.argv)
+    main(*sys.argv[1:4])

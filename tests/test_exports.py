@@ -132,7 +132,7 @@ def test_cycles_draws_the_glb_as_the_renderer_draws_the_portrait(portrait: Portr
     cameras = [made_camera().resized(256, 256), made_camera().orbited(25.0).resized(256, 256)]
     export_glb(portrait, tmp_path / "head.glb")
     save_cameras(tmp_path / "cameras.json", cameras)
-    culled, imported = (_cycles(tmp_path, *flags) for flags in (["--cull"], []))
+    imported, culled = _cycles(tmp_path)
     for camera, with_backs_hidden, as_imported in zip(cameras, culled, imported, strict=True):
         rgba, _ = portrait.render(camera)
         error = _difference(rgba, with_backs_hidden)
@@ -203,10 +203,10 @@ def test_splats_show_the_portrait(tmp_path: Path) -> None:
     assert error.mean() < 0.02 and np.median(error) < 0.01
 
 
-def _cycles(folder: Path, *flags: str) -> np.ndarray:
+def _cycles(folder: Path) -> np.ndarray:
     script = Path(__file__).with_name("blender_render_glb.py")
     names = ("head.glb", "cameras.json", "frames.npy")
-    command = [sys.executable, str(script), *(str(folder / name) for name in names), *flags]
+    command = [sys.executable, str(script), *(str(folder / name) for name in names)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert result.returncode == 0, result.stderr[-2000:]
     return np.load(folder / "frames.npy")

@@ -47,7 +47,7 @@ class Mp4Writer:
             raise InputError(f"A video of {fps} frames a second cannot be made: give more than 0 and at most 1000.")
         self.path, self.width_px, self.height_px = Path(path), width_px, height_px
         self._rate = Fraction(fps).limit_denominator(1001)
-        self._background = srgb_to_linear(np.asarray(background, np.float32))
+        self._background = np.asarray(background, np.float32)
         self._provenance, self._crf = provenance, crf
         self._frames = 0
 
@@ -82,9 +82,7 @@ class Mp4Writer:
             raise InputError(
                 f"A frame of shape {rgba.shape} does not fit the video: give [{self.height_px}, {self.width_px}, 4]."
             )
-        opacity = rgba[..., 3:]
-        linear = srgb_to_linear(rgba[..., :3]) * opacity + self._background * (1.0 - opacity)
-        pixels = to_bytes(linear_to_srgb(linear))
+        pixels = over_background(rgba, self._background)
         pixels = np.pad(pixels, ((0, self.height_px % 2), (0, self.width_px % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         # Without a named matrix FFmpeg converts with BT.601's, and the tags would lie.
@@ -109,3 +107,14 @@ class Mp4Writer:
             self._container.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
             raise ProcessingError(f"Writing {self.path} failed ({error}): free some space and retry.") from error
+
+
+def over_background(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """RGBA [H, W, 4] (straight sRGB, 0..1) over one sRGB colour [3], composited in linear light: [H, W, 3] uint8."""
+    opacity = rgba[..., 3]
+    pixels = to_bytes(np.where((opacity > 0.0)[..., None], rgba[..., :3], background))
+    soft = (opacity > 0.0) & (opacity < 1.0)  # few: only they need the conversion there and back
+    alpha = opacity[soft][:, None]
+    linear = srgb_to_linear(rgba[..., :3][soft]) * alpha + srgb_to_linear(background) * (1.0 - alpha)
+    pixels[soft] = to_bytes(linear_to_srgb(linear))
+    return pixels
