@@ -229,9 +229,7 @@ def rotation_matrix(vector_rad: np.ndarray) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
 
 
-def _initial_pose(
-    points_px: np.ndarray, flat: Camera, template: LandmarkTemplate
-) -> tuple[np.ndarray, np.ndarray]:
+def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[np.ndarray, np.ndarray]:
     """Upright in the crop's roll, at the distance that the size of the face asks for."""
     crop = crop_from_landmarks(points_px)
     angle = np.arctan2(crop[1, 0], crop[0, 0])

@@ -93,9 +93,9 @@ def rasterise(
             raise ValueError(f"{name} has shape {values.shape}, not {shape}")
     if not (1 <= samples <= 4 and 1 <= width_px <= 16384 and 1 <= height_px <= 16384):
         raise ValueError("a picture has 1 to 16384 pixels a side and 1 to 4 samples a pixel's side")
-    if count and not (0 <= mesh.triangles.min() and mesh.triangles.max() < vertices):
+    if count and not (mesh.triangles.min() >= 0 and mesh.triangles.max() < vertices):
         raise ValueError("a triangle names a vertex that is not there")
-    if count and not (-1 <= mesh.texture_of_triangle.min() and mesh.texture_of_triangle.max() < len(textures)):
+    if count and not (mesh.texture_of_triangle.min() >= -1 and mesh.texture_of_triangle.max() < len(textures)):
         raise ValueError("a triangle names a texture that is not there")
     floats = [np.ascontiguousarray(values, np.float32) for values in (pixels, mesh.uv, mesh.gain, mesh.add)]
     indices = [np.ascontiguousarray(values, np.int32) for values in (mesh.triangles, mesh.texture_of_triangle)]

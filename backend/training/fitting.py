@@ -71,7 +71,9 @@ def fit_faces(head: HeadModel, landmark_map: LandmarkMap, points_px: np.ndarray,
     parts = [solver.solve(torch.from_numpy(targets[i : i + batch]).float()) for i in range(0, len(targets), batch)]
     if not parts:
         parts = [solver.empty()]
-    identity, expression, rotation, translation, residuals = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    identity, expression, rotation, translation, residuals = (
+        torch.cat(part).numpy() for part in zip(*parts, strict=True)
+    )
     weights = landmark_map.weights
     residual = np.sqrt((weights * residuals**2).sum(1) / weights.sum())
     return FaceFits(identity, expression, rotation, translation, crops, residual, residuals)

@@ -141,38 +141,46 @@ struct TileBuffers {
     std::vector<Fragment> fragments;
 };
 
-// Calls visit(pixel x, pixel y, sample, 1/depth) for each sample of the tile that the triangle covers.
+// Calls visit(pixel x, pixel y, sample, 1/depth) for each sample of the tile that the triangle covers. A sample exactly
+// on an edge belongs to the triangle of which it is a left edge, or a top one: layers must not count it twice. Opaque
+// triangles take a hair more (`slack` of their area), so that rounding never opens a gap between two.
 template <class Visit>
-void cover(const Scene& scene, const Setup& setup, int left, int top, int right, int bottom, Visit visit) {
+void cover(const Scene& scene, const Setup& setup, int left, int top, int right, int bottom, float slack, Visit visit) {
     const int n = scene.samples;
     const float step = 1.0f / n;
-    float min_x = std::min({setup.x[0], setup.x[1], setup.x[2]}), max_x = std::max({setup.x[0], setup.x[1], setup.x[2]});
-    float min_y = std::min({setup.y[0], setup.y[1], setup.y[2]}), max_y = std::max({setup.y[0], setup.y[1], setup.y[2]});
+    const float *px = setup.x, *py = setup.y;
+    float min_x = std::min({px[0], px[1], px[2]}), max_x = std::max({px[0], px[1], px[2]});
+    float min_y = std::min({py[0], py[1], py[2]}), max_y = std::max({py[0], py[1], py[2]});
     // Sample s of the whole picture lies at (s + 0.5) / n.
-    int x0 = std::max(left * n, int(std::ceil(std::max(min_x * n - 0.5f, -1e6f)))), x1 = std::min(right * n - 1, int(std::floor(std::min(max_x * n - 0.5f, 1e6f))));
-    int y0 = std::max(top * n, int(std::ceil(std::max(min_y * n - 0.5f, -1e6f)))), y1 = std::min(bottom * n - 1, int(std::floor(std::min(max_y * n - 0.5f, 1e6f))));
+    auto first = [n](float low) { return int(std::ceil(std::max(low * n - 0.5f, -1e6f))); };
+    auto last = [n](float high) { return int(std::floor(std::min(high * n - 0.5f, 1e6f))); };
+    int x0 = std::max(left * n, first(min_x)), x1 = std::min(right * n - 1, last(max_x));
+    int y0 = std::max(top * n, first(min_y)), y1 = std::min(bottom * n - 1, last(max_y));
     if (x0 > x1 || y0 > y1) return;
+    const float sign = setup.inverse_area > 0 ? 1.0f : -1.0f, scale = std::fabs(setup.inverse_area);
+    const float sx = (x0 + 0.5f) * step, sy = (y0 + 0.5f) * step, least = -slack / scale;
     float origin[3], along_x[3], along_y[3];
-    setup.weights((x0 + 0.5f) * step, (y0 + 0.5f) * step, origin);
-    along_x[0] = -(setup.y[2] - setup.y[1]) * setup.inverse_area * step;
-    along_x[1] = -(setup.y[0] - setup.y[2]) * setup.inverse_area * step;
-    along_x[2] = -along_x[0] - along_x[1];
-    along_y[0] = (setup.x[2] - setup.x[1]) * setup.inverse_area * step;
-    along_y[1] = (setup.x[0] - setup.x[2]) * setup.inverse_area * step;
-    along_y[2] = -along_y[0] - along_y[1];
-    for (int y = y0; y <= y1; ++y) {
-        float down = float(y - y0);
-        for (int x = x0; x <= x1; ++x) {
-            float across = float(x - x0);
-            float a = origin[0] + across * along_x[0] + down * along_y[0];
-            float b = origin[1] + across * along_x[1] + down * along_y[1];
-            float c = 1.0f - a - b;
-            // A hair of tolerance keeps shared edges closed; an overlap of 1e-6 of a triangle is never seen.
-            if (a < -1e-6f || b < -1e-6f || c < -1e-6f) continue;
-            visit(x / n, y / n, (y % n) * n + x % n,
-                  a * setup.inverse_depth[0] + b * setup.inverse_depth[1] + c * setup.inverse_depth[2]);
-        }
+    bool owns[3];
+    for (int k = 0; k < 3; ++k) {
+        int a = (k + 1) % 3, b = (k + 2) % 3;
+        float dx = sign * (px[b] - px[a]), dy = sign * (py[b] - py[a]);
+        origin[k] = sign * ((px[a] - sx) * (py[b] - sy) - (px[b] - sx) * (py[a] - sy));
+        along_x[k] = -dy * step;
+        along_y[k] = dx * step;
+        owns[k] = dy < 0 || (dy == 0 && dx > 0);
     }
+    for (int y = y0; y <= y1; ++y)
+        for (int x = x0; x <= x1; ++x) {
+            float e[3];
+            bool inside = true;
+            for (int k = 0; k < 3; ++k) {
+                e[k] = origin[k] + float(x - x0) * along_x[k] + float(y - y0) * along_y[k];
+                inside &= e[k] > least || (e[k] == 0.0f && owns[k]);
+            }
+            if (inside)
+                visit(x / n, y / n, (y % n) * n + x % n,
+                      scale * (e[0] * setup.inverse_depth[0] + e[1] * setup.inverse_depth[1] + e[2] * setup.inverse_depth[2]));
+        }
 }
 
 void centre_of(uint32_t mask, int n, float* x, float* y) {
@@ -198,7 +206,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
     for (int64_t i = 0; i < count; ++i) {
         int32_t t = triangles[i];
         if (!is_opaque(t) || !setup.make(scene, t)) continue;
-        cover(scene, setup, left, top, right, bottom, [&](int x, int y, int sample, float inverse) {
+        cover(scene, setup, left, top, right, bottom, 1e-6f, [&](int x, int y, int sample, float inverse) {
             int at = ((y - top) * TILE + x - left) * per_pixel + sample;
             if (inverse > buffers.inverse_depth[at]) { buffers.inverse_depth[at] = inverse; buffers.triangle[at] = t; }
         });
@@ -208,7 +216,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
         if (is_opaque(t) || !setup.make(scene, t)) continue;
         int level = mip_level(scene, setup, t, scene.textures[scene.texture_of_triangle[t]]);
         size_t first = buffers.fragments.size();
-        cover(scene, setup, left, top, right, bottom, [&](int x, int y, int sample, float inverse) {
+        cover(scene, setup, left, top, right, bottom, 0.0f, [&](int x, int y, int sample, float inverse) {
             int pixel = (y - top) * TILE + x - left;
             if (inverse <= buffers.inverse_depth[pixel * per_pixel + sample]) return;
             // Samples come row by row: the pixel's fragment, if begun, is among the last few.

@@ -1,0 +1,91 @@
+"""Where hair grows on the neutral head, and the head's radius, which hair must stay outside of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...cuda_ops.rasterise import Mesh
+from ..manifolds import direction_to_chart, sample_map
+from .assets import FACE, HEAD_AND_NECK, HeadModel, Wardrobe, vertex_normals
+from .surface import outermost_radius_m
+
+HAIRLINE_AZIMUTH_DEG = np.array([0, 30, 48, 58, 66, 74, 80, 86, 96, 108, 118, 128, 145, 180], float)
+HAIRLINE_ELEVATION_DEG = np.array([47, 47, 43, 36, 24, 4, 0, 22, 29, 24, 2, -18, -30, -36], float)
+"""The mean hairline seen from the origin: forehead, temple, sideburn, over the ear, behind it, nape."""
+
+RADIUS_MAP_SIZE = 96
+
+
+@dataclass(frozen=True)
+class Scalp:
+    """The neutral head as hair sees it."""
+
+    triangles: np.ndarray  # [T, 3], skin of head and face
+    vertices_m: np.ndarray  # [V, 3]
+    normals: np.ndarray  # [V, 3]
+    azimuth_deg: np.ndarray  # [V], 0 in front, signed
+    elevation_deg: np.ndarray  # [V]
+    radius_map_m: np.ndarray  # chart of the head and shoulders' radius
+    back_radius_m: float
+    is_ear: np.ndarray  # [V] bool
+
+    def inside_hairline(self, recession_deg: float = 0.0, lift_deg: float = 0.0, crown_deg: float = 0.0) -> np.ndarray:
+        """How far (degrees, > 0 inside) each vertex lies inside the hairline, [V].
+
+        `recession_deg` opens the corners of the forehead, `lift_deg` raises the front, `crown_deg` clears a bald cap
+        of that half-angle around the crown and the top of the forehead.
+        """
+        azimuth = np.abs(self.azimuth_deg)
+        line = np.interp(azimuth, HAIRLINE_AZIMUTH_DEG, HAIRLINE_ELEVATION_DEG)
+        line = line + recession_deg * np.exp(-(((azimuth - 38.0) / 16.0) ** 2)) + lift_deg * (azimuth < 60)
+        depth = self.elevation_deg - line
+        if crown_deg > 0:
+            crown = _unit(np.array([0.0, 0.93, 0.2]))
+            directions = self.vertices_m / np.linalg.norm(self.vertices_m, axis=1, keepdims=True)
+            depth = np.minimum(depth, np.degrees(np.arccos(np.clip(directions @ crown, -1, 1))) - crown_deg)
+        return np.where(self.is_ear, -90.0, depth)
+
+    def radius_m(self, points_m: np.ndarray) -> np.ndarray:
+        """The head's radius in the directions of points [..., 3], [...]."""
+        distance = np.maximum(np.linalg.norm(points_m, axis=-1, keepdims=True), 1e-6)
+        directions = points_m / distance
+        mapped = sample_map(self.radius_map_m, direction_to_chart(directions))
+        behind = np.clip((-directions[..., 2] - 0.25) / 0.1, 0, 1)  # the chart ends at 110 degrees
+        return mapped + (self.back_radius_m - mapped) * behind
+
+
+def make_scalp(head: HeadModel, wardrobe: Wardrobe) -> Scalp:
+    """Prepares the neutral head once."""
+    triangles = head.skin_triangles
+    triangles = triangles[(triangles < HEAD_AND_NECK.stop).all(1)]
+    vertices = head.neutral_m[: HEAD_AND_NECK.stop]
+    normals = vertex_normals(vertices, triangles)
+    x, y, z = vertices.T
+    body = wardrobe.body
+    shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.16).all(1)]
+    everything = np.concatenate([vertices, body.vertices_m])
+    count = len(everything)
+    joined = np.concatenate([triangles, shoulders + len(vertices)])
+    mesh = Mesh(
+        everything, np.zeros((count, 2)), np.ones((count, 4)), np.zeros((count, 3)), joined, np.full(len(joined), -1)
+    )
+    radius, opacity = outermost_radius_m(mesh, [], RADIUS_MAP_SIZE)
+    radius = np.where(opacity > 0.5, np.minimum(radius, 0.3), 0.1)
+    is_ear = (
+        (np.abs(x) > 0.0775) & (np.abs(y) < 0.05) & (z > -0.045) & (z < 0.03) & (np.arange(len(vertices)) < FACE.stop)
+    )
+    back = vertices[(z < -0.05) & (y > 0.0)]
+    return Scalp(
+        triangles,
+        vertices,
+        normals,
+        np.degrees(np.arctan2(x, z)),
+        np.degrees(np.arctan2(y, np.hypot(x, z))),
+        radius,
+        float(np.median(np.linalg.norm(back, axis=1))),
+        is_ear,
+    )
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)

@@ -1,0 +1,144 @@
+"""Pictures of a subject: the input view and novel views, in crops made by the alignment that inference uses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...cuda_ops.rasterise import rasterise
+from ..alignment import Alignment, LandmarkTemplate, align, crop_camera, crop_from_landmarks
+from ..camera import Camera, look_at
+from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
+from .photography import Look, degraded, encoded_srgb, graded, sample_background, sample_look
+from .subject import Subject
+
+FACE_HALF_M = 0.138
+"""Half the side of the FFHQ crop at the face's distance, from the fits to photographs."""
+
+LANDMARK_NOISE = 0.004
+"""Standard deviation of a landmark's detection over the crop's half side: 0.5 px at 256, as the fits' residuals say."""
+
+_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture with its exact camera."""
+
+    rgba: np.ndarray  # [S, S, 4] uint8, sRGB-encoded, straight alpha
+    depth_m: np.ndarray  # [S, S] float32, +inf where nothing is
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class SubjectViews:
+    """A training example."""
+
+    photo: np.ndarray  # [S, S, 3] uint8: the input view over a background, through a camera's faults
+    input: View
+    estimate: Alignment  # what the alignment makes of the input's landmarks: its camera is what inference would have
+    novel: list[View]
+
+
+def photograph(
+    rng: np.random.Generator,
+    subject: Subject,
+    template: LandmarkTemplate,
+    size_px: int,
+    novel_views: int,
+    backgrounds: Sequence[np.ndarray],
+    *,
+    novel_size_px: int | None = None,
+    samples: int = 2,
+    threads: int = 1,
+) -> SubjectViews:
+    """Draws the input view and `novel_views` others within the promised angles of it, at other distances and lenses."""
+    look = sample_look(rng)
+    standpoint = _input_camera(rng)
+    camera, points_px = _aligned(rng, standpoint, subject, size_px)
+    view = render_view(subject, camera, look, samples, threads)
+    estimate = align(points_px, (standpoint.width_px, standpoint.height_px), template)
+    background = graded(sample_background(rng, size_px, list(backgrounds)), look)
+    alpha = view.rgba[..., 3:].astype(np.float32) / 255.0
+    mixed = _LINEAR[view.rgba[..., :3]] * alpha + srgb_to_linear(background).astype(np.float32) * (1.0 - alpha)
+    photo = degraded(encoded_srgb(mixed), look, rng)
+    novel = []
+    for _ in range(novel_views):
+        other, _ = _aligned(rng, _novel_camera(rng, standpoint), subject, novel_size_px or size_px)
+        novel.append(render_view(subject, other, look, samples, threads))
+    return SubjectViews(photo, view, estimate, novel)
+
+
+def render_view(subject: Subject, camera: Camera, look: Look | None, samples: int = 2, threads: int = 1) -> View:
+    """One picture of a subject, through the film of `look` if there is one."""
+    pixels, depth = camera.project(subject.mesh.vertices_m)
+    positions = np.concatenate([pixels, depth[:, None]], axis=1).astype(np.float32)
+    rgba, depth_m = rasterise(
+        subject.mesh, positions, subject.textures, camera.width_px, camera.height_px, samples=samples, threads=threads
+    )
+    opacity = np.minimum(rgba[..., 3:], 1.0)
+    straight = rgba[..., :3] / np.maximum(opacity, 1e-4)
+    encoded = encoded_srgb(np.clip(straight, 0, 1)) if look is None else graded(straight, look)
+    picture = np.concatenate([encoded, opacity], axis=-1)
+    return View((np.clip(picture, 0, 1) * 255.0 + 0.5).astype(np.uint8), depth_m, camera)
+
+
+def _aligned(rng: np.random.Generator, standpoint: Camera, subject: Subject, size_px: int) -> tuple[Camera, np.ndarray]:
+    """The crop's camera as the alignment would cut it from jittered landmarks, and those in the wide picture."""
+    points, _ = standpoint.project(subject.landmarks_m)
+    half_px = 0.5 * standpoint.width_px * 0.5
+    points = points + rng.normal(size=points.shape) * LANDMARK_NOISE * half_px
+    crop = crop_from_landmarks(points)
+    crop[:, :2] *= np.exp(rng.normal() * 0.015)
+    crop[:, 2] += rng.normal(size=2) * 0.012 * half_px
+    return crop_camera(standpoint, crop, size_px), points
+
+
+def _input_camera(rng: np.random.Generator) -> Camera:
+    """A wide picture as people take them: mostly from the front, a long or a short lens, hardly tilted."""
+    fov_deg = float(np.clip(12.0 * np.exp(rng.normal() * 0.35), 6.0, 40.0))
+    yaw, pitch = rng.normal() * 15.0, rng.normal() * 6.5 + 4.0
+    if rng.random() < 0.12:
+        yaw, pitch = rng.uniform(-45, 45), rng.uniform(-20, 25)
+    return _standpoint(float(np.clip(yaw, -50, 50)), float(np.clip(pitch, -25, 28)), fov_deg, rng.normal() * 3.0)
+
+
+def _novel_camera(rng: np.random.Generator, standpoint: Camera) -> Camera:
+    """Another view: turned within what is promised, at another distance with another lens."""
+    if rng.random() < 0.6:
+        yaw, pitch = rng.uniform(-1, 1) * PROMISED_YAW_DEG, rng.uniform(-1, 1) * PROMISED_PITCH_DEG
+    else:
+        yaw, pitch = rng.normal() * 16.0, rng.normal() * 9.0
+    turned = standpoint.orbited(
+        float(np.clip(yaw, -PROMISED_YAW_DEG, PROMISED_YAW_DEG)),
+        float(np.clip(pitch, -PROMISED_PITCH_DEG, PROMISED_PITCH_DEG)),
+    )
+    factor = float(np.exp(rng.normal() * 0.25))
+    pose = turned.camera_to_world.copy()
+    pose[:3, 3] *= max(factor, 0.35 / float(np.linalg.norm(pose[:3, 3])))
+    nearer = float(np.linalg.norm(pose[:3, 3]) / np.linalg.norm(turned.position_m))
+    return Camera(
+        pose,
+        turned.fx_px * nearer,
+        turned.fy_px * nearer,
+        turned.cx_px,
+        turned.cy_px,
+        turned.width_px,
+        turned.height_px,
+    )
+
+
+def _standpoint(yaw_deg: float, pitch_deg: float, fov_deg: float, roll_deg: float) -> Camera:
+    """A wide picture (twice the FFHQ crop) from a direction, rolled; `fov_deg` is across the FFHQ crop."""
+    tangent = np.tan(np.radians(fov_deg) / 2.0)
+    distance = FACE_HALF_M / tangent + 0.09
+    wide_deg = float(np.degrees(2.0 * np.arctan(2.0 * tangent)))
+    side_px = 1024
+    camera = look_at((0.0, 0.0, distance), fov_deg=wide_deg, width_px=side_px, height_px=side_px)
+    camera = camera.orbited(yaw_deg, pitch_deg)
+    roll = np.eye(4)
+    c, s = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
+    roll[:2, :2] = [[c, -s], [s, c]]
+    return Camera(
+        camera.camera_to_world @ roll, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, side_px, side_px
+    )
