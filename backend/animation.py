@@ -69,9 +69,9 @@ def render_frames(
 
 def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], samples: int) -> Iterator[str]:
     """A hash for each frame of all that its picture depends on."""
-    content = hashlib.sha256(portrait.textures)
+    content = hashlib.sha256(portrait.textures.tobytes())
     for values in (portrait.manifolds.total_radius_m(), portrait.manifolds.spread, portrait.manifolds.offsets_m):
-        content.update(values)
+        content.update(values.tobytes())
     for camera in cameras:
         yield hashlib.sha256(f"{content.hexdigest()} {samples} {camera.to_dict()}".encode()).hexdigest()[:16]
 

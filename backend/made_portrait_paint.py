@@ -54,12 +54,8 @@ def paint_skin(directions: np.ndarray, surface_m: Surface) -> np.ndarray:
     layer(_HAIR, 0.85 * _spot4((side - 0.034) / 0.0185, brow_y / (0.0042 - 0.05 * (side - 0.034))))
     neck = 0.40 * _step(-0.83, -0.91, directions[..., 1])
     colour = colour + neck[..., None] * (_SHADE - colour)
-    # The ear's hollow, and the scalp under the hair.
-    ear = directions @ np.array([[0.998, -0.998], [-0.05, -0.05], [-0.03, -0.03]])
-    hollow = np.exp((ear - 1.0) / 0.06**2).sum(-1)
-    colour = colour + (0.4 * hollow)[..., None] * (_SHADE - colour)
     colour = colour * _light(directions, surface_m)[..., None]
-    scalp = _hair_edge(directions, 0.08)
+    scalp = _hair_edge(directions, 0.08)  # under the hair
     colour = colour + scalp[..., None] * (0.7 * _HAIR - colour)
     opacity = _chart_window(directions) * _step(-0.165, -0.145, y)
     return _rgba(colour, opacity)
@@ -141,7 +137,7 @@ def _hair_edge(directions: np.ndarray, inset: np.ndarray | float) -> np.ndarray:
     x, y, z = np.moveaxis(directions, -1, 0)
     azimuth, elevation = np.arctan2(x, z), np.arcsin(np.clip(y, -1.0, 1.0))
     sweep = 0.10 * np.sin(azimuth) * _step(0.0, 0.5, elevation)
-    oval = np.hypot(azimuth / 1.42, (elevation + 0.36 - sweep) / 1.02)
+    oval = np.hypot(azimuth / 1.10, (elevation + 0.36 - sweep) / 1.02)
     return _step(1.0 + inset, 1.07 + inset, oval) * _step(-0.95, -0.8, elevation)
 
 

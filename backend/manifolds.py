@@ -70,18 +70,16 @@ class Manifolds:
         return self.radius_m + resample_map(self.displacement_m, self.radius_m.shape[0])
 
     def log_slope(self) -> float:
-        """The largest |grad radius| / radius over all sheets, radians per radian; see the module's bounds."""
+        """The largest |grad radius| / radius over all sheets in the chart, radians per radian; see the module's bounds."""
         size = self.radius_m.shape[0]
-        step = 2.0 * CHART_HALF_EXTENT / size
-        u, v = np.meshgrid(*2 * [map_coordinates(size)])
-        radius_in_chart = np.hypot(u, v[::-1])
-        # The chart stretches by up to 1 / cos(theta / 2) along the parallels: a bound on |grad_d| from |grad_uv|.
-        stretch = 1.0 / np.sqrt(np.maximum(1.0 - 0.25 * radius_in_chart**2, 0.05))
+        squared = (map_grid(size) ** 2).sum(-1)
+        # |grad_d| <= |grad_uv| / cos(theta / 2), the chart's stretch along the parallels; up to 160 degrees.
+        stretch = 1.0 / np.sqrt(np.maximum(1.0 - 0.25 * squared, 0.03))
         slope = 0.0
         for offset in (self.offsets_m[0], self.offsets_m[-1]):
-            sheet = self.total_radius_m() + offset * self.spread
-            gradient = np.hypot(*np.gradient(np.log(sheet), step))
-            slope = max(slope, float((gradient * stretch)[radius_in_chart < CHART_HALF_EXTENT].max()))
+            sheet = np.log(self.total_radius_m() + offset * self.spread)
+            gradient = np.hypot(*np.gradient(sheet, 2.0 * CHART_HALF_EXTENT / size))
+            slope = max(slope, float((gradient * stretch)[squared < 3.88].max()))
         return slope
 
     def points(self, sheet: int, uv: np.ndarray) -> np.ndarray:

@@ -71,7 +71,9 @@ class Renderer:
         with torch.inference_mode():
             accumulated = render_manifolds(
                 torch.from_numpy(self.portrait.textures).float() / 255.0,
-                *(torch.from_numpy(x) for x in (self.radius_m, manifolds.spread, manifolds.offsets_m)),
+                torch.from_numpy(self.radius_m),
+                torch.from_numpy(manifolds.spread),
+                torch.from_numpy(manifolds.offsets_m),
                 camera.resized(camera.width_px * samples, camera.height_px * samples),
                 implementation="reference",
             )

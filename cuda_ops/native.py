@@ -5,7 +5,7 @@ No torch here: a picture is drawn without importing it. Arrays of torch tensors 
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_double, c_float, c_int, c_int32, c_void_p
+from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,9 @@ SMALLEST_LEVEL = 8
 _SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
 
-class _Scene(Structure):
+class Scene(Structure):
+    """csrc/manifolds.h's Scene."""
+
     _fields_ = (
         ("cells", c_void_p),
         ("offsets", c_void_p),
@@ -90,19 +92,8 @@ class NativeScene:
         self.map_size = radius.shape[0]
         cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
         self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
-        # Steps outside the sheets go this share of the gap: 1 / sqrt(1 + L^2) for the steepest log-slope L.
-        step = 2.0 * half_extent / self.map_size
-        outermost = radius + max(float(offsets[-1]), 0.0) * spread
-        slope = np.hypot(*np.gradient(np.log(np.maximum(outermost, 1e-6)), step)).max()
-        scene = _Scene(
-            half_extent=half_extent,
-            outer_radius=float(outermost.max()) * 1.001,
-            relaxation=float(np.clip(1.0 / np.sqrt(1.0 + slope**2), 0.35, 0.95)),
-            level_step=max(float(offsets[-1] - offsets[0]) / 3.0, 0.01),
-            map_size=self.map_size,
-            sheets=sheets,
-            texture_size=size,
-            level_count=len(levels),
+        scene = Scene(
+            **scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels)
         )
         self.keep = [cells, offsets, *levels]
         scene.cells, scene.offsets = cells.ctypes.data, offsets.ctypes.data
@@ -148,6 +139,22 @@ class NativeScene:
         getattr(self.library, name)(*pointers)
 
 
+def scene_numbers(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, half_extent: float) -> dict[str, Any]:
+    """What a march needs to know of the geometry as a whole."""
+    outermost = radius + max(float(offsets[-1]), 0.0) * spread
+    gradient = np.gradient(np.log(np.maximum(outermost, 1e-6)), 2.0 * half_extent / radius.shape[0])
+    slope = np.hypot(*gradient).max()
+    return {
+        "half_extent": half_extent,
+        "outer_radius": float(outermost.max()) * 1.001,
+        # Where the field does not fall towards the sheets: 1 / sqrt(1 + L^2) of the gap, L the steepest log-slope.
+        "relaxation": float(np.clip(1.0 / np.sqrt(1.0 + slope**2), 0.35, 0.95)),
+        "level_step": max(float(offsets[-1] - offsets[0]) / 3.0, 0.01),
+        "map_size": radius.shape[0],
+        "sheets": offsets.size,
+    }
+
+
 def level_count(texture_size: int) -> int:
     """Number of mip levels of a texture, down to 8 texels."""
     return max(1, (texture_size // SMALLEST_LEVEL).bit_length())
@@ -167,12 +174,17 @@ def pyramid_u8(textures: np.ndarray) -> list[np.ndarray]:
     return levels
 
 
+def stream_memory(source: np.ndarray, out: np.ndarray) -> None:
+    """Reads one array and overwrites another with all cores, and nothing else: the floor of a benchmark."""
+    library().pm_stream(
+        c_void_p(source.ctypes.data), c_int64(source.nbytes // 8), c_void_p(out.ctypes.data), c_int64(out.nbytes // 8),
+        c_int(0),
+    )  # fmt: skip
+
+
 @cache
 def library() -> ctypes.CDLL:
     """The compiled renderer; raises BuildError where it cannot be built."""
     loaded = load_library("render")
-    loaded.pm_render_u8.argtypes = [POINTER(_Scene), POINTER(View), c_void_p, c_void_p, c_int]
+    loaded.pm_render_u8.argtypes = [POINTER(Scene), POINTER(View), c_void_p, c_void_p, c_int]
     return loaded
-
-
-__all__ = ["NativeScene", "View", "c_float", "level_count", "library", "pyramid_u8"]

@@ -27,8 +27,7 @@ def render_manifolds_reference(
     half_extent: float,
 ) -> Tensor:
     """Premultiplied linear RGB, opacity and opacity-weighted depth, [H, W, 5]; see render_manifolds."""
-    like = {"dtype": radius.dtype, "device": radius.device}
-    origin, directions = (torch.tensor(x, **like) for x in camera.rays())  # [3], [H, W, 3]
+    origin, directions = (torch.tensor(x).to(radius) for x in camera.rays())  # [3], [H, W, 3]
     pixel_m = (camera.fx_px * camera.fy_px) ** -0.5  # a pixel's size at a depth of one metre
     premultiplied = [
         torch.cat([level[..., :3] * (level[..., 3:] + TINY_OPACITY), level[..., 3:]], -1).permute(0, 3, 1, 2)
@@ -42,7 +41,7 @@ def render_manifolds_reference(
 
 
 def finish_picture(accumulated: Tensor) -> tuple[Tensor, Tensor]:
-    """Accumulated [..., 5] to straight sRGB RGBA [..., 4] in 0..1 and expected depth [...], +inf where opacity < 1/255."""
+    """Accumulated [..., 5] to straight sRGB RGBA [..., 4] in 0..1 and expected depth [...] (+inf below 1/255)."""
     opacity = accumulated[..., 3]
     safe = opacity.clamp_min(1e-6)
     colour = linear_to_srgb((accumulated[..., :3] / safe[..., None]).clamp(0.0, 1.0))
@@ -76,11 +75,10 @@ def _render_rays(
     size = premultiplied[0].shape[-1]
     texels = depth.detach() * (pixel_m * size / (2.0 * half_extent * SHARPNESS)) / distance.detach()
     texels = texels.clamp(1.0, 2.0 ** (len(premultiplied) - 1))
-    mixed = sum(
-        _level_weight(texels, level)[..., None]
-        * F.grid_sample(picture, uv.transpose(0, 1)[:, None], "bilinear", "border", False)[:, :, 0].permute(2, 0, 1)
-        for level, picture in enumerate(premultiplied)
-    )  # [N, S, 4]
+    mixed = torch.zeros(*depth.shape, 4).to(depth)  # [N, S, 4]
+    for level, picture in enumerate(premultiplied):
+        looked_up = F.grid_sample(picture, uv.transpose(0, 1)[:, None], "bilinear", "border", False)  # [S, 4, 1, N]
+        mixed = mixed + _level_weight(texels, level)[..., None] * looked_up[:, :, 0].permute(2, 0, 1)
     opacity = torch.where(entered, mixed[..., 3], 0.0)
     colour = srgb_to_linear(mixed[..., :3] / (mixed[..., 3:] + TINY_OPACITY))
     return _composite(colour.flip(1), opacity.flip(1), depth.flip(1))  # front to back: outermost sheet first

@@ -30,7 +30,7 @@ def render_manifolds(
     skip_empty: bool = True,
     implementation: Implementation = "auto",
 ) -> Tensor:
-    """Composites the radiance manifolds as `camera` sees them (arXiv 2112.08867, eq. 3; geometry: backend/manifolds.py).
+    """Composites the radiance manifolds as `camera` sees them (arXiv 2112.08867, eq. 3; see backend/manifolds.py).
 
     textures  [S, T, T, 4] float32 or float64, sRGB-encoded colour and straight opacity in 0..1; T a power of two
     radius    [G, G] metres: mean radius plus displacement, resampled to one size
@@ -51,9 +51,9 @@ def render_manifolds(
     if implementation == "reference":
         return render_manifolds_reference(levels, radius, spread, offsets, camera, half_extent=CHART_HALF_EXTENT)
     if textures.device.type == "cuda":
-        from .native_cuda import render_manifolds_cuda
+        from .native_cuda import RenderCuda
 
-        return render_manifolds_cuda(levels, radius, spread, offsets, camera, skip_empty)
+        return RenderCuda.apply(View.of(camera), skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
     return _RenderNative.apply(View.of(camera), skip_empty, radius, spread, offsets, *levels)
 
 
@@ -102,8 +102,8 @@ class _RenderNative(torch.autograd.Function):
         return torch.from_numpy(scene.accumulate(view))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        levels, radius = ctx.scene.backward(ctx.view, gradient.detach().numpy())
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        levels, radius = ctx.scene.backward(ctx.view, gradients[0].detach().numpy())
         return None, None, torch.from_numpy(radius), None, None, *map(torch.from_numpy, levels)
 
 

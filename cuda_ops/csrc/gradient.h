@@ -24,13 +24,15 @@ template <class F, class Stored> struct Recorder {
   const FrameOf<F>& frame;
   const Ray<F>& ray;
   Accumulated<F> sum{};
-  Crossing<F> crossings[2 * MAX_SHEETS];  // lanes may enter a sheet in different steps
+  // The lanes of a block may enter a sheet in different steps; a lane alone enters each once.
+  static constexpr int MOST = Lanes<F>::count == 1 ? MAX_SHEETS : 2 * MAX_SHEETS;
+  Crossing<F> crossings[MOST];
   int count = 0;
 
   PM_FN typename Lanes<F>::Mask open() const { return still_open(sum); }
 
   PM_FN void enter(int sheet, typename Lanes<F>::Mask lanes, F t) {
-    if (count == 2 * MAX_SHEETS) return;
+    if (count == MOST) return;
     const ChartPoint<F> at = chart_point(frame, ray, t);
     Crossing<F>& c = crossings[count++];
     c.sheet = sheet, c.t = t, c.u = at.u, c.v = at.v, c.transmittance = sum.transmittance;

@@ -70,6 +70,7 @@ void accumulate(const Scene& scene, const View& view, Real* out, int threads) {
 // Adds gradients to shared arrays. A stripe of the chart's rows is locked while its texels are written.
 template <class F, class Real> struct SharedScatter {
   static constexpr int STRIPES = 256;
+  typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
   const Scene& scene;
   Real* const* levels;
   std::array<std::atomic_flag, STRIPES>& locks;
@@ -89,14 +90,17 @@ template <class F, class Real> struct SharedScatter {
     const int first = std::clamp(int((top - reach) * STRIPES), 0, STRIPES - 1);
     const int last = std::clamp(int((bottom + reach) * STRIPES), 0, STRIPES - 1);
     for (int stripe = first; stripe <= last; ++stripe)  // always ascending: no deadlock
-      while (locks[stripe].test_and_set(std::memory_order_acquire)) {
-      }
+      while (locks[stripe].test_and_set(std::memory_order_acquire)) std::this_thread::yield();
     for (int k = 0; k < 4; ++k)
       for (int lane = 0; lane < Lanes<F>::count; ++lane) {
         if (!holds(lanes, lane)) continue;
+        const Four more = {get(gradient[k].r, lane), get(gradient[k].g, lane), get(gradient[k].b, lane),
+                           get(gradient[k].a, lane)};
         Real* texel = base + int64_t(get(index[k], lane)) * 4;
-        texel[0] += get(gradient[k].r, lane), texel[1] += get(gradient[k].g, lane);
-        texel[2] += get(gradient[k].b, lane), texel[3] += get(gradient[k].a, lane);
+        Four sum;
+        std::memcpy(&sum, texel, sizeof sum);
+        sum += more;
+        std::memcpy(texel, &sum, sizeof sum);
       }
     for (int stripe = first; stripe <= last; ++stripe) locks[stripe].clear(std::memory_order_release);
   }
@@ -230,6 +234,21 @@ void pm_halve_u8(const uint8_t* texels, int sheets, int size, uint8_t* half, int
       out[3] = uint8_t((opacity + 2) / 4);
     }
   });
+}
+
+// Reads `words` words and writes `out_words`, on all cores: what memory alone would take. For the benchmark.
+uint64_t pm_stream(const uint64_t* source, int64_t words, uint64_t* out, int64_t out_words, int threads) {
+  constexpr int64_t CHUNK = 1 << 15;
+  std::atomic<uint64_t> total{0};
+  parallel_for((words + CHUNK - 1) / CHUNK, thread_count(threads), [&](int64_t chunk, int) {
+    uint64_t sum = 0;
+    for (int64_t k = chunk * CHUNK; k < std::min(words, (chunk + 1) * CHUNK); ++k) sum += source[k];
+    total += sum;
+  });
+  parallel_for((out_words + CHUNK - 1) / CHUNK, thread_count(threads), [&](int64_t chunk, int) {
+    for (int64_t k = chunk * CHUNK; k < std::min(out_words, (chunk + 1) * CHUNK); ++k) out[k] = total;
+  });
+  return total;
 }
 
 }  // extern "C"

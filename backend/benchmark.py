@@ -1,0 +1,197 @@
+"""Times the renderer on the made portrait: against the plain reference, and against what memory alone would take.
+
+Figures of one run compare with each other, not with those of another day or machine.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..cuda_ops.native import NativeScene, View, pyramid_u8, stream_memory
+from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, render_manifolds
+from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
+from .made_portrait import made_portrait
+from .portrait import Portrait
+
+SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
+REFERENCE_SIZES = ((256, 256), (512, 512))
+
+_MEMORY_PROBE = """
+import re, sys
+import portrait_manifolds.backend.portrait_file, portrait_manifolds.backend.render
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops.native import library
+library()
+peak_kb = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+before = peak_kb()
+portrait = Portrait.load(sys.argv[1])
+portrait.render(portrait.camera(512, 512))
+print(peak_kb() - before)
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement."""
+
+    name: str
+    size: tuple[int, int]
+    """Width and height of the picture in pixels."""
+    implementation: str
+    """reference, native or cuda; process for a whole command."""
+    ms: float
+    """Median time in milliseconds."""
+    ratio_to_reference: float | None = None
+    """The reference's time over this one, where it was measured."""
+    ratio_to_floor: float | None = None
+    """This time over that of streaming the touched texels and the picture once."""
+    peak_mb: float | None = None
+    """Memory that drawing took at most, portrait included."""
+
+
+def run_benchmark(device: str = "cpu") -> Iterator[dict]:
+    """Yields the rows as they are measured, as dicts."""
+    portrait = made_portrait()
+    rows = _cuda_rows(portrait) if device == "cuda" else _cpu_rows(portrait)
+    for row in rows:
+        yield asdict(row) | {"size": list(row.size)}
+
+
+def _cpu_rows(portrait: Portrait) -> Iterator[Row]:
+    reference_ms: dict[tuple[int, int], float] = {}
+    for size in REFERENCE_SIZES:
+        reference_ms[size] = _median_ms(lambda camera=portrait.camera(*size): _reference(portrait, camera), 2)
+        yield Row("forward", size, "reference", reference_ms[size], 1.0)
+    if default_implementation("cpu") != "native":
+        return
+    for size in SIZES:
+        camera = portrait.camera(*size)
+        ms = _median_ms(lambda camera=camera: portrait.render(camera), 15)
+        floor = _floor_ms(portrait, camera)
+        known = reference_ms.get(size)
+        yield Row("forward", size, "native", ms, known / ms if known else None, ms / floor)
+    yield from _gradient_rows(portrait)
+    for sheets in (6, 12, 24, 48):
+        yield _variant_row(f"forward, {sheets} sheets", made_portrait(sheets=sheets))
+    for texture_size in (128, 256, 512, 1024):
+        yield _variant_row(f"forward, {texture_size} texels", made_portrait(texture_size=texture_size))
+    yield from _command_rows(portrait)
+
+
+def _gradient_rows(portrait: Portrait) -> Iterator[Row]:
+    """Float textures with gradients, as in training and refinement."""
+    manifolds = portrait.manifolds
+    levels = [np.ascontiguousarray(x) for x in map(_as_numpy, build_pyramid(_textures(portrait)))]
+    scene = NativeScene(
+        levels, portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m, half_extent=CHART_HALF_EXTENT
+    )
+    for size in ((256, 256), (512, 512)):
+        view = View.of(portrait.camera(*size))
+        gradient = np.random.default_rng(0).standard_normal((size[1], size[0], 5), dtype=np.float32)
+        yield Row("forward, float", size, "native", _median_ms(lambda view=view: scene.accumulate(view), 9))
+        backward_ms = _median_ms(lambda view=view, gradient=gradient: scene.backward(view, gradient), 9)
+        yield Row("backward, float", size, "native", backward_ms)
+
+
+def _variant_row(name: str, portrait: Portrait) -> Row:
+    camera = portrait.camera(512, 512)
+    return Row(name, (512, 512), "native", _median_ms(lambda: portrait.render(camera), 15))
+
+
+def _command_rows(portrait: Portrait) -> Iterator[Row]:
+    """`render` from the shell to the written PNG, and the memory that drawing takes in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.portrait"
+        portrait.save(path)
+        command = [sys.executable, "-m", "portrait_manifolds.backend", "render", path, "-o", Path(folder) / "head.png"]
+        ms = _median_ms(lambda: subprocess.run(command, check=True), 3)
+        used = subprocess.run([sys.executable, "-c", _MEMORY_PROBE, path], check=True, capture_output=True, text=True)
+        yield Row("render command", (512, 512), "process", ms, peak_mb=int(used.stdout) * 1024 / 1e6)
+
+
+def _cuda_rows(portrait: Portrait) -> Iterator[Row]:
+    """Forward of 8-bit textures on the GPU, timed with events; the floor is a device-to-device copy."""
+    from ..cuda_ops.native_cuda import CudaScene
+
+    manifolds = portrait.manifolds
+    levels = [torch.from_numpy(level).cuda() for level in pyramid_u8(portrait.textures)]
+    maps = [torch.from_numpy(x).cuda() for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)]
+    scene = CudaScene(levels, *maps, half_extent=CHART_HALF_EXTENT)
+    for size in SIZES:
+        camera = portrait.camera(*size)
+        view = View.of(camera)
+        moved = _touched_bytes(portrait, camera) + 20 * size[0] * size[1]
+        source = torch.empty(moved // 2, dtype=torch.uint8, device="cuda")
+        floor = _median_event_ms(lambda source=source: source.clone())
+        ms = _median_event_ms(lambda view=view: scene.render(view))
+        yield Row("forward", size, "cuda", ms, None, ms / floor)
+
+
+def _reference(portrait: Portrait, camera: Camera) -> None:
+    manifolds = portrait.manifolds
+    maps = (torch.from_numpy(x) for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m))
+    with torch.inference_mode():
+        render_manifolds(_textures(portrait), *maps, camera, implementation="reference")
+
+
+def _textures(portrait: Portrait) -> torch.Tensor:
+    return torch.from_numpy(portrait.textures).float() / 255.0
+
+
+def _as_numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.numpy()
+
+
+def _touched_bytes(portrait: Portrait, camera: Camera) -> int:
+    """Bytes of the 8-bit texels that drawing looks up, each once: those that a gradient reaches."""
+    manifolds = portrait.manifolds
+    levels = [_as_numpy(level) for level in build_pyramid(_textures(portrait))]
+    scene = NativeScene(
+        levels, portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m, half_extent=CHART_HALF_EXTENT
+    )
+    gradients, _ = scene.backward(View.of(camera), np.ones((camera.height_px, camera.width_px, 5), np.float32))
+    return 4 * sum(int(gradient.any(-1).sum()) for gradient in gradients)
+
+
+def _floor_ms(portrait: Portrait, camera: Camera) -> float:
+    source = np.ones(_touched_bytes(portrait, camera) // 8, np.uint64)
+    out = np.ones(camera.height_px * camera.width_px * 20 // 8, np.uint64)
+    cold = np.ones(1 << 23, np.uint64)  # larger than the caches: what is timed comes from memory
+
+    def evict() -> None:
+        cold[:] += 1
+
+    return _median_ms(lambda: stream_memory(source, out), 9, before=evict)
+
+
+def _median_ms(work: Callable[[], object], repeats: int, before: Callable[[], None] | None = None) -> float:
+    times = []
+    for repeat in range(repeats + 1):
+        if before:
+            before()
+        start = time.perf_counter()
+        work()
+        if repeat:  # the first warms up
+            times.append(time.perf_counter() - start)
+    return float(np.median(times)) * 1e3
+
+
+def _median_event_ms(work: Callable[[], object], repeats: int = 50) -> float:
+    times = []
+    for repeat in range(repeats + 5):
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        work()
+        end.record()
+        end.synchronize()
+        if repeat >= 5:
+            times.append(start.elapsed_time(end))
+    return float(np.median(times))

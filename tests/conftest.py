@@ -1,0 +1,50 @@
+"""Fixtures that several test files share."""
+
+import numpy as np
+import pytest
+import torch
+
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.manifolds import Manifolds, map_grid
+from portrait_manifolds.backend.portrait import Crop, Portrait
+
+
+@pytest.fixture(scope="session")
+def head() -> Portrait:
+    """The made portrait at the default texture size."""
+    return made_portrait()
+
+
+@pytest.fixture(scope="session")
+def small_head() -> Portrait:
+    """The made portrait with textures of 128 texels, for tests that only need a portrait."""
+    return made_portrait(texture_size=128)
+
+
+def bumpy_manifolds(sheets: int = 3, size: int = 12) -> Manifolds:
+    """A small smooth head-sized star shape."""
+    u, v = np.moveaxis(map_grid(size), -1, 0)
+    radius = 0.1 + 0.008 * np.sin(2.0 * u + 0.3) * np.cos(1.5 * v) - 0.01 * v
+    offsets = np.linspace(-0.01, 0.02, sheets) if sheets > 1 else np.zeros(1)
+    return Manifolds(radius, 1.0 + 0.1 * (1.0 - v), np.full((4, 4), 0.002), offsets)
+
+
+def random_portrait(sheets: int = 3, texture_size: int = 16, seed: int = 0) -> Portrait:
+    """Random textures on `bumpy_manifolds`, for what does not depend on looks."""
+    rng = np.random.default_rng(seed)
+    camera = small_camera(32, 24)
+    textures = rng.integers(0, 256, (sheets, texture_size, texture_size, 4), dtype=np.uint8)
+    return Portrait(bumpy_manifolds(sheets), textures, camera, Crop(np.array([[12.0, 0, 16], [0, 12.0, 12]])))
+
+
+def small_camera(width_px: int, height_px: int) -> Camera:
+    """Sees the whole of `bumpy_manifolds` from the front, a little from the side."""
+    return look_at((0.1, 0.05, 0.9), fov_deg=15.0, width_px=width_px, height_px=height_px)
+
+
+def tensors(portrait: Portrait, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, ...]:
+    """Textures in 0..1, total radius, spread and offsets, as render_manifolds takes them."""
+    manifolds = portrait.manifolds
+    maps = (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m)
+    return torch.from_numpy(portrait.textures).to(dtype) / 255.0, *(torch.from_numpy(x).to(dtype) for x in maps)

@@ -1,0 +1,111 @@
+"""Cameras: conventions, JSON, and what is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from portrait_manifolds.backend.camera import Camera, load_cameras, look_at, save_cameras
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.portrait import Crop
+
+angles = st.floats(-80, 80)
+positions = st.tuples(st.floats(-2, 2), st.floats(-0.4, 0.4), st.floats(0.5, 3))
+
+
+def test_yaw_moves_the_camera_to_its_right_and_pitch_up() -> None:
+    camera = look_at((0, 0, 1))
+    assert camera.orbited(30).position_m == pytest.approx([0.5, 0, 3**0.5 / 2])
+    assert camera.orbited(0, 30).position_m == pytest.approx([0, 0.5, 3**0.5 / 2])
+
+
+def test_pixel_centres_and_axes() -> None:
+    camera = Camera(np.eye(4), 10.0, 20.0, 1.5, 0.5, 3, 1)
+    pixels, depth = camera.project(np.array([[0.0, 0, -2], [0.2, 0, -2], [0, 0.2, -2]]))
+    assert depth == pytest.approx([2, 2, 2])
+    assert pixels == pytest.approx(np.array([[1.5, 0.5], [2.5, 0.5], [1.5, -1.5]]))
+    _, rays = camera.rays()
+    assert rays[0, 1] == pytest.approx([0, 0, -1])  # the middle pixel's centre is the principal point
+
+
+@given(positions, angles, angles)
+def test_orbiting_keeps_distance_and_the_heads_place(position: tuple, yaw: float, pitch: float) -> None:
+    camera = look_at(position, (0.02, -0.03, 0.01))
+    turned = camera.orbited(yaw, pitch)
+    assert np.linalg.norm(turned.position_m) == pytest.approx(np.linalg.norm(camera.position_m))
+    before, after = camera.project(np.zeros(3)), turned.project(np.zeros(3))
+    assert after[0] == pytest.approx(before[0], abs=1e-6)
+    assert after[1] == pytest.approx(before[1])
+
+
+@given(positions, st.integers(1, 400), st.integers(1, 400), st.floats(1, 150))
+def test_rays_project_back_to_their_pixels(position: tuple, width: int, height: int, fov: float) -> None:
+    camera = look_at(position, fov_deg=fov, width_px=width, height_px=height)
+    origin, directions = camera.rays()
+    pixels, depth = camera.project(origin + 1.7 * directions)
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    assert np.abs(pixels - np.stack([x, y], -1)).max() < 1e-6
+    assert np.abs(depth - 1.7).max() < 1e-9
+
+
+@given(positions, angles, st.floats(5, 100))
+@settings(max_examples=30)
+def test_json_round_trip(position: tuple, yaw: float, fov: float) -> None:
+    camera = look_at(position, fov_deg=fov).orbited(yaw)
+    assert Camera.from_dict(json.loads(json.dumps(camera.to_dict()))) == camera
+
+
+def test_files_hold_one_camera_or_an_animation(tmp_path: Path) -> None:
+    cameras = [look_at((0, 0, 1)), look_at((0.3, 0, 1))]
+    save_cameras(tmp_path / "ä b.json", cameras)
+    assert load_cameras(tmp_path / "ä b.json") == cameras
+    save_cameras(tmp_path / "one.json", cameras[:1])
+    assert load_cameras(tmp_path / "one.json") == cameras[:1]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"fx_px": float("nan")}, "finite"),
+        ({"fx_px": 0}, "focal"),
+        ({"width_px": 0}, "0 x"),
+        ({"width_px": 1e9}, "x"),
+        ({"height_px": 2.5}, "whole"),
+        ({"height_px": float("inf")}, "finite"),
+        ({"cy_px": "left"}, "number"),
+        ({"camera_to_world": [[1, 0], [0, 1]]}, "4 rows"),
+        ({"camera_to_world": [[2, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}, "rotation"),
+        ({"camera_to_world": [[-1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]}, "rotation"),
+    ],
+)
+def test_a_bad_camera_is_refused_with_its_fix(tmp_path: Path, change: dict, word: str) -> None:
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps(look_at((0, 0, 1)).to_dict() | change))
+    with pytest.raises(InputError, match=word):
+        load_cameras(path)
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "3", '{"fx_px": 1}', "[[]]", "[" * 100_000])
+def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "camera.json"
+    path.write_text(text)
+    with pytest.raises(InputError):
+        load_cameras(path)
+
+
+@given(st.floats(-60, 60), st.floats(40, 300), st.floats(-1, 1), st.floats(-1, 1))
+def test_a_crops_camera_sees_the_crop(roll_deg: float, half_px: float, x: float, y: float) -> None:
+    camera = look_at((0.05, 0.1, 1.1), width_px=900, height_px=700)
+    roll = np.radians(roll_deg)
+    cosine, sine = half_px * np.cos(roll), half_px * np.sin(roll)
+    crop = Crop(np.array([[cosine, -sine, 400.0], [sine, cosine, 300.0]]))
+    upright = crop.camera(camera, 256, 256)
+    on_crop = np.array([x, y])
+    photo = crop.to_photo[:, :2] @ on_crop + crop.to_photo[:, 2]
+    ray = np.array([(photo[0] - camera.cx_px) / camera.fx_px, (camera.cy_px - photo[1]) / camera.fy_px, -1.0])
+    point = camera.position_m + 1.3 * camera.camera_to_world[:3, :3] @ ray
+    pixel, _ = upright.project(point)
+    assert pixel == pytest.approx((on_crop + 1) * 128, abs=1e-6)

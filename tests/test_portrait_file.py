@@ -1,0 +1,145 @@
+"""The .portrait file: round trips, size, and what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import random_portrait
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.portrait import Portrait
+
+
+def same(a: Portrait, b: Portrait) -> bool:
+    visible = a.textures[..., 3] > 0
+    return (
+        np.array_equal(a.textures[..., 3], b.textures[..., 3])
+        and np.array_equal(a.textures[visible], b.textures[visible])
+        and all(np.array_equal(x, y) for x, y in zip(vars(a.manifolds).values(), vars(b.manifolds).values(), strict=True))
+        and a.input_camera == b.input_camera
+        and np.array_equal(a.crop.to_photo, b.crop.to_photo)
+        and (a.photo_sha256, a.weights_id, a.provenance) == (b.photo_sha256, b.weights_id, b.provenance)
+    )
+
+
+def test_a_portrait_comes_back_as_it_was(tmp_path: Path) -> None:
+    portrait = replace(random_portrait(), photo_sha256="ab" * 32, weights_id="none")
+    path = tmp_path / "Ünï cødé" / "a b.portrait"
+    portrait.save(path)
+    assert same(portrait, Portrait.load(path))
+    assert [file.name for file in path.parent.iterdir()] == [path.name]  # no temporary left
+
+
+def test_a_portrait_at_the_default_size_is_small(tmp_path: Path, head: Portrait) -> None:
+    head.save(tmp_path / "head.portrait")
+    assert (tmp_path / "head.portrait").stat().st_size < 30e6
+    full = replace(head, textures=np.maximum(head.textures, 1))  # nothing to leave out: the largest there can be
+    full.save(tmp_path / "full.portrait")
+    assert (tmp_path / "full.portrait").stat().st_size < 30e6
+    assert same(head, Portrait.load(tmp_path / "head.portrait"))
+
+
+def test_an_empty_portrait_is_a_portrait(tmp_path: Path) -> None:
+    portrait = random_portrait(texture_size=32)
+    portrait = replace(portrait, textures=np.zeros_like(portrait.textures))
+    portrait.save(tmp_path / "empty.portrait")
+    assert same(portrait, Portrait.load(tmp_path / "empty.portrait"))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("saved") / "a.portrait"
+    random_portrait(texture_size=32).save(path)
+    return path.read_bytes()
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_damaged_file_is_refused_or_read_never_worse(
+    tmp_path_factory: pytest.TempPathFactory, saved: bytes, data: st.DataObject
+) -> None:
+    damaged = bytearray(saved[: data.draw(st.integers(0, len(saved)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        if damaged:
+            damaged[data.draw(st.integers(0, min(len(damaged) - 1, 3000)))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "a.portrait"
+    path.write_bytes(damaged)
+    try:
+        assert isinstance(Portrait.load(path), Portrait)
+    except InputError as error:
+        assert str(path) in str(error)  # names the file it is about
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_a_file_cut_short_is_refused(tmp_path: Path, saved: bytes, share: float) -> None:
+    path = tmp_path / "short.portrait"
+    path.write_bytes(saved[: int(share * len(saved))])
+    with pytest.raises(InputError, match="cut short"):
+        Portrait.load(path)
+
+
+def rewritten(path: Path, saved: bytes, tensors: dict | None = None, metadata: dict | None = None) -> Path:
+    path.write_bytes(saved)
+    header = json.loads(saved[8 : 8 + int.from_bytes(saved[:8], "little")])
+    save_file(load_file(path) | (tensors or {}), path, header["__metadata__"] | (metadata or {}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "word"),
+    [
+        ({}, {"format_version": "2"}, "version '2'"),
+        ({}, {"format": "other"}, "not a portrait"),
+        ({}, {"texture_size": "48000"}, "not possible"),
+        ({}, {"texture_size": "16"}, "tiles"),
+        ({}, {"input_camera": "{}"}, "lacks"),
+        ({}, {"alignment": "[[0, 0, 0], [0, 0, 0]]"}, "alignment"),
+        ({"radius": np.zeros((4, 4), np.float64)}, {}, "float64"),
+        ({"radius": np.full((12, 12), np.inf, np.float32)}, {}, "finite"),
+        ({"offsets": np.zeros(3, np.float32)}, {}, "ascending"),
+        ({"tile_index": np.array([7, 3], np.int32)}, {}, "tiles"),
+        ({"radius": np.zeros((2048, 2048), np.float32)}, {}, "wide"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, saved: bytes, tensors: dict, metadata: dict, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        Portrait.load(rewritten(tmp_path / "a.portrait", saved, tensors, metadata))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Cannot read"):
+        Portrait.load(tmp_path / "missing.portrait")
+    (tmp_path / "picture.portrait").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    with pytest.raises(InputError, match="not a portrait"):
+        Portrait.load(tmp_path / "picture.portrait")
+    with pytest.raises(InputError):
+        Portrait.load(tmp_path)
+
+
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="folder"):
+        random_portrait().save(tmp_path / "file" / "a.portrait")
+    with pytest.raises(InputError, match="folder"):
+        random_portrait().save(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("textures", "word"),
+    [
+        (np.zeros((2, 16, 16, 4), np.uint8), "one a sheet"),
+        (np.zeros((3, 16, 32, 4), np.uint8), "square"),
+        (np.zeros((3, 24, 24, 4), np.uint8), "square"),
+        (np.zeros((3, 16, 16, 3), np.uint8), "RGBA"),
+        (np.zeros((3, 8, 8, 4), np.uint8), "16 to 2048"),
+        (np.zeros((3, 16, 16, 4), np.float32), "8-bit"),
+    ],
+)
+def test_textures_that_do_not_fit_are_refused(textures: np.ndarray, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        replace(random_portrait(), textures=textures)

@@ -1,0 +1,211 @@
+"""The renderers against each other, against finite differences, and against an independent ray tracer."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import bumpy_manifolds, random_portrait, small_camera, tensors
+
+from portrait_manifolds.backend import made_portrait_truth, render
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops.build import BuildError
+from portrait_manifolds.cuda_ops.reference import finish_picture
+from portrait_manifolds.cuda_ops.render_manifolds import default_implementation, render_manifolds
+
+pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")
+
+
+def smooth_tensors(sheets: int, dtype: torch.dtype, size: int = 16) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(sheets)
+    textures = (torch.rand(sheets, size, size, 4, generator=generator) * 0.8 + 0.1).to(dtype)
+    manifolds = bumpy_manifolds(sheets)
+    maps = (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m)
+    return textures, *(torch.from_numpy(x).to(dtype) for x in maps)
+
+
+@pytest.mark.parametrize("sheets", [1, 3, 24])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 18)])
+def test_native_agrees_with_the_reference_in_value_and_gradient(sheets: int, size: tuple[int, int]) -> None:
+    textures, radius, spread, offsets = smooth_tensors(sheets, torch.float64)
+    results = {}
+    for implementation in ("native", "reference"):
+        leaves = textures.clone().requires_grad_(), radius.clone().requires_grad_()
+        out = render_manifolds(*leaves, spread, offsets, small_camera(*size), implementation=implementation)
+        torch.manual_seed(0)
+        (out * torch.randn_like(out)).sum().backward()
+        results[implementation] = (out.detach(), *(leaf.grad for leaf in leaves))
+    for native, reference in zip(results["native"], results["reference"], strict=True):
+        # The depth's derivative grows without bound towards grazing incidence: compare as a whole.
+        assert (native - reference).norm() <= 5e-3 * reference.norm() + 1e-9
+
+
+def test_single_precision_agrees_with_double() -> None:
+    for sheets in (1, 24):
+        double = render_manifolds(*smooth_tensors(sheets, torch.float64), small_camera(40, 30), implementation="native")
+        single = render_manifolds(*smooth_tensors(sheets, torch.float32), small_camera(40, 30), implementation="native")
+        error = (double - single).abs().amax(-1)
+        assert error.mean() < 1e-4
+        assert error.quantile(0.98) < 1e-3  # the rest are entries at grazing incidence
+
+
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+def test_gradients_are_those_of_finite_differences(implementation: str) -> None:
+    textures, radius, spread, offsets = smooth_tensors(2, torch.float64, size=8)
+    # Narrow enough that no ray grazes a sheet: there the depth has no derivative.
+    camera = look_at((0.05, 0.03, 0.9), fov_deg=6.0, width_px=4, height_px=3)
+
+    def picture(textures: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
+        return render_manifolds(
+            textures, radius, spread, offsets, camera, mip_levels=1, skip_empty=False, implementation=implementation
+        )
+
+    leaves = textures.requires_grad_(), radius.requires_grad_()
+    assert torch.autograd.gradcheck(picture, leaves, eps=1e-6, atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("yaw", [0, 35])
+def test_a_picture_agrees_with_the_independent_ray_tracer(head: Portrait, yaw: float) -> None:
+    camera = head.camera(160, 160).orbited(yaw, 5)
+    rgba, depth = head.render(camera)
+    true_rgba, true_depth = made_portrait_truth.trace(camera)
+    premultiplied, expected = rgba[..., :3] * rgba[..., 3:], true_rgba[..., :3] * true_rgba[..., 3:]
+    error = np.abs(premultiplied - expected).max(-1)
+    assert error.mean() < 2e-3
+    assert np.quantile(error, 0.99) < 0.03
+    both = np.isfinite(depth) & np.isfinite(true_depth)
+    assert both.mean() > 0.3
+    assert np.median(np.abs(depth[both] - true_depth[both])) < 2e-4
+    assert np.quantile(np.abs(depth[both] - true_depth[both]), 0.98) < 2e-3
+    assert (np.isfinite(depth) != np.isfinite(true_depth)).mean() < 0.01
+
+
+@pytest.mark.parametrize(("fov", "distance"), [(0.5, 40.0), (20.0, 1.0), (110.0, 0.25)])
+def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
+    camera = look_at((0, 0, distance), fov_deg=fov, width_px=96, height_px=80)
+    rgba, depth = head.render(camera)
+    expected, expected_depth = finish_picture(
+        render_manifolds(*tensors(head), camera, implementation="reference")
+    )
+    error = np.abs(rgba - expected.numpy()).max(-1)
+    assert error.mean() < 2e-3
+    assert np.isfinite(depth).any()
+    finite = np.isfinite(depth) & np.isfinite(expected_depth.numpy())
+    assert np.median(np.abs(depth[finite] - expected_depth.numpy()[finite])) < 1e-4 * distance
+
+
+def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
+    camera = head.camera(120, 90).orbited(-20, 10)
+    rgba, depth = head.render(camera)
+    expected, expected_depth = finish_picture(
+        render_manifolds(*tensors(head), camera, mip_levels=None, implementation="native")
+    )
+    premultiplied = rgba[..., :3] * rgba[..., 3:] - (expected[..., :3] * expected[..., 3:]).numpy()
+    assert np.abs(premultiplied).max() < 0.02  # mip levels are rounded to 8 bits
+    assert np.abs(premultiplied).mean() < 1e-3
+    assert (np.isfinite(depth) != np.isfinite(expected_depth.numpy())).mean() < 1e-3
+
+
+def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:
+    arguments = (*tensors(head), head.camera(64, 64).orbited(30))
+    skipped, whole = (render_manifolds(*arguments, skip_empty=skip, implementation="native") for skip in (True, False))
+    assert (skipped - whole).abs().max() < 1e-6
+
+
+def test_small_views_do_not_shimmer(head: Portrait) -> None:
+    """Moved by less than a pixel, a small view changes far less with mip levels than without."""
+    textures, radius, spread, offsets = tensors(head)
+    noise = torch.rand(textures.shape[1:3], generator=torch.Generator().manual_seed(1))
+    textures[..., :3] = noise[..., None]
+    change = {}
+    for levels in (None, 1):
+        views = [
+            render_manifolds(
+                textures, radius, spread, offsets, head.camera(48, 48).orbited(yaw), mip_levels=levels
+            )
+            for yaw in (0.0, 0.3)
+        ]
+        change[levels] = (views[0] - views[1])[..., :3].abs().mean()
+    assert change[None] < 0.4 * change[1]
+
+
+def test_more_samples_smooth_the_outline_only(head: Portrait) -> None:
+    camera = head.camera(64, 64)
+    once, often = (head.render(camera, samples)[0] for samples in (1, 3))
+    big, _ = head.render(camera.resized(192, 192))
+    opacity = big[..., 3].reshape(64, 3, 64, 3).mean((1, 3))
+    assert np.abs(often[..., 3] - opacity).mean() < 1e-4
+    assert np.abs(often[..., 3] - opacity).max() < 0.12  # a ninth of a pixel: one ray at grazing incidence
+    assert np.abs(once - often).mean() < 0.02
+
+
+def test_empty_portraits_are_empty() -> None:
+    portrait = random_portrait()
+    portrait = replace(portrait, textures=np.zeros_like(portrait.textures))
+    rgba, depth = portrait.render(small_camera(20, 20))
+    assert (rgba == 0).all()
+    assert np.isposinf(depth).all()
+
+
+def test_an_opaque_sheet_is_seen_as_painted() -> None:
+    portrait = random_portrait(sheets=1)
+    textures = np.full_like(portrait.textures, 255)
+    textures[..., :3] = (200, 100, 50)
+    portrait = replace(portrait, textures=textures)
+    camera = look_at((0, 0, 0.9), fov_deg=3.0, width_px=9, height_px=9)
+    rgba, depth = portrait.render(camera)
+    assert rgba == pytest.approx(np.broadcast_to(np.array([200, 100, 50, 255]) / 255, rgba.shape), abs=1e-4)
+    uv = np.zeros(2)
+    assert depth[4, 4] == pytest.approx(0.9 - portrait.manifolds.points(0, uv)[2], abs=1e-4)
+
+
+def test_colours_composite_in_linear_light() -> None:
+    portrait = random_portrait(sheets=2)
+    textures = np.zeros_like(portrait.textures)
+    textures[0] = (0, 0, 0, 255)
+    textures[1] = (255, 255, 255, 128)
+    rgba, _ = replace(portrait, textures=textures).render(look_at((0, 0, 0.9), fov_deg=3, width_px=3, height_px=3))
+    half = 1.055 * (128 / 255) ** (1 / 2.4) - 0.055  # sRGB-encoded, much above 0.5
+    assert rgba[1, 1] == pytest.approx([half, half, half, 1], abs=1e-3)
+
+
+def test_without_a_compiler_the_reference_serves_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, small_head: Portrait
+) -> None:
+    def missing(*arguments: object, **options: object) -> None:
+        raise BuildError("c++ is not installed: install a C++ compiler.")
+
+    camera = small_head.camera(24, 24)
+    expected, expected_depth = small_head.render(camera)
+    monkeypatch.setattr(render, "NativeScene", missing)
+    with caplog.at_level(logging.WARNING):
+        rgba, depth = replace(small_head).render(camera)
+    assert [record.message for record in caplog.records] == [
+        "drawing with the slow reference renderer: c++ is not installed: install a C++ compiler."
+    ]
+    assert np.abs(rgba - expected).mean() < 5e-3
+    both = np.isfinite(depth) & np.isfinite(expected_depth)
+    assert np.median(np.abs(depth[both] - expected_depth[both])) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("camera", "word"),
+    [
+        (look_at((0, 0, 0.05), (0, 0, -1)), "inside the head"),
+        (look_at((0, 0, 1), (0, 0, 2)), "looks away"),
+    ],
+)
+def test_cameras_that_see_nothing_are_refused(small_head: Portrait, camera: Camera, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        small_head.render(camera)
+
+
+@pytest.mark.parametrize("change", [{"radius": torch.ones(4, 5)}, {"offsets": torch.zeros(2)}, {"spread": torch.ones(4)}])
+def test_tensors_that_do_not_fit_are_refused(change: dict) -> None:
+    names = ("textures", "radius", "spread", "offsets")
+    good = dict(zip(names, smooth_tensors(3, torch.float32), strict=True))
+    with pytest.raises(ValueError, match="must"):
+        render_manifolds(**good | change, camera=small_camera(2, 2))
