@@ -40,15 +40,19 @@ def load_library(name: str) -> ctypes.CDLL:
 
     Raises BuildError without a compiler or where it fails, the same again at each later call.
     """
-    source = next((path for path in (SOURCES / f"{name}.cpp", SOURCES / f"{name}.cu") if path.is_file()), None)
-    if source is None:
-        raise BuildError(f"There is no source of the op {name!r}: reinstall portrait-manifolds.")
-    command = _command(source)
-    file_name = f"{name}-{_key(source, command)}{'.dll' if sys.platform == 'win32' else '.so'}"
+    source, file_name = library_files(name)
     for folder in (INSTALLED, cache_folder()):
         if (folder / file_name).is_file():
             return ctypes.CDLL(str(folder / file_name))
     return ctypes.CDLL(str(compile_library(source, cache_folder() / file_name)))
+
+
+def library_files(name: str) -> tuple[Path, str]:
+    """An op's source, and the file name of its library on this machine."""
+    source = next((path for path in (SOURCES / f"{name}.cpp", SOURCES / f"{name}.cu") if path.is_file()), None)
+    if source is None:
+        raise BuildError(f"There is no source of the op {name!r}: reinstall portrait-manifolds.")
+    return source, f"{name}-{_key(source, _command(source))}{'.dll' if sys.platform == 'win32' else '.so'}"
 
 
 def compile_library(source: Path, library: Path) -> Path:

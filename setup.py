@@ -1,0 +1,32 @@
+"""Compiles the renderer at installation where there is a compiler; without one it is compiled at first use."""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+class BuildWithOps(build_py):
+    """Puts compiled ops beside the Python files, unless PORTRAIT_MANIFOLDS_PURE asks for a wheel for any machine."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode or os.environ.get("PORTRAIT_MANIFOLDS_PURE"):
+            return
+        sys.path.insert(0, str(ROOT / "cuda_ops"))
+        import build  # the package itself is not importable yet, and needs more than a compiler
+
+        for name in ("render", "rasterise"):
+            folder = Path(self.build_lib) / "portrait_manifolds" / "cuda_ops" / "built"
+            try:
+                source, library = build.library_files(name)
+                build.compile_library(source, folder / library)
+            except build.BuildError as error:
+                print(f"{name} is left for later: {error}")
+
+
+setup(cmdclass={"build_py": BuildWithOps})

@@ -1,0 +1,149 @@
+"""The command line, as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from portrait_manifolds.backend.camera import load_cameras, look_at, save_cameras
+from portrait_manifolds.backend.camera_paths import dolly_zoom
+from portrait_manifolds.backend.portrait import Portrait
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "portrait_manifolds.backend", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+
+
+def done(*arguments: object, cwd: Path) -> str:
+    result = run(*arguments, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small_head: Portrait) -> Path:
+    """A folder with a space and an umlaut in its name, and head.portrait in it."""
+    folder = tmp_path / "Köpfe und mehr"
+    small_head.save(folder / "head.portrait")
+    return folder
+
+
+def test_render_on_the_photos_grid_by_default(folder: Path, small_head: Portrait) -> None:
+    done("render", "head.portrait", "-o", "view ü.png", "--samples", "1", cwd=folder)
+    picture = np.asarray(Image.open(folder / "view ü.png")) / 255
+    expected, _ = small_head.render(small_head.input_camera)
+    assert picture.shape == (512, 512, 4)
+    visible = expected[..., 3] > 0.01
+    assert np.abs(picture - expected)[visible].max() <= 1 / 255
+    assert picture[~visible, 3].max() < 0.02
+
+
+def test_render_options_turn_and_frame(folder: Path, small_head: Portrait) -> None:
+    options = ("--yaw", "20", "--pitch", "-5", "--fov", "12", "--size", "90x60", "--samples", "1")
+    done("render", "head.portrait", "-o", "a.png", *options, cwd=folder)
+    picture = np.asarray(Image.open(folder / "a.png")) / 255
+    expected, _ = small_head.render(small_head.camera(90, 60).with_fov(12).orbited(20, -5))
+    assert picture.shape == (60, 90, 4)
+    assert np.abs(picture[..., 3] - expected[..., 3]).max() <= 1 / 255
+
+
+def test_render_takes_a_camera_file(folder: Path, small_head: Portrait) -> None:
+    camera = look_at((0.3, 0, 1), width_px=40, height_px=30)
+    save_cameras(folder / "camera.json", [camera])
+    done("render", "head.portrait", "-o", "a.exr", "--camera", "camera.json", cwd=folder)
+    done("render", "head.portrait", "-o", "a.png", "--camera", "camera.json", "--samples", "1", cwd=folder)
+    assert (folder / "a.exr").stat().st_size > 1000
+    expected, _ = small_head.render(camera)
+    assert np.abs(np.asarray(Image.open(folder / "a.png"))[..., 3] / 255 - expected[..., 3]).max() <= 1 / 255
+
+
+def test_animate_writes_a_film(folder: Path) -> None:
+    options = ("--path", "dolly-zoom", "--frames", "7", "--fps", "25", "--size", "65x48")
+    done("animate", "head.portrait", "-o", "film.mp4", *options, cwd=folder)
+    with av.open(str(folder / "film.mp4")) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+        assert film.streams.video[0].average_rate == 25
+    assert len(frames) == 7
+    assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1  # the lens shows
+
+
+def test_animate_writes_frames_and_a_later_run_completes_them(folder: Path, small_head: Portrait) -> None:
+    options = ("--path", "swing", "--frames", "5", "--size", "32x32")
+    done("animate", "head.portrait", "-o", "frames", *options, cwd=folder)
+    frames = sorted((folder / "frames").glob("*.png"))
+    assert [path.name for path in frames] == [f"frame_{k:04d}.png" for k in range(1, 6)]
+    assert len(load_cameras(folder / "frames" / "cameras.json")) == 5
+    before = [path.read_bytes() for path in frames]
+    frames[2].unlink()
+    os.utime(frames[0], (1, 1))
+    done("animate", "head.portrait", "-o", "frames", *options, cwd=folder)
+    assert [path.read_bytes() for path in frames] == before
+    assert frames[0].stat().st_mtime == 1  # kept, not drawn again
+    done("animate", "head.portrait", "-o", "frames", *options, "--samples", "1", cwd=folder)
+    assert frames[0].read_bytes() != before[0]  # other settings: drawn again
+
+
+def test_animate_follows_a_camera_file(folder: Path, small_head: Portrait) -> None:
+    cameras = dolly_zoom(small_head.camera(24, 24), 3)
+    save_cameras(folder / "cameras.json", cameras)
+    done("animate", "head.portrait", "-o", "out", "--path", "cameras.json", "--format", "exr", cwd=folder)
+    assert len(list((folder / "out").glob("frame_*.exr"))) == 3
+
+
+def test_info_says_what_a_file_holds(folder: Path, small_head: Portrait) -> None:
+    facts = json.loads(done("info", "head.portrait", "--json", cwd=folder))
+    assert (facts["sheets"], facts["texture_size"], facts["photo_size"]) == (24, 128, [512, 512])
+    assert "compositeWithTrainedAlgorithmicMedia" in facts["provenance"]
+    assert "texture_size" in done("info", "head.portrait", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("render", "missing.portrait", "-o", "a.png"), "missing.portrait"),
+        (("render", "head.portrait", "-o", "a.gif"), ".png or .exr"),
+        (("render", "head.portrait", "-o", "a.png", "--size", "0x10"), "WIDTHxHEIGHT"),
+        (("render", "head.portrait", "-o", "a.png", "--size", "big"), "WIDTHxHEIGHT"),
+        (("render", "head.portrait", "-o", "a.png", "--fov", "180"), "field of view"),
+        (("render", "head.portrait", "-o", "a.png", "--fov", "nan"), "field of view"),
+        (("render", "head.portrait", "-o", "a.png", "--yaw", "nan"), "finite"),
+        (("render", "head.portrait", "-o", "a.png", "--yaw", "1e9", "--samples", "9"), "samples"),
+        (("render", "head.portrait", "-o", "a.png", "--camera", "none.json"), "none.json"),
+        (("render", "head.portrait", "-o", "head.portrait/a.png"), "folder"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--frames", "0"), "frames"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--path", "spiral"), "orbit"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--format", "png"), "folder"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--background", "red"), "#rrggbb"),
+        (("animate", "head.portrait", "-o", "head.portrait", "--frames", "2"), "is a file"),
+        (("export", "head.portrait", "-o", "a.obj"), ".glb or .ply"),
+        (("info", "photo.png"), "not a portrait"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_leaves_nothing(folder: Path, arguments: tuple, word: str) -> None:
+    (folder / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    before = sorted(path.name for path in folder.iterdir())
+    result = run(*arguments, cwd=folder)
+    assert result.returncode == 2, result.stderr
+    assert word in result.stderr
+    assert result.stderr.startswith("portrait-manifolds: ") and result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_wrong_usage_exits_with_2(folder: Path) -> None:
+    for arguments in ((), ("paint",), ("render",), ("render", "head.portrait", "-o", "a.png", "--yaw", "left")):
+        assert run(*arguments, cwd=folder).returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
+    result = run("render", "head.portrait", "-o", "/proc/nowhere/a.png", cwd=folder)
+    assert result.returncode == 2
+    assert "choose a folder you may write to" in result.stderr

@@ -1,0 +1,53 @@
+"""The CUDA op: compiled wherever there is nvcc, run wherever there is a GPU."""
+
+import shutil
+
+import pytest
+import torch
+from conftest import random_portrait, small_camera, tensors
+
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops import build
+from portrait_manifolds.cuda_ops.native import View, pyramid_u8
+from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc")
+def test_the_kernels_compile_for_sm_80_and_sm_90() -> None:
+    from portrait_manifolds.cuda_ops.native_cuda import cuda_library
+
+    assert build.CUDA_ARCHITECTURES == ("80", "90")
+    assert cuda_library().pm_cuda_render_u8
+
+
+@needs_gpu
+def test_cuda_agrees_with_the_cpu_in_value_and_gradient() -> None:
+    portrait = random_portrait(sheets=5, texture_size=32)
+    camera = small_camera(33, 21)
+    results = {}
+    for device in ("cpu", "cuda"):
+        textures, radius, spread, offsets = (x.to(device) for x in tensors(portrait))
+        leaves = textures.requires_grad_(), radius.requires_grad_()
+        out = render_manifolds(*leaves, spread, offsets, camera, implementation="native")
+        torch.manual_seed(0)
+        (out * torch.randn(out.shape).to(device)).sum().backward()
+        results[device] = (out.detach(), *(leaf.grad for leaf in leaves))
+    for cpu, cuda in zip(results["cpu"], results["cuda"], strict=True):
+        assert (cpu - cuda.cpu()).norm() <= 1e-2 * cpu.norm()
+
+
+@needs_gpu
+def test_cuda_draws_8_bit_textures_as_the_cpu_does(head: Portrait) -> None:
+    from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
+    from portrait_manifolds.cuda_ops.native_cuda import CudaScene
+
+    levels = [torch.from_numpy(level).cuda() for level in pyramid_u8(head.textures)]
+    maps = (x.cuda() for x in tensors(head)[1:])
+    camera = head.camera(200, 150).orbited(25)
+    rgba, depth = CudaScene(levels, *maps, half_extent=CHART_HALF_EXTENT).render(View.of(camera))
+    expected, expected_depth = head.render(camera)
+    assert (rgba.cpu() - torch.from_numpy(expected)).abs().mean() < 1e-3
+    both = torch.isfinite(depth.cpu()) & torch.isfinite(torch.from_numpy(expected_depth))
+    assert (depth.cpu() - torch.from_numpy(expected_depth))[both].abs().median() < 1e-4
