@@ -137,7 +137,7 @@ def _hair_edge(directions: np.ndarray, inset: np.ndarray | float) -> np.ndarray:
     x, y, z = np.moveaxis(directions, -1, 0)
     azimuth, elevation = np.arctan2(x, z), np.arcsin(np.clip(y, -1.0, 1.0))
     sweep = 0.10 * np.sin(azimuth) * _step(0.0, 0.5, elevation)
-    oval = np.hypot(azimuth / 1.10, (elevation + 0.36 - sweep) / 1.02)
+    oval = np.hypot(azimuth / 1.14, (elevation + 0.36 - sweep) / 1.02)
     return _step(1.0 + inset, 1.07 + inset, oval) * _step(-0.95, -0.8, elevation)
 
 
