@@ -31,9 +31,7 @@ def render_film(
     if len(sizes) != 1:
         raise InputError("The path's cameras differ in size: give one with --size.")
     width_px, height_px = sizes.pop()
-    with Mp4Writer(
-        path, width_px, height_px, fps, background=background, provenance=portrait.provenance
-    ) as film:
+    with Mp4Writer(path, width_px, height_px, fps, background=background, provenance=portrait.provenance) as film:
         for camera in tqdm(cameras, "frames", disable=None):
             film.write(portrait.render(camera, samples)[0])
 

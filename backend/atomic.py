@@ -34,6 +34,8 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise ProcessingError(f"Writing {path} failed ({error.strerror or error}): free some space and retry.") from error
+        raise ProcessingError(
+            f"Writing {path} failed ({error.strerror or error}): free some space and retry."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

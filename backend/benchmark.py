@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,13 +69,13 @@ def run_benchmark(device: str = "cpu") -> Iterator[dict]:
 def _cpu_rows(portrait: Portrait) -> Iterator[Row]:
     reference_ms: dict[tuple[int, int], float] = {}
     for size in REFERENCE_SIZES:
-        reference_ms[size] = _median_ms(lambda camera=portrait.camera(*size): _reference(portrait, camera), 2)
+        reference_ms[size] = _median_ms(2, _reference, portrait, portrait.camera(*size))
         yield Row("forward", size, "reference", reference_ms[size], 1.0)
     if default_implementation("cpu") != "native":
         return
     for size in SIZES:
         camera = portrait.camera(*size)
-        ms = _median_ms(lambda camera=camera: portrait.render(camera), 15)
+        ms = _median_ms(15, portrait.render, camera)
         floor = _floor_ms(portrait, camera)
         known = reference_ms.get(size)
         yield Row("forward", size, "native", ms, known / ms if known else None, ms / floor)
@@ -88,22 +89,17 @@ def _cpu_rows(portrait: Portrait) -> Iterator[Row]:
 
 def _gradient_rows(portrait: Portrait) -> Iterator[Row]:
     """Float textures with gradients, as in training and refinement."""
-    manifolds = portrait.manifolds
-    levels = [np.ascontiguousarray(x) for x in map(_as_numpy, build_pyramid(_textures(portrait)))]
-    scene = NativeScene(
-        levels, portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m, half_extent=CHART_HALF_EXTENT
-    )
+    scene = _float_scene(portrait)
     for size in ((256, 256), (512, 512)):
         view = View.of(portrait.camera(*size))
         gradient = np.random.default_rng(0).standard_normal((size[1], size[0], 5), dtype=np.float32)
-        yield Row("forward, float", size, "native", _median_ms(lambda view=view: scene.accumulate(view), 9))
-        backward_ms = _median_ms(lambda view=view, gradient=gradient: scene.backward(view, gradient), 9)
+        yield Row("forward, float", size, "native", _median_ms(9, scene.accumulate, view))
+        backward_ms = _median_ms(9, scene.backward, view, gradient)
         yield Row("backward, float", size, "native", backward_ms)
 
 
 def _variant_row(name: str, portrait: Portrait) -> Row:
-    camera = portrait.camera(512, 512)
-    return Row(name, (512, 512), "native", _median_ms(lambda: portrait.render(camera), 15))
+    return Row(name, (512, 512), "native", _median_ms(15, portrait.render, portrait.camera(512, 512)))
 
 
 def _command_rows(portrait: Portrait) -> Iterator[Row]:
@@ -111,8 +107,9 @@ def _command_rows(portrait: Portrait) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "head.portrait"
         portrait.save(path)
-        command = [sys.executable, "-m", "portrait_manifolds.backend", "render", path, "-o", Path(folder) / "head.png"]
-        ms = _median_ms(lambda: subprocess.run(command, check=True), 3)
+        picture = str(Path(folder) / "head.png")
+        command = [sys.executable, "-m", "portrait_manifolds.backend", "render", str(path), "-o", picture]
+        ms = _median_ms(3, subprocess.check_call, command)
         used = subprocess.run([sys.executable, "-c", _MEMORY_PROBE, path], check=True, capture_output=True, text=True)
         yield Row("render command", (512, 512), "process", ms, peak_mb=int(used.stdout) * 1024 / 1e6)
 
@@ -130,34 +127,34 @@ def _cuda_rows(portrait: Portrait) -> Iterator[Row]:
         view = View.of(camera)
         moved = _touched_bytes(portrait, camera) + 20 * size[0] * size[1]
         source = torch.empty(moved // 2, dtype=torch.uint8, device="cuda")
-        floor = _median_event_ms(lambda source=source: source.clone())
-        ms = _median_event_ms(lambda view=view: scene.render(view))
+        floor = _median_event_ms(source.clone)
+        ms = _median_event_ms(scene.render, view)
         yield Row("forward", size, "cuda", ms, None, ms / floor)
 
 
 def _reference(portrait: Portrait, camera: Camera) -> None:
     manifolds = portrait.manifolds
-    maps = (torch.from_numpy(x) for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m))
+    radius = torch.from_numpy(portrait.renderer.radius_m)
+    spread, offsets = torch.from_numpy(manifolds.spread), torch.from_numpy(manifolds.offsets_m)
     with torch.inference_mode():
-        render_manifolds(_textures(portrait), *maps, camera, implementation="reference")
+        render_manifolds(_textures(portrait), radius, spread, offsets, camera, implementation="reference")
 
 
 def _textures(portrait: Portrait) -> torch.Tensor:
     return torch.from_numpy(portrait.textures).float() / 255.0
 
 
-def _as_numpy(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.numpy()
+def _float_scene(portrait: Portrait) -> NativeScene:
+    manifolds = portrait.manifolds
+    levels = [level.numpy() for level in build_pyramid(_textures(portrait))]
+    maps = (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)
+    return NativeScene(levels, *maps, half_extent=CHART_HALF_EXTENT)
 
 
 def _touched_bytes(portrait: Portrait, camera: Camera) -> int:
     """Bytes of the 8-bit texels that drawing looks up, each once: those that a gradient reaches."""
-    manifolds = portrait.manifolds
-    levels = [_as_numpy(level) for level in build_pyramid(_textures(portrait))]
-    scene = NativeScene(
-        levels, portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m, half_extent=CHART_HALF_EXTENT
-    )
-    gradients, _ = scene.backward(View.of(camera), np.ones((camera.height_px, camera.width_px, 5), np.float32))
+    ones = np.ones((camera.height_px, camera.width_px, 5), np.float32)
+    gradients, _ = _float_scene(portrait).backward(View.of(camera), ones)
     return 4 * sum(int(gradient.any(-1).sum()) for gradient in gradients)
 
 
@@ -169,27 +166,29 @@ def _floor_ms(portrait: Portrait, camera: Camera) -> float:
     def evict() -> None:
         cold[:] += 1
 
-    return _median_ms(lambda: stream_memory(source, out), 9, before=evict)
+    return _median_ms(9, stream_memory, source, out, before=evict)
 
 
-def _median_ms(work: Callable[[], object], repeats: int, before: Callable[[], None] | None = None) -> float:
+def _median_ms(
+    repeats: int, work: Callable[..., object], *arguments: Any, before: Callable[[], None] | None = None
+) -> float:
     times = []
     for repeat in range(repeats + 1):
         if before:
             before()
         start = time.perf_counter()
-        work()
+        work(*arguments)
         if repeat:  # the first warms up
             times.append(time.perf_counter() - start)
     return float(np.median(times)) * 1e3
 
 
-def _median_event_ms(work: Callable[[], object], repeats: int = 50) -> float:
+def _median_event_ms(work: Callable[..., object], *arguments: Any) -> float:
     times = []
-    for repeat in range(repeats + 5):
+    for repeat in range(55):
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         start.record()
-        work()
+        work(*arguments)
         end.record()
         end.synchronize()
         if repeat >= 5:

@@ -106,7 +106,9 @@ class Camera:
     def with_fov(self, fov_deg: float) -> "Camera":
         """The same place with another lens: `fov_deg` is the vertical field of view, 0 to 170 degrees."""
         if not 0.0 < fov_deg < 170.0:
-            raise InputError(f"A field of view of {fov_deg} degrees cannot be drawn: give more than 0 and less than 170.")
+            raise InputError(
+                f"A field of view of {fov_deg} degrees cannot be drawn: give more than 0 and less than 170."
+            )
         factor = focal_px(fov_deg, self.height_px) / self.fy_px
         return replace(self, fx_px=self.fx_px * factor, fy_px=self.fy_px * factor)
 

@@ -70,16 +70,19 @@ class Manifolds:
         return self.radius_m + resample_map(self.displacement_m, self.radius_m.shape[0])
 
     def log_slope(self) -> float:
-        """The largest |grad radius| / radius over all sheets in the chart, radians per radian; see the module's bounds."""
+        """The largest |grad radius| / radius of all sheets in the chart, radians per radian; see the bounds above."""
         size = self.radius_m.shape[0]
-        squared = (map_grid(size) ** 2).sum(-1)
-        # |grad_d| <= |grad_uv| / cos(theta / 2), the chart's stretch along the parallels; up to 160 degrees.
-        stretch = 1.0 / np.sqrt(np.maximum(1.0 - 0.25 * squared, 0.03))
+        grid = map_grid(size)
+        distance = np.linalg.norm(grid, axis=-1)  # 2 sin(theta / 2)
+        u, v = np.moveaxis(grid / np.maximum(distance, 1e-9)[..., None], -1, 0)
+        cosine = np.sqrt(np.maximum(1.0 - 0.25 * distance**2, 0.03))  # of theta / 2; up to 160 degrees
         slope = 0.0
         for offset in (self.offsets_m[0], self.offsets_m[-1]):
             sheet = np.log(self.total_radius_m() + offset * self.spread)
-            gradient = np.hypot(*np.gradient(sheet, 2.0 * CHART_HALF_EXTENT / size))
-            slope = max(slope, float((gradient * stretch)[squared < 3.88].max()))
+            down, right = np.gradient(sheet, 2.0 * CHART_HALF_EXTENT / size)
+            # The chart shrinks lengths away from +z by cos(theta / 2) and stretches them across by its inverse.
+            away, across = (right * u - down * v) * cosine, (right * v + down * u) / cosine
+            slope = max(slope, float(np.hypot(away, across)[distance < 1.97].max()))
         return slope
 
     def points(self, sheet: int, uv: np.ndarray) -> np.ndarray:

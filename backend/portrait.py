@@ -81,9 +81,13 @@ class Portrait:
             raise InputError("A portrait's textures are 8-bit values of shape [sheets, size, size, 4].")
         sheets, height, width, channels = textures.shape
         if sheets != self.manifolds.sheets:
-            raise InputError(f"The portrait has {sheets} textures for {self.manifolds.sheets} sheets: give one a sheet.")
+            raise InputError(
+                f"The portrait has {sheets} textures for {self.manifolds.sheets} sheets: give one a sheet."
+            )
         if channels != 4 or height != width or width & (width - 1):
-            raise InputError(f"A texture of {width} x {height} x {channels} cannot be used: all are square RGBA, 2^n wide.")
+            raise InputError(
+                f"A texture of {width} x {height} x {channels} cannot be used: all are square RGBA, 2^n wide."
+            )
         if not MIN_TEXTURE_SIZE <= width <= MAX_TEXTURE_SIZE:
             raise InputError(f"Textures are {width} wide: use {MIN_TEXTURE_SIZE} to {MAX_TEXTURE_SIZE}.")
         object.__setattr__(self, "textures", np.ascontiguousarray(textures))

@@ -122,7 +122,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     for name, dtype in _DTYPES.items():
         if tensors[name].dtype != dtype:
             raise InputError(f"{path} stores {name} as {tensors[name].dtype}: reconstruct it again.")
-    if max(tensors[name].shape[0] for name in ("radius", "spread", "displacement") if tensors[name].ndim) > MAX_MAP_SIZE:
+    if (
+        max(tensors[name].shape[0] for name in ("radius", "spread", "displacement") if tensors[name].ndim)
+        > MAX_MAP_SIZE
+    ):
         raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
     return tensors, metadata
 

@@ -24,9 +24,10 @@ INSTALLED = Path(__file__).parent / "built"
 """Where an installation leaves libraries it has compiled."""
 
 CPU_FLAGS = (
-    "-O3 -march=native -std=c++17 -shared -fPIC -pthread -fno-math-errno -fno-trapping-math -Wall -Wno-psabi"
-).split()
-CUDA_FLAGS = "-O3 -std=c++17 -shared -Xcompiler -fPIC --use_fast_math --extra-device-vectorization".split()
+    *("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-pthread"),
+    *("-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wno-psabi"),
+)
+CUDA_FLAGS = ("-O3", "-std=c++17", "-shared", "-Xcompiler", "-fPIC", "--use_fast_math", "--extra-device-vectorization")
 CUDA_ARCHITECTURES = ("80", "90")
 
 

@@ -92,9 +92,7 @@ class NativeScene:
         self.map_size = radius.shape[0]
         cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
         self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
-        scene = Scene(
-            **scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels)
-        )
+        scene = Scene(**scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels))
         self.keep = [cells, offsets, *levels]
         scene.cells, scene.offsets = cells.ctypes.data, offsets.ctypes.data
         scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))

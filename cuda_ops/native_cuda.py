@@ -97,9 +97,7 @@ class RenderCuda(torch.autograd.Function):
         *levels: Tensor,
     ) -> Tensor:
         ctx.view = view
-        ctx.scene = CudaScene(
-            list(levels), radius, spread, offsets, half_extent=half_extent, skip_empty=skip_empty
-        )
+        ctx.scene = CudaScene(list(levels), radius, spread, offsets, half_extent=half_extent, skip_empty=skip_empty)
         return ctx.scene.accumulate(view)
 
     @staticmethod

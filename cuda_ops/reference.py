@@ -138,9 +138,7 @@ def _entry_depths(
     return t - torch.where(entered, error / slope, 0.0), entered
 
 
-def _field(
-    radius: Tensor, spread: Tensor, origin: Tensor, directions: Tensor, t: Tensor, half_extent: float
-) -> Tensor:
+def _field(radius: Tensor, spread: Tensor, origin: Tensor, directions: Tensor, t: Tensor, half_extent: float) -> Tensor:
     """f = (rho - R(d)) / w(d) at depths t [N, K] of rays [N, 3]."""
     uv, distance = _chart(origin + t[..., None] * directions[:, None], half_extent)
     return (distance - _sample(radius, uv)) / _sample(spread, uv)

@@ -95,9 +95,7 @@ class _RenderNative(torch.autograd.Function):
         ctx: Any, view: View, skip_empty: bool, radius: Tensor, spread: Tensor, offsets: Tensor, *levels: Tensor
     ) -> Tensor:
         arrays = [np.ascontiguousarray(x.detach().numpy()) for x in (*levels, radius, spread, offsets)]
-        scene = NativeScene(
-            arrays[:-3], *arrays[-3:], half_extent=CHART_HALF_EXTENT, skip_empty=skip_empty
-        )
+        scene = NativeScene(arrays[:-3], *arrays[-3:], half_extent=CHART_HALF_EXTENT, skip_empty=skip_empty)
         ctx.scene, ctx.view = scene, view
         return torch.from_numpy(scene.accumulate(view))
 

@@ -20,7 +20,9 @@ def same(a: Portrait, b: Portrait) -> bool:
     return (
         np.array_equal(a.textures[..., 3], b.textures[..., 3])
         and np.array_equal(a.textures[visible], b.textures[visible])
-        and all(np.array_equal(x, y) for x, y in zip(vars(a.manifolds).values(), vars(b.manifolds).values(), strict=True))
+        and all(
+            np.array_equal(x, y) for x, y in zip(vars(a.manifolds).values(), vars(b.manifolds).values(), strict=True)
+        )
         and a.input_camera == b.input_camera
         and np.array_equal(a.crop.to_photo, b.crop.to_photo)
         and (a.photo_sha256, a.weights_id, a.provenance) == (b.photo_sha256, b.weights_id, b.provenance)

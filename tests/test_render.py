@@ -87,9 +87,7 @@ def test_a_picture_agrees_with_the_independent_ray_tracer(head: Portrait, yaw: f
 def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
     camera = look_at((0, 0, distance), fov_deg=fov, width_px=96, height_px=80)
     rgba, depth = head.render(camera)
-    expected, expected_depth = finish_picture(
-        render_manifolds(*tensors(head), camera, implementation="reference")
-    )
+    expected, expected_depth = finish_picture(render_manifolds(*tensors(head), camera, implementation="reference"))
     error = np.abs(rgba - expected.numpy()).max(-1)
     assert error.mean() < 2e-3
     assert np.isfinite(depth).any()
@@ -106,7 +104,7 @@ def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
     premultiplied = rgba[..., :3] * rgba[..., 3:] - (expected[..., :3] * expected[..., 3:]).numpy()
     assert np.abs(premultiplied).max() < 0.02  # mip levels are rounded to 8 bits
     assert np.abs(premultiplied).mean() < 1e-3
-    assert (np.isfinite(depth) != np.isfinite(expected_depth.numpy())).mean() < 1e-3
+    assert (np.isfinite(depth) != np.isfinite(expected_depth.numpy())).mean() < 2e-3
 
 
 def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:
@@ -123,9 +121,7 @@ def test_small_views_do_not_shimmer(head: Portrait) -> None:
     change = {}
     for levels in (None, 1):
         views = [
-            render_manifolds(
-                textures, radius, spread, offsets, head.camera(48, 48).orbited(yaw), mip_levels=levels
-            )
+            render_manifolds(textures, radius, spread, offsets, head.camera(48, 48).orbited(yaw), mip_levels=levels)
             for yaw in (0.0, 0.3)
         ]
         change[levels] = (views[0] - views[1])[..., :3].abs().mean()
@@ -203,9 +199,11 @@ def test_cameras_that_see_nothing_are_refused(small_head: Portrait, camera: Came
         small_head.render(camera)
 
 
-@pytest.mark.parametrize("change", [{"radius": torch.ones(4, 5)}, {"offsets": torch.zeros(2)}, {"spread": torch.ones(4)}])
+@pytest.mark.parametrize(
+    "change", [{"radius": torch.ones(4, 5)}, {"offsets": torch.zeros(2)}, {"spread": torch.ones(4)}]
+)
 def test_tensors_that_do_not_fit_are_refused(change: dict) -> None:
     names = ("textures", "radius", "spread", "offsets")
-    good = dict(zip(names, smooth_tensors(3, torch.float32), strict=True))
+    parts = dict(zip(names, smooth_tensors(3, torch.float32), strict=True)) | change
     with pytest.raises(ValueError, match="must"):
-        render_manifolds(**good | change, camera=small_camera(2, 2))
+        render_manifolds(*(parts[name] for name in names), small_camera(2, 2))

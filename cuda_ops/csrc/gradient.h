@@ -1,4 +1,4 @@
-// The renderer's backward pass for one pixel (or sixteen): recompute the forward, then sheet by sheet from the back.
+// The renderer's backward pass for one pixel (or a block of them): recompute the forward, then sheet by sheet from the back.
 //
 // With s_i = gC.lin(c_i) + gA + gD t_i and V_i = a_i s_i + (1 - a_i) V_{i+1} (what lies behind, V = 0 at the end),
 //     dL/da_i = T_i (s_i - V_{i+1}),   dL/dc_i = T_i a_i gC lin'(c_i),   dL/dt_i = T_i a_i gD + dL/d(u,v) d(u,v)/dt.

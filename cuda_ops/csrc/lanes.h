@@ -1,7 +1,8 @@
-// Numbers that hold one pixel or sixteen.
+// Numbers that hold one pixel or several.
 //
-// The renderer's core is written once, for a "lane" type F: float (a CUDA thread, or plain C++), double (gradient
-// checks) or Float16 (sixteen pixels in vector registers). This file gives all of them the same few operations.
+// The renderer's core is written once, for a "lane" type F: float (a CUDA thread), double (gradient checks) or Floats
+// (one pixel a lane of the widest vector register: 16 with AVX-512, 8 with AVX2, else 4). This file gives all of them
+// the same few operations.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -53,91 +54,101 @@ PM_FN double greatest(double x) { return x; }
 template <class F> PM_FN F select(bool mask, F yes, F no) { return mask ? yes : no; }
 
 #ifndef __CUDACC__
-typedef float Float16 __attribute__((vector_size(64)));
-typedef int32_t Int16 __attribute__((vector_size(64)));
-typedef uint32_t UInt16 __attribute__((vector_size(64)));
+#if defined(__AVX512F__)
+constexpr int LANES = 16;
+#elif defined(__AVX2__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+typedef float Floats __attribute__((vector_size(4 * LANES)));
+typedef int32_t Ints __attribute__((vector_size(4 * LANES)));
+typedef uint32_t Words __attribute__((vector_size(4 * LANES)));
 
-template <> struct Lanes<Float16> {
-  using Int = Int16;
-  using Mask = Int16;  // 0 or -1
+template <> struct Lanes<Floats> {
+  using Int = Ints;
+  using Mask = Ints;  // 0 or -1
   using Scalar = float;
-  static constexpr int count = 16;
+  static constexpr int count = LANES;
 };
 
-PM_FN Float16 select(Int16 mask, Float16 yes, Float16 no) { return mask ? yes : no; }
-PM_FN Int16 none_of(Int16 mask) { return ~mask; }
-PM_FN Int16 select(Int16 mask, Int16 yes, Int16 no) { return mask ? yes : no; }
-PM_FN Float16 to_float(Int16 i, Float16) { return __builtin_convertvector(i, Float16); }
-PM_FN Int16 truncate(Float16 x) { return __builtin_convertvector(x, Int16); }
-PM_FN float get(Float16 x, int lane) { return x[lane]; }
-PM_FN int get(Int16 x, int lane) { return x[lane]; }
+PM_FN Floats select(Ints mask, Floats yes, Floats no) { return mask ? yes : no; }
+PM_FN Ints select(Ints mask, Ints yes, Ints no) { return mask ? yes : no; }
+PM_FN Ints none_of(Ints mask) { return ~mask; }
+PM_FN Floats to_float(Ints i, Floats) { return __builtin_convertvector(i, Floats); }
+PM_FN Ints truncate(Floats x) { return __builtin_convertvector(x, Ints); }
+PM_FN float get(Floats x, int lane) { return x[lane]; }
+PM_FN int get(Ints x, int lane) { return x[lane]; }
 
-PM_FN bool any(Int16 mask) {
-#ifdef __AVX512F__
+PM_FN bool any(Ints mask) {
+#if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
 #elif defined(__AVX2__)
-  __m256i halves[2];
-  std::memcpy(halves, &mask, 64);
-  const __m256i both = _mm256_or_si256(halves[0], halves[1]);
-  return !_mm256_testz_si256(both, both);
+  return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
 #else
   int32_t bits = 0;
-  for (int k = 0; k < 16; ++k) bits |= mask[k];
+  for (int k = 0; k < LANES; ++k) bits |= mask[k];
   return bits != 0;
 #endif
 }
 
-PM_FN Float16 square_root(Float16 x) {
-#ifdef __AVX512F__
-  return (Float16)_mm512_sqrt_ps((__m512)x);
+PM_FN Floats square_root(Floats x) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+  return (Floats)_mm256_sqrt_ps((__m256)x);
 #else
-  Float16 root;
-  for (int k = 0; k < 16; ++k) root[k] = std::sqrt(x[k]);
+  Floats root;
+  for (int k = 0; k < LANES; ++k) root[k] = std::sqrt(x[k]);
   return root;
 #endif
 }
 
-// Estimates of the processor, refined by one Newton step to about 1e-7: several times faster than to divide.
-PM_FN Float16 reciprocal(Float16 x) {
-#ifdef __AVX512F__
-  const Float16 guess = (Float16)_mm512_rcp14_ps((__m512)x);
+// AVX-512 estimates both to 14 bits; a Newton step makes that 1e-7, several times faster than to divide.
+PM_FN Floats reciprocal(Floats x) {
+#if defined(__AVX512F__)
+  const Floats guess = (Floats)_mm512_rcp14_ps((__m512)x);
   return guess * (2.0f - x * guess);
 #else
   return 1.0f / x;
 #endif
 }
-PM_FN Float16 reciprocal_root(Float16 x) {
-#ifdef __AVX512F__
-  const Float16 guess = (Float16)_mm512_rsqrt14_ps((__m512)x);
+PM_FN Floats reciprocal_root(Floats x) {
+#if defined(__AVX512F__)
+  const Floats guess = (Floats)_mm512_rsqrt14_ps((__m512)x);
   return guess * (1.5f - 0.5f * x * guess * guess);
 #else
   return 1.0f / square_root(x);
 #endif
 }
 
-PM_FN Float16 gather(const float* base, Int16 index) {
-#ifdef __AVX512F__
-  return (Float16)_mm512_i32gather_ps((__m512i)index, base, 4);
+PM_FN Floats gather(const float* base, Ints index) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_i32gather_ps((__m512i)index, base, 4);
+#elif defined(__AVX2__)
+  return (Floats)_mm256_i32gather_ps(base, (__m256i)index, 4);
 #else
-  Float16 values;
-  for (int k = 0; k < 16; ++k) values[k] = base[index[k]];
+  Floats values;
+  for (int k = 0; k < LANES; ++k) values[k] = base[index[k]];
   return values;
 #endif
 }
 
-PM_FN UInt16 gather(const uint32_t* base, Int16 index) {
-#ifdef __AVX512F__
-  return (UInt16)_mm512_i32gather_epi32((__m512i)index, base, 4);
+PM_FN Words gather(const uint32_t* base, Ints index) {
+#if defined(__AVX512F__)
+  return (Words)_mm512_i32gather_epi32((__m512i)index, base, 4);
+#elif defined(__AVX2__)
+  return (Words)_mm256_i32gather_epi32(reinterpret_cast<const int*>(base), (__m256i)index, 4);
 #else
-  UInt16 values;
-  for (int k = 0; k < 16; ++k) values[k] = base[index[k]];
+  Words values;
+  for (int k = 0; k < LANES; ++k) values[k] = base[index[k]];
   return values;
 #endif
 }
 
 #ifdef __AVX2__
 // Transposes 8 records of 8 floats: 8 loads and 24 shuffles, several times cheaper than 8 gathers.
-PM_FN void transpose_records(const float* base, const int32_t* index, float* out /* [8][16], at lane 0 or 8 */) {
+PM_FN void transpose_records(const float* base, const int32_t* index, float* out /* [8][LANES], at lane 0 or 8 */) {
   __m256 r[8], s[8];
   for (int k = 0; k < 8; ++k) r[k] = _mm256_loadu_ps(base + 8 * index[k]);
   for (int k = 0; k < 4; ++k) {
@@ -151,26 +162,27 @@ PM_FN void transpose_records(const float* base, const int32_t* index, float* out
     r[4 * h + 3] = _mm256_shuffle_ps(s[4 * h + 1], s[4 * h + 3], 0xEE);
   }
   for (int k = 0; k < 4; ++k) {
-    _mm256_storeu_ps(out + 16 * k, _mm256_permute2f128_ps(r[k], r[k + 4], 0x20));
-    _mm256_storeu_ps(out + 16 * (k + 4), _mm256_permute2f128_ps(r[k], r[k + 4], 0x31));
+    _mm256_storeu_ps(out + LANES * k, _mm256_permute2f128_ps(r[k], r[k + 4], 0x20));
+    _mm256_storeu_ps(out + LANES * (k + 4), _mm256_permute2f128_ps(r[k], r[k + 4], 0x31));
   }
 }
 #endif
 
-PM_FN void gather_cell(const float* base, Int16 index, Float16* k) {
-  int32_t lanes[16];
-  std::memcpy(lanes, &index, 64);
+PM_FN void gather_cell(const float* base, Ints index, Floats* k) {
+  int32_t lanes[LANES];
+  std::memcpy(lanes, &index, sizeof lanes);
+  float out[8 * LANES];
 #ifdef __AVX2__
-  transpose_records(base, lanes, reinterpret_cast<float*>(k));
-  transpose_records(base, lanes + 8, reinterpret_cast<float*>(k) + 8);
+  for (int lane = 0; lane < LANES; lane += 8) transpose_records(base, lanes + lane, out + lane);
 #else
-  for (int lane = 0; lane < 16; ++lane)
-    for (int c = 0; c < 8; ++c) k[c][lane] = base[8 * lanes[lane] + c];
+  for (int lane = 0; lane < LANES; ++lane)
+    for (int c = 0; c < 8; ++c) out[LANES * c + lane] = base[8 * lanes[lane] + c];
 #endif
+  std::memcpy(k, out, sizeof out);
 }
 
 // The union of the words at the masked lanes' indices.
-PM_FN uint64_t gather_or(const uint64_t* base, Int16 index, Int16 mask) {
+PM_FN uint64_t gather_or(const uint64_t* base, Ints index, Ints mask) {
 #ifdef __AVX512F__
   const __mmask16 lanes = _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
   const __m512i none = _mm512_setzero_si512();
@@ -180,21 +192,21 @@ PM_FN uint64_t gather_or(const uint64_t* base, Int16 index, Int16 mask) {
   return uint64_t(_mm512_reduce_or_epi64(words));
 #else
   uint64_t word = 0;
-  for (int k = 0; k < 16; ++k) word |= base[index[k]] & uint64_t(int64_t(mask[k]));
+  for (int k = 0; k < LANES; ++k) word |= base[index[k]] & uint64_t(int64_t(mask[k]));
   return word;
 #endif
 }
 
-PM_FN float least(Float16 x) {
+PM_FN float least(Floats x) {
 #ifdef __AVX512F__
   return _mm512_reduce_min_ps((__m512)x);
 #else
   float value = x[0];
-  for (int k = 1; k < 16; ++k) value = x[k] < value ? x[k] : value;
+  for (int k = 1; k < LANES; ++k) value = x[k] < value ? x[k] : value;
   return value;
 #endif
 }
-PM_FN float greatest(Float16 x) { return -least(-x); }
+PM_FN float greatest(Floats x) { return -least(-x); }
 #endif
 
 template <class F> PM_FN F smaller(F a, F b) { return select(a < b, a, b); }

@@ -1,4 +1,4 @@
-// The renderer on the CPU: screen tiles over all cores, sixteen pixels at a time. A plain C interface; see native.py.
+// The renderer on the CPU: screen tiles over all cores, a vector register of pixels at a time. A plain C interface; see native.py.
 #include <array>
 
 #include "gradient.h"
@@ -10,25 +10,26 @@ using namespace pm;
 
 constexpr int SCREEN_TILE = 16;
 
-// A block of pixels as lanes: 4 x 4 for Float16, one for a scalar.
+// A block of pixels as lanes: 4 x 4, 4 x 2 or 2 x 2 for Floats, one for a scalar.
 template <class F> struct Block {
-  static constexpr int side = Lanes<F>::count == 16 ? 4 : 1;
+  static constexpr int across = Lanes<F>::count >= 8 ? 4 : Lanes<F>::count >= 4 ? 2 : 1;
+  static constexpr int down = Lanes<F>::count / across;
   F column{}, row{};
   typename Lanes<F>::Mask inside{};
 };
 
-PM_FN void set(Float16& v, int lane, float x) { v[lane] = x; }
-PM_FN void set(Int16& v, int lane, bool x) { v[lane] = -int(x); }
+PM_FN void set(Floats& v, int lane, float x) { v[lane] = x; }
+PM_FN void set(Ints& v, int lane, bool x) { v[lane] = -int(x); }
 PM_FN void set(float& v, int, float x) { v = x; }
 PM_FN void set(double& v, int, double x) { v = x; }
 PM_FN void set(bool& v, int, bool x) { v = x; }
-PM_FN bool holds(Int16 v, int lane) { return v[lane]; }
+PM_FN bool holds(Ints v, int lane) { return v[lane]; }
 PM_FN bool holds(bool v, int) { return v; }
 
 template <class F> Block<F> block_at(const View& view, int column, int row) {
   Block<F> block;
   for (int lane = 0; lane < Lanes<F>::count; ++lane) {
-    const int x = column + lane % Block<F>::side, y = row + lane / Block<F>::side;
+    const int x = column + lane % Block<F>::across, y = row + lane / Block<F>::across;
     set(block.column, lane, x), set(block.row, lane, y);
     set(block.inside, lane, x < view.width_px && y < view.height_px);
   }
@@ -41,8 +42,8 @@ template <class F, class Body> void for_blocks(const View& view, int threads, co
   const int down = (view.height_px + SCREEN_TILE - 1) / SCREEN_TILE;
   parallel_for(int64_t(across) * down, threads, [&](int64_t tile, int thread) {
     const int left = int(tile % across) * SCREEN_TILE, top = int(tile / across) * SCREEN_TILE;
-    for (int y = top; y < std::min(top + SCREEN_TILE, view.height_px); y += Block<F>::side)
-      for (int x = left; x < std::min(left + SCREEN_TILE, view.width_px); x += Block<F>::side)
+    for (int y = top; y < std::min(top + SCREEN_TILE, view.height_px); y += Block<F>::down)
+      for (int x = left; x < std::min(left + SCREEN_TILE, view.width_px); x += Block<F>::across)
         body(block_at<F>(view, x, y), x, y, thread);
   });
 }
@@ -52,7 +53,7 @@ template <class F, class Real>
 PM_FN void store(Real* out, const View& view, const Block<F>& block, int column, int row, const F* values, int count) {
   for (int lane = 0; lane < Lanes<F>::count; ++lane) {
     if (!holds(block.inside, lane)) continue;
-    const int64_t pixel = int64_t(row + lane / Block<F>::side) * view.width_px + column + lane % Block<F>::side;
+    const int64_t pixel = int64_t(row + lane / Block<F>::across) * view.width_px + column + lane % Block<F>::across;
     for (int k = 0; k < count; ++k) out[pixel * count + k] = get(values[k], lane);
   }
 }
@@ -123,7 +124,7 @@ void accumulate_backward(const Scene& scene, const View& view, const Real* gradi
     F incoming[5] = {};
     for (int lane = 0; lane < Lanes<F>::count; ++lane) {
       if (!holds(block.inside, lane)) continue;
-      const int64_t pixel = int64_t(y + lane / Block<F>::side) * view.width_px + x + lane % Block<F>::side;
+      const int64_t pixel = int64_t(y + lane / Block<F>::across) * view.width_px + x + lane % Block<F>::across;
       for (int k = 0; k < 5; ++k) set(incoming[k], lane, gradient[pixel * 5 + k]);
     }
     SharedScatter<F, Real> scatter{scene, levels, locks, own.data() + map * thread};
@@ -174,9 +175,9 @@ int pm_interface_version() { return 1; }
 // Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
 void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, int threads) {
   const auto frame = make_frame<float>(*scene, *view);
-  for_blocks<Float16>(*view, thread_count(threads), [&](const Block<Float16>& block, int x, int y, int) {
-    const auto pixel = finish(composite<Float16, uint8_t>(frame, block.column, block.row, block.inside));
-    const Float16 values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
+  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int) {
+    const auto pixel = finish(composite<Floats, uint8_t>(frame, block.column, block.row, block.inside));
+    const Floats values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
     store(rgba, *view, block, x, y, values, 4);
     store(depth, *view, block, x, y, &pixel.depth, 1);
   });
@@ -184,7 +185,7 @@ void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, flo
 
 // Premultiplied linear RGB, opacity and opacity-weighted depth [H, W, 5] of float textures.
 void pm_accumulate_f32(const pm::Scene* scene, const pm::View* view, float* out, int threads) {
-  accumulate<Float16, float>(*scene, *view, out, thread_count(threads));
+  accumulate<Floats, float>(*scene, *view, out, thread_count(threads));
 }
 void pm_accumulate_f64(const pm::Scene* scene, const pm::View* view, double* out, int threads) {
   accumulate<double, double>(*scene, *view, out, thread_count(threads));
@@ -193,7 +194,7 @@ void pm_accumulate_f64(const pm::Scene* scene, const pm::View* view, double* out
 // Adds to the gradients of the texture levels and of the radius map [G, G].
 void pm_backward_f32(const pm::Scene* scene, const pm::View* view, const float* gradient, float* const* levels,
                      float* radius, int threads) {
-  accumulate_backward<Float16, float>(*scene, *view, gradient, levels, radius, thread_count(threads));
+  accumulate_backward<Floats, float>(*scene, *view, gradient, levels, radius, thread_count(threads));
 }
 void pm_backward_f64(const pm::Scene* scene, const pm::View* view, const double* gradient, double* const* levels,
                      double* radius, int threads) {
