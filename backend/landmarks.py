@@ -1,4 +1,4 @@
-"""Face landmarks: MediaPipe's face mesh and person segmentation, whose models are inside its wheel (nothing is fetched).
+"""Face landmarks: MediaPipe's face mesh and person segmentation; their models are inside its wheel.
 
 478 points a face: 468 of the mesh, then 10 of the irises. Lugaresi et al., arXiv 1906.08172; Kartynnik et al.,
 arXiv 1907.06724.

@@ -46,9 +46,12 @@ class Mesh:
         starts = np.cumsum([0] + [len(mesh.vertices_m) for mesh in meshes[:-1]])
         triangles = [mesh.triangles + start for mesh, start in zip(meshes, starts, strict=True)]
         return Mesh(
-            *(np.concatenate([getattr(mesh, name) for mesh in meshes]) for name in ("vertices_m", "uv", "gain", "add")),
-            np.concatenate(triangles).astype(np.int32),
-            np.concatenate([mesh.texture_of_triangle for mesh in meshes]).astype(np.int32),
+            vertices_m=np.concatenate([mesh.vertices_m for mesh in meshes]),
+            uv=np.concatenate([mesh.uv for mesh in meshes]),
+            gain=np.concatenate([mesh.gain for mesh in meshes]),
+            add=np.concatenate([mesh.add for mesh in meshes]),
+            triangles=np.concatenate(triangles).astype(np.int32),
+            texture_of_triangle=np.concatenate([mesh.texture_of_triangle for mesh in meshes]).astype(np.int32),
         )
 
 

@@ -39,7 +39,9 @@ def rasterise_reference(
     side_x, side_y = width_px * samples, height_px * samples
     sample_count = views * side_x * side_y
 
-    corner = triangles.repeat(views, 1) + torch.arange(views, device=device).repeat_interleave(count)[:, None] * vertices
+    corner = (
+        triangles.repeat(views, 1) + torch.arange(views, device=device).repeat_interleave(count)[:, None] * vertices
+    )
     corners = pixels.reshape(-1, 3)[corner]  # [B T, 3, 3]
     solid = opaque_texture[texture_of_triangle]
     owner, at_x, at_y, weights = _covered(corners, solid.repeat(views), side_x, side_y, samples)
@@ -65,7 +67,9 @@ def rasterise_reference(
         total.index_add_(0, group, torch.stack([at_x[chosen] + 0.5, at_y[chosen] + 0.5, ones], -1))
         centre = total[:, :2] / total[:, 2:] / samples
         triangle = unique // (width_px * height_px)
-        return *_shade(corners[triangle], triangle % count, centre, triangles, texture_of_triangle, uv, gain, add, chains), group
+        return *_shade(
+            corners[triangle], triangle % count, centre, triangles, texture_of_triangle, uv, gain, add, chains
+        ), group
 
     rgba = torch.zeros(sample_count, 4, device=device)
     depth_sum = torch.zeros(sample_count, device=device)
@@ -170,7 +174,9 @@ def _shade(
     x, y = corners[..., 0], corners[..., 1]
     area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
     p = uv[vertex]
-    uv_area = (p[:, 1, 0] - p[:, 0, 0]) * (p[:, 2, 1] - p[:, 0, 1]) - (p[:, 2, 0] - p[:, 0, 0]) * (p[:, 1, 1] - p[:, 0, 1])
+    uv_area = (p[:, 1, 0] - p[:, 0, 0]) * (p[:, 2, 1] - p[:, 0, 1]) - (p[:, 2, 0] - p[:, 0, 0]) * (
+        p[:, 1, 1] - p[:, 0, 1]
+    )
     for index, chain in enumerate(chains):
         height, width = chain[0].shape[:2]
         ratio = uv_area.abs() * (width * height) / area.abs()

@@ -40,7 +40,9 @@ def reference(mesh: Mesh, pixels: np.ndarray, pictures: list[np.ndarray], *size:
     return rgba[0].numpy(), depth[0].numpy()
 
 
-@pytest.mark.parametrize(("triangles", "textures", "samples"), [(7, 0, 1), (40, 0, 2), (60, 3, 1), (120, 3, 2), (90, 2, 4)])
+@pytest.mark.parametrize(
+    ("triangles", "textures", "samples"), [(7, 0, 1), (40, 0, 2), (60, 3, 1), (120, 3, 2), (90, 2, 4)]
+)
 def test_matches_the_reference(triangles: int, textures: int, samples: int) -> None:
     mesh, pixels, pictures = soup(triangles, triangles, textures)
     made = [make_texture(picture) for picture in pictures]

@@ -39,7 +39,11 @@ def glasses(rng: np.random.Generator, vertices_m: np.ndarray, head: HeadModel) -
         )
         hook = ear + np.array([0.0, -0.02, -0.03])
         pieces.append(
-            _tube(np.stack([outer + [0, 0.004, 0], ear + [side * 0.001, 0, 0.03], ear, hook]), thickness * 1.3, colour)
+            _tube(
+                np.stack([outer + np.array([0, 0.004, 0]), ear + np.array([side * 0.001, 0, 0.03]), ear, hook]),
+                thickness * 1.3,
+                colour,
+            )
         )
         lens = np.concatenate([centre[None], rim[:-1]])
         count = len(lens) - 1
@@ -100,7 +104,7 @@ def _grid(points: np.ndarray, colour: np.ndarray, texture: str, repeats: float) 
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
     vertices = points.reshape(-1, 3).astype(np.float32)
     normals = vertex_normals(vertices, triangles)
-    normals *= np.where((normals * (vertices + [0, 0.05, 0])).sum(1, keepdims=True) < 0, -1, 1)
+    normals *= np.where((normals * (vertices + np.array([0, 0.05, 0]))).sum(1, keepdims=True) < 0, -1, 1)
     v, u = np.mgrid[0:rows, 0:columns].astype(np.float32)
     uv = np.stack([u / columns * repeats, v / rows * repeats * 0.25], -1).reshape(-1, 2).astype(np.float32)
     tint = np.broadcast_to(colour.astype(np.float32), (len(vertices), 3)).copy()

@@ -41,7 +41,7 @@ class SkinAtlas:
         """
         x, y, z = np.moveaxis(self.neutral_m * 100.0, -1, 0)
         brows_to_nose = (
-            np.clip((4.0 - y) / 0.6, 0, 1) * np.clip((5.6 - np.abs(x)) / 0.8, 0, 1) * np.clip((y + 3.0) / 0.5, 0, 1)
+            np.clip((3.9 - y) / 0.5, 0, 1) * np.clip((5.6 - np.abs(x)) / 0.8, 0, 1) * np.clip((y + 3.0) / 0.5, 0, 1)
         )
         beard = np.clip((-1.5 - y) / 1.0, 0, 1) * np.clip((z - 4.5) / 1.5, 0, 1) * np.clip((y + 11.5) / 0.5, 0, 1)
         return (np.maximum(brows_to_nose, beard) * self.inside).astype(np.float32)
@@ -77,7 +77,7 @@ def make_skin_atlas(head: HeadModel, size: int = ATLAS_SIZE) -> SkinAtlas:
     number, _ = rasterise(Mesh(zeros, flat, numbered, zeros, own, blank), pixels, [], size, size, samples=1)
     inside = shares[..., 3] > 0.5
     index = np.rint(number[..., 0]).astype(int)
-    # The layout has slits at lids and lips and a margin: the nearest texel stands in, so that filtering never sees black.
+    # The layout has slits at lids and lips, and a margin: the nearest texel stands in, so filtering never sees black.
     nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     index, weights = index[tuple(nearest)], shares[..., :3][tuple(nearest)]
     corners = triangles[index].astype(np.int32)

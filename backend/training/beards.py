@@ -17,7 +17,7 @@ def beard(rng: np.random.Generator, scalp: Scalp, colour: np.ndarray) -> list[Pi
     chin = (y < -6.9) & (y > -11.0) & (side < 3.0) & (z > 5.0)
     cheeks = (y < -3.2 - 0.35 * (6.5 - side)) & (y > -10.5) & (z > 1.8) & (side > 2.2) & (side < 7.4)
     zone = {"full": moustache | chin | cheeks, "goatee": moustache | chin, "moustache": moustache}[kind] & ~lips
-    roots = scatter_roots(rng, scalp, np.where(zone, 1.0, -1.0), {"full": 1100, "goatee": 500, "moustache": 220}[kind])
+    roots = scatter_roots(rng, scalp, np.where(zone, 1.0, -1.0), {"full": 2000, "goatee": 900, "moustache": 420}[kind])
     count = len(roots.points_m)
     length = rng.choice([0.008, 0.014, 0.035], p=[0.4, 0.4, 0.2]) * rng.uniform(0.8, 1.3)
     low = np.clip((-roots.points_m[:, 1] - 0.05) / 0.05, 0, 1)
@@ -28,12 +28,12 @@ def beard(rng: np.random.Generator, scalp: Scalp, colour: np.ndarray) -> list[Pi
     groom = Groom(
         length_m=lengths,
         flow=flow,
-        lift=np.full(count, 0.35),
+        lift=np.full(count, 0.2),
         clearance_m=lengths * rng.uniform(0.1, 0.5, count),
         gravity=0.3,
         curl_m=rng.uniform(0.0, 0.002),
         curl_turns=1.5,
-        width_m=0.005,
+        width_m=0.0035,
         face_half_deg=0.0,
     )
     return grow(rng, scalp, roots, groom, colour)

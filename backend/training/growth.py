@@ -38,14 +38,21 @@ class Groom:
     side: float = 1.0  # to which side what hangs into the face is swept
 
 
-def scatter_roots(rng: np.random.Generator, scalp: Scalp, depth_deg: np.ndarray, count: int) -> Roots:
-    """`count` roots spread evenly over the triangles whose corners all have `depth_deg` [V] > 0."""
+def scatter_roots(
+    rng: np.random.Generator, scalp: Scalp, depth_deg: np.ndarray, count: int, at_top: float = 0.0
+) -> Roots:
+    """`count` roots over the triangles whose corners all have `depth_deg` [V] > 0.
+
+    They are spread evenly, or 1 + `at_top` times as densely on the top of the head, where a parting shows the scalp.
+    """
     triangles = scalp.triangles[(depth_deg[scalp.triangles] > 0).all(1)]
     if not len(triangles):
         triangles = scalp.triangles[:1]
         count = 0
     corners = scalp.vertices_m[triangles]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    up = corners[:, :, 1].mean(1) / np.linalg.norm(corners.mean(1), axis=1)
+    area = area * (1.0 + at_top * np.clip((up - 0.5) / 0.3, 0, 1))
     heights = (np.arange(count) + rng.random(count)) / max(count, 1)  # stratified over the area
     chosen = np.searchsorted(np.cumsum(area) / area.sum(), heights).clip(0, len(triangles) - 1)
     a, b = np.sqrt(rng.random(count)), rng.random(count)
@@ -88,7 +95,7 @@ def grow(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom, col
     tint = np.repeat(tint[:, :, None], 2, axis=2)
     opacity = np.broadcast_to(np.where(along < 0.01, 0.6, 1.0)[None, :, None], (count, SEGMENTS + 1, 2))
     row = np.arange(SEGMENTS)[:, None] * 2
-    pattern = np.concatenate([row + [0, 1, 2], row + [1, 3, 2]])  # [2 S, 3]
+    pattern = np.concatenate([row + np.array([0, 1, 2]), row + np.array([1, 3, 2])])  # [2 S, 3]
     variant = rng.integers(4, size=count)
     pieces = []
     for k in range(4):
@@ -139,8 +146,9 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
         grown = (segment + 1) / SEGMENTS
         floor = scalp.radius_m(point) + 0.0015 + groom.clearance_m * min(1.0, 2.0 * grown) ** 0.7
         radius = np.linalg.norm(point, axis=1)
-        near_head = point[:, 1] > -0.30
-        point = point * np.where(near_head, np.maximum(floor / np.maximum(radius, 1e-6), 1.0), 1.0)[:, None]
+        beside_head = point[:, 1] > -0.11
+        point = point * np.where(beside_head, np.maximum(floor / np.maximum(radius, 1e-6), 1.0), 1.0)[:, None]
+        point = scalp.off_body(point, 0.006 + 0.5 * groom.clearance_m)
         points.append(point)
     path = np.stack(points, axis=1)
     if groom.curl_m > 0:

@@ -51,15 +51,15 @@ class Hair:
 class HairShell:
     """A wardrobe style with what its strand textures need."""
 
-    garment: Garment
+    garment: Garment  # see `make_shell`
 
     @cached_property
     def normals(self) -> np.ndarray:
         """Outward normals, [N, 3]."""
         vertices = self.garment.vertices_m
         outward = vertices / np.maximum(np.linalg.norm(vertices, axis=1, keepdims=True), 1e-6)
-        normals = vertex_normals(vertices, self.garment.triangles)
-        normals *= np.where((normals * outward).sum(1, keepdims=True) < 0, -1.0, 1.0)
+        normals = vertex_normals(vertices, _welded(vertices, self.garment.triangles))[_twin(vertices)]
+        normals = normals * np.where((normals * outward).sum(1, keepdims=True) < 0, -1.0, 1.0)
         mixed = normals + 0.5 * outward
         return (mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-6)).astype(np.float32)
 
@@ -67,6 +67,7 @@ class HairShell:
     def hem_m(self) -> np.ndarray:
         """Distance along the mesh to the nearest open edge that hangs (lower than its strip's middle), [N]."""
         vertices, triangles = self.garment.vertices_m, self.garment.triangles
+        triangles = _welded(vertices, triangles)
         edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
         unique, counts = np.unique(edges, axis=0, return_counts=True)
         rim = np.unique(unique[counts == 1])
@@ -79,9 +80,10 @@ class HairShell:
         ahead = tree.query(vertices[rim] + 0.012 * flow, k=1)[0]
         hem = rim[ahead > 0.0075]
         if len(hem) == 0:
-            return np.where(np.isfinite(centre), centre, 0.5)
+            return np.where(np.isfinite(centre), centre, 0.5)[_twin(vertices)]
         distance = dijkstra(graph, directed=False, indices=hem, min_only=True, limit=0.5)
-        return np.where(np.isfinite(distance), distance, 0.5)
+        distance = np.where(np.isfinite(distance), distance, 0.5)
+        return distance[_twin(vertices)]
 
     @cached_property
     def flow(self) -> np.ndarray:
@@ -95,10 +97,29 @@ class HairShell:
     @cached_property
     def across(self) -> np.ndarray:
         """Texture coordinate across the strands: the azimuth around the whorl's axis, in turns, [N]."""
-        right = np.cross([0.0, 0.0, 1.0], WHORL)
-        right /= np.linalg.norm(right)
-        front = np.cross(right, WHORL)
-        return np.arctan2(self.garment.vertices_m @ right, self.garment.vertices_m @ front) / (2 * np.pi)
+        turns = whorl_turns(self.garment.vertices_m)
+        high = turns[self.garment.triangles].max(1)
+        wrapped = np.unique(self.garment.triangles[(high - turns[self.garment.triangles].min(1)) > 0.5])
+        return turns + np.isin(np.arange(len(turns)), wrapped) * (turns < 0)
+
+
+def whorl_turns(points_m: np.ndarray) -> np.ndarray:
+    """Azimuth of points [N, 3] around the whorl's axis in turns, 0 in front, the jump behind, [N]."""
+    right = np.cross(WHORL, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    front = np.cross(right, WHORL)
+    return np.arctan2(points_m @ right, points_m @ front) / (2 * np.pi)
+
+
+def make_shell(garment: Garment) -> HairShell:
+    """A wardrobe style cut open where the azimuth jumps: triangles across the jump get vertices of their own."""
+    turns = whorl_turns(garment.vertices_m)
+    crossing = np.ptp(turns[garment.triangles], axis=1) > 0.5
+    own, index = np.unique(garment.triangles[crossing], return_inverse=True)
+    triangles = garment.triangles.copy()
+    triangles[crossing] = len(turns) + index.reshape(-1, 3)
+    faces = triangles[:, [0, 1, 2, 2]].astype(np.int32)
+    return HairShell(Garment(garment.name, np.concatenate([garment.vertices_m, garment.vertices_m[own]]), faces))
 
 
 def sample_hair(
@@ -121,10 +142,10 @@ def _grown_hair(rng: np.random.Generator, style: str, scalp: Scalp, colour: np.n
     lift_line = 14.0 if style == "receding" else rng.normal() * 2.5
     depth = scalp.inside_hairline(recession, lift_line, crown)
     long = style in ("mid", "long")
-    count = {"crop": 1300, "curly": 1300, "afro": 1500, "long": 1000, "mid": 1100, "ring": 800}.get(style, 1150)
-    roots = scatter_roots(rng, scalp, depth, count)
+    count = {"crop": 1300, "curly": 1300, "afro": 1500, "long": 1400, "mid": 1400, "ring": 800}.get(style, 1150)
+    roots = scatter_roots(rng, scalp, depth, count, at_top=2.5 if long or style == "side_part" else 0.8)
     top = np.clip((roots.elevation_deg - 25.0) / 30.0, 0, 1)
-    x, y, z = roots.points_m.T
+    x, _, z = roots.points_m.T
     side = float(rng.choice([-1.0, 1.0]))
     part = side * rng.uniform(0.0, 0.045)
     lengths = {  # top and sides, metres
@@ -184,7 +205,7 @@ def _grown_hair(rng: np.random.Generator, style: str, scalp: Scalp, colour: np.n
     pieces = grow(rng, scalp, roots, groom, colour)
     if long:
         pieces += grow(rng, scalp, *_wisps(rng, roots, groom, 0.12), colour)
-    return Hair(pieces, depth, 0.75 if style in ("ring", "receding") else 0.9)
+    return Hair(pieces, depth, 0.75 if style in ("ring", "receding") else 0.97)
 
 
 def _wisps(rng: np.random.Generator, roots: Roots, groom: Groom, share: float) -> tuple[Roots, Groom]:
@@ -218,7 +239,7 @@ def _wardrobe_hair(rng: np.random.Generator, style: str, scalp: Scalp, shell: Ha
     ):
         if bob and layer == 0:
             repeats = 9
-        spread = (volume + 0.05 * bumps)[:, None] * stretch
+        spread = (volume + 0.018 * bumps)[:, None] * stretch
         vertices = garment.vertices_m * spread + shell.normals * offset_m * (1.0 + bumps[:, None])
         below = np.minimum(vertices[:, 1] + 0.03, 0.0)
         vertices[:, 1] += below * (grow_down - 1.0)
@@ -227,14 +248,13 @@ def _wardrobe_hair(rng: np.random.Generator, style: str, scalp: Scalp, shell: Ha
         tint = colour * (1.0 + 0.22 * _smooth_noise(rng, garment.vertices_m, 0.02))[:, None]
         tint = tint * np.where(hem > 0.2, 1.0, 0.85)[:, None]
         uv = np.stack([shell.across * repeats + 0.37 * layer, v], 1)
-        triangles = _without_seam(garment.triangles, shell.across)
         normals, tangents = shell.normals.copy(), shell.flow.copy()
         if flip:
             for values in (vertices, normals, tangents):
                 values[:, 0] *= -1.0
         pieces.append(
             Piece(
-                vertices.astype(np.float32), normals, triangles, uv.astype(np.float32),
+                vertices.astype(np.float32), normals, garment.triangles, uv.astype(np.float32),
                 np.clip(tint, 0.001, 1).astype(np.float32), np.full(len(vertices), density, np.float32),
                 texture=texture, surface=replace(HAIR, casts_shadow=layer == 0), tangents=tangents.astype(np.float32),
             )
@@ -268,7 +288,7 @@ def _locks_over(rng: np.random.Generator, shell: Piece, colour: np.ndarray, coun
     v = np.broadcast_to(0.3 + 0.68 * steps[..., 0][..., None], (count, 5, 2))
     u = np.broadcast_to(np.array([0.02, 0.98]), (count, 5, 2))
     row = np.arange(4)[:, None] * 2
-    pattern = np.concatenate([row + [0, 1, 2], row + [1, 3, 2]])
+    pattern = np.concatenate([row + np.array([0, 1, 2]), row + np.array([1, 3, 2])])
     shade = np.exp(rng.normal(size=(count, 1)) * 0.2) * 0.95
     return [
         Piece(
@@ -285,9 +305,15 @@ def _locks_over(rng: np.random.Generator, shell: Piece, colour: np.ndarray, coun
     ]
 
 
-def _without_seam(triangles: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """Drops the few triangles at the back where the azimuth jumps by a turn and all strands would be squeezed in."""
-    return triangles[np.ptp(across[triangles], axis=1) < 0.5]
+def _twin(vertices: np.ndarray) -> np.ndarray:
+    """Index of the first vertex in the same place, [N]."""
+    _, first, inverse = np.unique(np.round(vertices, 7), axis=0, return_index=True, return_inverse=True)
+    return first[inverse.ravel()]
+
+
+def _welded(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Triangles that name each place only once, so that a cut for texture coordinates is no open edge."""
+    return _twin(vertices)[triangles]
 
 
 def _smooth_noise(rng: np.random.Generator, points_m: np.ndarray, scale_m: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from .assets import EYEBALL_LEFT, EYEBALL_RIGHT, SKIN, HeadModel, triangulate, v
 from .pieces import Piece, Surface
 
 SKIN_SURFACE = Surface(wrap=0.12, gloss=0.5, sharpness=9.0)
-EYE_SURFACE = Surface(gloss=1.6, sharpness=260.0, casts_shadow=False)
+EYE_SURFACE = Surface(gloss=0.30, sharpness=300.0, casts_shadow=False)
 TOOTH_SURFACE = Surface(wrap=0.2, gloss=0.4, sharpness=30.0, casts_shadow=False)
 LASH_SURFACE = Surface(casts_shadow=False)
 
@@ -137,7 +137,7 @@ def eye_texture(rng: np.random.Generator, size: int = 160) -> Texture:
     x, y = (x + 0.5) / size - 0.5, (y + 0.5) / size - 0.5
     radius, angle = np.hypot(x, y) * 34.0, np.arctan2(y, x)  # millimetres
     colours = np.array(
-        [[0.16, 0.075, 0.03], [0.07, 0.03, 0.012], [0.2, 0.3, 0.42], [0.2, 0.25, 0.13], [0.25, 0.27, 0.28]]
+        [[0.16, 0.075, 0.03], [0.07, 0.03, 0.012], [0.11, 0.17, 0.25], [0.12, 0.14, 0.07], [0.14, 0.15, 0.16]]
     )
     iris = colours[rng.choice(5, p=[0.38, 0.27, 0.17, 0.12, 0.06])] * np.exp(rng.normal(size=3) * 0.12)
     fibres = sum(np.sin(angle * k + rng.uniform(0, 6.3)) for k in rng.integers(15, 70, 7)) / 7.0
@@ -145,7 +145,7 @@ def eye_texture(rng: np.random.Generator, size: int = 160) -> Texture:
     inner = iris * (1.15 + 0.45 * fibres - 0.10 * (radius - pupil))[..., None]
     inner = inner * np.clip((iris_radius - radius) / 0.9, 0.15, 1)[..., None]
     inner = inner * np.clip((radius - pupil) / 0.35, 0.02, 1)[..., None]
-    white = np.array([0.68, 0.61, 0.57]) * rng.uniform(0.85, 1.05)
+    white = np.array([0.50, 0.44, 0.41]) * rng.uniform(0.85, 1.05)
     veins = np.clip((radius - 7.0) / 7.0, 0, 1)[..., None] * np.array([0.03, 0.16, 0.16]) * rng.uniform(0.3, 1.3)
     blend = np.clip((radius - iris_radius + 0.25) / 0.5, 0, 1)[..., None]
     linear = inner * (1 - blend) + (white - veins) * blend
@@ -178,7 +178,7 @@ def _model_piece(
 
 def _oiliness(head: HeadModel) -> np.ndarray:
     """How glossy each vertex's skin is: forehead, nose and cheekbones more than the rest, [V]."""
-    x, y, z = head.neutral_m.T * 100.0
+    x, y, _ = head.neutral_m.T * 100.0
     zone = np.exp(-((x / 1.6) ** 2) - ((y + 0.5) / 3.0) ** 2) + np.exp(-((x / 4.5) ** 2) - ((y - 5.0) / 2.0) ** 2)
     zone += np.exp(-(((np.abs(x) - 4.0) / 1.5) ** 2) - ((y + 1.2) / 1.3) ** 2)
     return (0.45 + 0.75 * np.clip(zone, 0, 1)).astype(np.float32)

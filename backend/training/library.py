@@ -23,7 +23,7 @@ from .atlas import SkinAtlas, make_skin_atlas
 from .correspondence import LandmarkMap, sparse_map
 from .dense_correspondence import dense_map
 from .fitting import FaceFits, fit_faces
-from .hair import HairShell
+from .hair import make_shell
 from .head_pieces import HeadParts
 from .photos import PhotoFaces, find_faces, photo_names, read_photo
 from .scalp import make_scalp
@@ -32,7 +32,7 @@ from .studio import SkinLibrary, Studio
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 """Raised when anything kept in the cache is made differently."""
 
 MAX_RESIDUAL_PX = 2.5
@@ -80,7 +80,7 @@ def open_library(data: Path | None, photos: Path | None, cache: Path, workers: i
         parts=HeadParts(head),
         atlas=atlas,
         scalp=make_scalp(head, wardrobe),
-        shells={name: HairShell(garment) for name, garment in wardrobe.hair.items()},
+        shells={name: make_shell(garment) for name, garment in wardrobe.hair.items()},
         landmark_map=landmark_map,
         skins=SkinLibrary(
             folder, {name: np.array(notes[name]["tone"], np.float32) for name in faces.names if name not in rejected}

@@ -38,16 +38,16 @@ def sample_environment(rng: np.random.Generator) -> Environment:
     """A random room, studio or street: a sky of order one, a key light, perhaps a rim light, warm or cold."""
     directions = _even_directions(LIGHTS, rng)
     gradient = rng.normal(size=3) * np.array([0.35, 0.25, 0.3]) + np.array([0.0, 0.35, 0.35])
-    base = np.maximum(1.0 + directions @ gradient, 0.08)[:, None] * _tint(rng, 0.08)
+    base = np.maximum(1.0 + directions @ gradient, 0.08)[:, None] * _tint(rng, 0.05)
     hardness = rng.uniform(0.0, 1.0)
     key = _unit(np.array([rng.normal() * 0.8, rng.uniform(-0.1, 1.1), rng.uniform(0.25, 1.2)]))
     lobe = np.exp((directions @ key - 1.0) * (3.0 + 14.0 * hardness))
-    base += (lobe / lobe.sum() * LIGHTS * rng.uniform(0.2, 1.7))[:, None] * _tint(rng, 0.12)
+    base += (lobe / lobe.sum() * LIGHTS * rng.uniform(0.2, 1.3))[:, None] * _tint(rng, 0.06)
     if rng.random() < 0.25:
         rim = _unit(np.array([rng.choice([-1.0, 1.0]), rng.uniform(0.0, 0.8), rng.uniform(-1.0, -0.2)]))
         lobe = np.exp((directions @ rim - 1.0) * 8.0)
-        base += (lobe / lobe.sum() * LIGHTS * rng.uniform(0.4, 1.3))[:, None] * _tint(rng, 0.3)
-    ambient = rng.uniform(0.1, 0.3) * _tint(rng, 0.08)
+        base += (lobe / lobe.sum() * LIGHTS * rng.uniform(0.4, 1.3))[:, None] * _tint(rng, 0.2)
+    ambient = rng.uniform(0.12, 0.35) * _tint(rng, 0.05)
     # One exposure for all: a wall that faces the camera has a brightness of one.
     facing = np.clip(directions @ np.array([0.0, 0.2, 0.98]), 0, 1)
     scale = (1.0 - ambient.mean()) / max(float((base * facing[:, None]).sum(0).mean()), 1e-6)

@@ -15,7 +15,7 @@ VIEWER_M = np.array([0.0, 0.0, 1.3], np.float32)
 def lit_mesh(
     pieces: Sequence[Piece], textures: Mapping[str, Texture], environment: Environment, threads: int
 ) -> tuple[Mesh, list[Texture]]:
-    """Joins the pieces and bakes light and shadows into the mesh's gains; also returns the textures in use, in order."""
+    """Joins the pieces, with light and shadows baked into the mesh's gains; also the textures in use, in order."""
     pieces = [piece for piece in pieces if len(piece.triangles)]
     names = sorted({piece.texture for piece in pieces if piece.texture})
     bare = [

@@ -26,12 +26,12 @@ class Look:
 
 def sample_look(rng: np.random.Generator) -> Look:
     """Mostly a good camera, sometimes a bad one."""
-    warm = rng.normal() * 0.07
-    exposure = np.exp(rng.normal() * 0.18 - 0.05)
+    warm = rng.normal() * 0.05
+    exposure = np.exp(rng.normal() * 0.15 - 0.15)
     return Look(
         gain=exposure * np.array([1 + warm, 1.0 + rng.normal() * 0.02, 1 - warm]),
         contrast=float(np.exp(rng.normal() * 0.07)),
-        saturation=float(np.clip(1.0 + rng.normal() * 0.12, 0.0, 1.5)) if rng.random() > 0.04 else 0.0,
+        saturation=float(np.clip(0.92 + rng.normal() * 0.12, 0.0, 1.4)) if rng.random() > 0.04 else 0.0,
         defocus=float(rng.choice([0.0, rng.uniform(0, 0.003)], p=[0.65, 0.35])),
         noise=float(rng.choice([0.0, rng.uniform(0.002, 0.02)], p=[0.4, 0.6])),
         jpeg_quality=int(rng.integers(55, 96)) if rng.random() < 0.6 else 100,

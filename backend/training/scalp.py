@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...cuda_ops.rasterise import Mesh
+from ...cuda_ops.rasterise import Mesh, rasterise
 from ..manifolds import direction_to_chart, sample_map
-from .assets import FACE, HEAD_AND_NECK, HeadModel, Wardrobe, vertex_normals
+from .assets import FACE, HEAD_AND_NECK, Garment, HeadModel, Wardrobe, vertex_normals
 from .surface import outermost_radius_m
 
 HAIRLINE_AZIMUTH_DEG = np.array([0, 30, 48, 58, 66, 74, 80, 86, 96, 108, 118, 128, 145, 180], float)
@@ -14,6 +14,9 @@ HAIRLINE_ELEVATION_DEG = np.array([47, 47, 43, 36, 24, 4, 0, 22, 29, 24, 2, -18,
 """The mean hairline seen from the origin: forehead, temple, sideburn, over the ear, behind it, nape."""
 
 RADIUS_MAP_SIZE = 96
+GRID = 64
+BODY_BOX = (-0.28, 0.28, -0.45, -0.13)
+"""x and y (metres) over which the body's front and back are mapped, for hair to stay outside."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,11 @@ class Scalp:
     normals: np.ndarray  # [V, 3]
     azimuth_deg: np.ndarray  # [V], 0 in front, signed
     elevation_deg: np.ndarray  # [V]
-    radius_map_m: np.ndarray  # chart of the head and shoulders' radius
+    radius_map_m: np.ndarray  # chart of the head and neck's radius
     back_radius_m: float
     is_ear: np.ndarray  # [V] bool
+    chest_m: np.ndarray  # [GRID, GRID], z of the body's front over x and y (BODY_BOX), -inf beside it
+    back_m: np.ndarray  # [GRID, GRID], z of the body's back, +inf beside it
 
     def inside_hairline(self, recession_deg: float = 0.0, lift_deg: float = 0.0, crown_deg: float = 0.0) -> np.ndarray:
         """How far (degrees, > 0 inside) each vertex lies inside the hairline, [V].
@@ -53,6 +58,18 @@ class Scalp:
         behind = np.clip((-directions[..., 2] - 0.25) / 0.1, 0, 1)  # the chart ends at 110 degrees
         return mapped + (self.back_radius_m - mapped) * behind
 
+    def off_body(self, points_m: np.ndarray, clearance_m: np.ndarray) -> np.ndarray:
+        """Moves points [N, 3] that are inside the chest or the back out of it along z, by the shorter way."""
+        x_low, x_high, y_low, y_high = BODY_BOX
+        column = np.clip(((points_m[:, 0] - x_low) / (x_high - x_low) * GRID).astype(int), 0, GRID - 1)
+        row = np.clip(((y_high - points_m[:, 1]) / (y_high - y_low) * GRID).astype(int), 0, GRID - 1)
+        front, back = self.chest_m[row, column] + clearance_m, self.back_m[row, column] - clearance_m
+        z = points_m[:, 2]
+        within = (z < front) & (z > back) & (points_m[:, 1] < y_high)
+        moved = points_m.copy()
+        moved[:, 2] = np.where(within, np.where(front - z < z - back, front, back), z)
+        return moved
+
 
 def make_scalp(head: HeadModel, wardrobe: Wardrobe) -> Scalp:
     """Prepares the neutral head once."""
@@ -61,16 +78,17 @@ def make_scalp(head: HeadModel, wardrobe: Wardrobe) -> Scalp:
     vertices = head.neutral_m[: HEAD_AND_NECK.stop]
     normals = vertex_normals(vertices, triangles)
     x, y, z = vertices.T
-    body = wardrobe.body
-    shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.16).all(1)]
-    everything = np.concatenate([vertices, body.vertices_m])
-    count = len(everything)
-    joined = np.concatenate([triangles, shoulders + len(vertices)])
+    count = len(vertices)
     mesh = Mesh(
-        everything, np.zeros((count, 2)), np.ones((count, 4)), np.zeros((count, 3)), joined, np.full(len(joined), -1)
+        vertices,
+        np.zeros((count, 2)),
+        np.ones((count, 4)),
+        np.zeros((count, 3)),
+        triangles,
+        np.full(len(triangles), -1),
     )
     radius, opacity = outermost_radius_m(mesh, [], RADIUS_MAP_SIZE)
-    radius = np.where(opacity > 0.5, np.minimum(radius, 0.3), 0.1)
+    radius = np.where(opacity > 0.5, np.minimum(radius, 0.2), 0.1)
     is_ear = (
         (np.abs(x) > 0.0775) & (np.abs(y) < 0.05) & (z > -0.045) & (z < 0.03) & (np.arange(len(vertices)) < FACE.stop)
     )
@@ -84,7 +102,27 @@ def make_scalp(head: HeadModel, wardrobe: Wardrobe) -> Scalp:
         radius,
         float(np.median(np.linalg.norm(back, axis=1))),
         is_ear,
+        _body_side(wardrobe.body, 1.0),
+        _body_side(wardrobe.body, -1.0),
     )
+
+
+def _body_side(body: Garment, sign: float) -> np.ndarray:
+    """z of the body's front (`sign` 1) or back (-1) surface over BODY_BOX, [GRID, GRID]; -sign inf beside it."""
+    x_low, x_high, y_low, y_high = BODY_BOX
+    x, y, z = body.vertices_m.T
+    far = 50.0  # metres: from here the picture is as good as orthographic
+    pixels = np.stack(
+        [(x - x_low) / (x_high - x_low) * GRID, (y_high - y) / (y_high - y_low) * GRID, far - sign * z], 1
+    )
+    shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.12).all(1)]
+    count = len(body.vertices_m)
+    mesh = Mesh(
+        body.vertices_m, np.zeros((count, 2)), np.ones((count, 4)), np.zeros((count, 3)), shoulders,
+        np.full(len(shoulders), -1),
+    )  # fmt: skip
+    _, depth = rasterise(mesh, pixels, [], GRID, GRID, samples=1)
+    return np.where(np.isfinite(depth), sign * (far - depth.astype(np.float64)), -sign * np.inf)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ def extract_skin(photo: np.ndarray, camera: Camera, vertices_m: np.ndarray, head
         return Skin(np.zeros((*atlas.inside.shape, 3), np.uint8), np.zeros(3, np.float32), 0.0, 0.0)
     colour = _without_light(colour, normals, plain)
     tone = np.median(colour[plain], axis=0)
-    seen *= _skin_likeness(colour, plain, atlas)
+    seen *= _skin_likeness(colour, plain, atlas) * _lit_side(colour, seen, atlas)
     seen *= np.clip((atlas.neutral_m[atlas.inside][:, 1] + 0.108) / 0.012, 0, 1)  # collars begin below the chin
     picture, weight = atlas.spread(colour.astype(np.float32)), atlas.spread(seen.astype(np.float32))
     share = float(seen[atlas.neutral_m[atlas.inside][:, 2] > 0.06].mean())
@@ -123,6 +123,16 @@ def _without_light(colour: np.ndarray, normals: np.ndarray, plain: np.ndarray) -
     return colour / np.clip(shading, 0.35, 1.9)[:, None] ** DELIGHT
 
 
+def _lit_side(colour: np.ndarray, seen: np.ndarray, atlas: SkinAtlas) -> np.ndarray:
+    """Trust in colours [K, 3] by light: low where the mirrored side is much brighter (a cast shadow), [K]."""
+    weight = atlas.spread(seen.astype(np.float32))
+    level = atlas.spread((colour.mean(1) * seen).astype(np.float32))
+    blur = atlas.inside.shape[0] / 24.0
+    smooth = ndimage.gaussian_filter(level, blur) / np.maximum(ndimage.gaussian_filter(weight, blur), 1e-3)
+    ratio = smooth / np.maximum(smooth[:, ::-1], 1e-3)
+    return np.clip((ratio - 0.55) / 0.25, 0.03, 1)[atlas.inside]
+
+
 def _skin_likeness(colour: np.ndarray, plain: np.ndarray, atlas: SkinAtlas) -> np.ndarray:
     """1 where colours [K, 3] may be this face's skin or its features, towards 0 where hair or cloth hides it, [K]."""
     logs = np.log(np.maximum(colour, 0.004))
@@ -135,4 +145,7 @@ def _skin_likeness(colour: np.ndarray, plain: np.ndarray, atlas: SkinAtlas) -> n
     skin = ndimage.minimum_filter(atlas.spread(skin.astype(np.float32)) + ~atlas.inside, 9)
     skin = ndimage.gaussian_filter(np.minimum(skin, 1.0), 2.0)
     zone = atlas.feature_zone
-    return (zone + (1.0 - zone) * skin**2)[atlas.inside]
+    # Where most people have hair, only what is certainly skin is believed.
+    height = np.clip((atlas.neutral_m[..., 1] - 0.055) / 0.015, 0, 1)
+    skin = skin ** (2.0 + 4.0 * height)
+    return (zone + (1.0 - zone) * skin)[atlas.inside]

@@ -40,7 +40,7 @@ def _locks(rng: np.random.Generator, length: int, width: int, strands: int, hem:
     alpha = np.zeros((length, width))
     shade = np.full((length, width), 0.45)
     front = np.full((length, width), -1.0)
-    for strand in range(strands):
+    for _ in range(strands):
         x = rng.uniform(0, width)
         sway = rng.normal() * 0.012 * width * np.sin(v * rng.uniform(2, 7) + rng.uniform(0, 6.3))
         half = rng.uniform(0.6, 1.7) * width / strands * (1.0 - 0.55 * v)

@@ -74,8 +74,12 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     neck = still[SKIN][studio.head.neutral_m[SKIN][:, 1] < -0.16].mean(0)
     pieces += dressed_body(rng, studio.wardrobe, garment, tone, neck)
     textures = {
-        "face": make_texture(texels), "eye": eye_texture(rng), "clear": studio.clear, **strand_textures(), **cloth_textures()
-    }  # fmt: skip
+        "face": make_texture(texels),
+        "eye": eye_texture(rng),
+        "clear": studio.clear,
+        **strand_textures(),
+        **cloth_textures(),
+    }
     mesh, used = lit_mesh(pieces, textures, sample_environment(rng), threads)
     landmarks = studio.landmark_map.gather(vertices)
     return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, garment.name))
@@ -136,7 +140,7 @@ def _style(rng: np.random.Generator, split: Split) -> str:
 
 def _scalp_tint(hair: Hair, tone: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Factor on the skin's colour under the hair, [11248, 3]."""
-    cover = np.clip(hair.scalp_depth_deg / 7.0 + 0.15, 0, 1) * hair.scalp_density
+    cover = np.clip(hair.scalp_depth_deg / 16.0 + 0.12, 0, 1) ** 0.8 * hair.scalp_density
     factor = 1.0 + cover[:, None] * (0.75 * colour / tone - 1.0)
     return factor.astype(np.float32)
 

@@ -1,0 +1,114 @@
+"""Lifted pairs: a real photograph as the target, and itself, warped to another pose, as the input.
+
+The photograph's own depth makes it a relief; a picture of the relief from elsewhere is what a photograph from there
+might have looked like. What that picture does not show is filled in from around, and a mask says so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...cuda_ops.rasterise import Mesh, Texture, make_texture, rasterise
+from ..camera import Camera
+from .photography import encoded_srgb
+from .real import RealPortrait
+from .skins import fill_in
+
+TEAR_M = 0.012
+"""Neighbouring pixels farther apart in depth than this are not joined."""
+
+MAX_YAW_DEG = 30.0
+MAX_PITCH_DEG = 15.0
+
+
+@dataclass(frozen=True)
+class LiftedPair:
+    """Input from `input_camera`, target from the portrait's own camera."""
+
+    photo: np.ndarray  # [S, S, 3] uint8, the warped picture over a plain background
+    opacity: np.ndarray  # [S, S] float32 of the warped foreground, holes filled
+    shown: np.ndarray  # [S, S] float32, 1 where the warped picture shows the photograph, 0 where it was filled in
+    input_camera: Camera
+    target_visible: np.ndarray  # [S, S] float32, 1 where a pixel of the target is seen in the input
+
+
+def lifted_pair(rng: np.random.Generator, portrait: RealPortrait) -> LiftedPair:
+    """Warps a real portrait to a random pose within 30 degrees of yaw and 15 of pitch."""
+    yaw = float(np.clip(rng.normal() * 14.0, -MAX_YAW_DEG, MAX_YAW_DEG))
+    pitch = float(np.clip(rng.normal() * 6.0, -MAX_PITCH_DEG, MAX_PITCH_DEG))
+    turned = portrait.camera.orbited(yaw, pitch)
+    size = portrait.photo.shape[0]
+    mesh, texture = relief(portrait)
+    pixels, depth = turned.project(mesh.vertices_m)
+    rgba, warped_depth = rasterise(mesh, _positions(pixels, depth), [texture], size, size)
+    shown = np.clip(rgba[..., 3], 0, 1)
+    straight = rgba[..., :3] / np.maximum(rgba[..., 3:], 1e-4)
+    # A hole inside the person is closed; what lies open to the background stays open.
+    closed = _closed(shown)
+    filled = _filled(straight, shown)
+    base = np.exp(rng.uniform(np.log(0.03), np.log(0.8))) * np.exp(rng.normal(size=3) * 0.2)
+    photo = filled * closed[..., None] + base * (1.0 - closed[..., None])
+    seen = _seen_from(turned, portrait, warped_depth)
+    encoded = (encoded_srgb(np.clip(photo, 0, 1).astype(np.float32)) * 255 + 0.5).astype(np.uint8)
+    return LiftedPair(encoded, closed.astype(np.float32), shown.astype(np.float32), turned, seen)
+
+
+def relief(portrait: RealPortrait) -> tuple[Mesh, Texture]:
+    """The photograph as a surface: a vertex a pixel, torn where depth jumps; and its texture."""
+    size = portrait.photo.shape[0]
+    origin, directions = portrait.camera.rays()
+    depth = np.where(np.isfinite(portrait.depth_m), portrait.depth_m, 0.0)
+    points = (origin + directions * depth[..., None]).astype(np.float32)
+    y, x = np.mgrid[0:size, 0:size]
+    uv = np.stack([(x + 0.5) / size, (y + 0.5) / size], -1).astype(np.float32)
+    index = np.arange(size * size).reshape(size, size)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]
+    triangles = np.concatenate([np.stack([a, b, c], -1).reshape(-1, 3), np.stack([a, c, d], -1).reshape(-1, 3)])
+    flat = depth.ravel()[triangles]
+    kept = (flat.min(1) > 0) & (np.ptp(flat, axis=1) < TEAR_M * 256.0 / size)
+    usable = np.minimum(portrait.opacity, portrait.inside)
+    texels = np.concatenate([portrait.foreground, (usable[..., None] * 255).astype(np.uint8)], -1)
+    count = size * size
+    mesh = Mesh(
+        points.reshape(-1, 3), uv.reshape(-1, 2), np.ones((count, 4), np.float32), np.zeros((count, 3), np.float32),
+        triangles[kept].astype(np.int32), np.zeros(int(kept.sum()), np.int32),
+    )  # fmt: skip
+    return mesh, make_texture(texels)
+
+
+def _positions(pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    return np.concatenate([pixels, depth[:, None]], axis=1).astype(np.float32)
+
+
+def _closed(shown: np.ndarray) -> np.ndarray:
+    """Opacity with holes closed that the background does not reach, [S, S]."""
+    from scipy import ndimage
+
+    reach = max(2, shown.shape[0] // 40)
+    joined = ndimage.binary_closing(np.pad(shown > 0.5, reach, mode="edge"), iterations=reach)[
+        reach:-reach, reach:-reach
+    ]
+    solid = ndimage.binary_fill_holes(joined)
+    return np.maximum(shown, ndimage.gaussian_filter(solid.astype(np.float32), 0.7) * solid)
+
+
+def _filled(straight: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Colours continued from where they are shown, [S, S, 3] linear."""
+    size = straight.shape[0]
+    side = 1 << int(np.ceil(np.log2(size)))
+    picture, weight = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
+    picture[:size, :size], weight[:size, :size] = straight, np.clip(shown * 1.5 - 0.5, 0, 1)
+    return fill_in(picture, weight, np.full(3, 0.2))[:size, :size]
+
+
+def _seen_from(turned: Camera, portrait: RealPortrait, warped_depth: np.ndarray) -> np.ndarray:
+    """Which pixels of the portrait the turned camera sees, [S, S] float32: its depth there agrees."""
+    origin, directions = portrait.camera.rays()
+    on = np.isfinite(portrait.depth_m)
+    points = origin + directions * np.where(on, portrait.depth_m, 1.0)[..., None]
+    pixels, depth = turned.project(points)
+    size = warped_depth.shape[0]
+    column, row = np.clip(np.floor(pixels).astype(int), 0, size - 1).transpose(2, 0, 1)
+    inside = (pixels >= 0).all(-1) & (pixels < size).all(-1)
+    agrees = np.abs(warped_depth[row, column] - depth) < 0.008
+    return (on & inside & agrees).astype(np.float32)
