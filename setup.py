@@ -4,18 +4,20 @@ import os
 import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+PURE = bool(os.environ.get("PORTRAIT_MANIFOLDS_PURE"))
+"""Asked for a wheel for any machine: nothing compiled inside."""
 
 
 class BuildWithOps(build_py):
-    """Puts compiled ops beside the Python files, unless PORTRAIT_MANIFOLDS_PURE asks for a wheel for any machine."""
+    """Puts compiled ops beside the Python files."""
 
     def run(self) -> None:
         super().run()
-        if self.editable_mode or os.environ.get("PORTRAIT_MANIFOLDS_PURE"):
+        if self.editable_mode or PURE:
             return
         sys.path.insert(0, str(ROOT / "cuda_ops"))
         import build  # the package itself is not importable yet, and needs more than a compiler
@@ -29,4 +31,11 @@ class BuildWithOps(build_py):
                 print(f"{name} is left for later: {error}")
 
 
-setup(cmdclass={"build_py": BuildWithOps})
+class ForThisMachine(Distribution):
+    """Tags the wheel with this machine's platform where it holds compiled ops."""
+
+    def has_ext_modules(self) -> bool:
+        return not PURE
+
+
+setup(cmdclass={"build_py": BuildWithOps}, distclass=ForThisMachine)

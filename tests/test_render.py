@@ -14,7 +14,7 @@ from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.reference import finish_picture
-from portrait_manifolds.cuda_ops.render_manifolds import default_implementation, render_manifolds
+from portrait_manifolds.cuda_ops.render_manifolds import default_implementation, render_manifolds, total_radius
 
 pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")
 
@@ -65,6 +65,25 @@ def test_gradients_are_those_of_finite_differences(implementation: str) -> None:
 
     leaves = textures.requires_grad_(), radius.requires_grad_()
     assert torch.autograd.gradcheck(picture, leaves, eps=1e-6, atol=2e-4, rtol=1e-3)
+
+
+def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
+    manifolds = small_head.manifolds
+    textures, radius, spread, offsets = tensors(small_head)
+    displacement = torch.from_numpy(manifolds.displacement_m).clone().requires_grad_()
+    total = total_radius(torch.from_numpy(manifolds.radius_m), displacement)
+    assert total.detach().numpy() == pytest.approx(radius.numpy(), abs=1e-6)
+    camera = small_head.camera(48, 48)
+
+    def mean_depth(total: torch.Tensor) -> torch.Tensor:
+        accumulated = render_manifolds(textures, total, spread, offsets, camera, implementation="native")
+        return accumulated[16:32, 16:32, 4].mean()  # the middle of the face: opaque, not grazed
+
+    mean_depth(total).backward()
+    step = 1e-4
+    moved = mean_depth((total + step).detach()) - mean_depth((total - step).detach())
+    assert displacement.grad is not None
+    assert displacement.grad.sum().item() == pytest.approx(moved.item() / (2 * step), rel=0.02)
 
 
 @pytest.mark.parametrize("yaw", [0, 35])
