@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from .atomic import atomic_path
 from .camera import Camera
@@ -47,6 +45,8 @@ _DTYPES = {
 
 def save_portrait(portrait: Portrait, path: Path | str) -> None:
     """Writes the portrait whole or not at all."""
+    from safetensors.numpy import save_file  # here, because Blender reads portraits and lacks it
+
     tiles = _to_tiles(portrait.textures)  # [S * rows * columns, TILE, TILE, 4]
     index = np.flatnonzero(tiles[..., 3].any(axis=(1, 2))).astype(np.int32)
     manifolds = portrait.manifolds
@@ -75,7 +75,12 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
 
 def load_portrait(path: Path | str) -> Portrait:
     """Reads and validates a .portrait file; raises InputError with one sentence for anything wrong with it."""
-    tensors, metadata = _read(Path(path))
+    return decode_portrait(*_read(Path(path)), path)
+
+
+def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> Portrait:
+    """The portrait in a file's tensors and metadata; `path` is named in the InputError for what does not fit."""
+    _check(tensors, metadata, path)
     try:
         size = int(metadata["texture_size"])
         camera = Camera.from_dict(json.loads(metadata["input_camera"]))
@@ -98,36 +103,40 @@ def load_portrait(path: Path | str) -> Portrait:
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise InputError(f"{path} is larger than {MAX_FILE_BYTES >> 30} GB and no portrait: check the path.")
         with safe_open(path, "numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise InputError(f"{path} is not a portrait: give a file made by `portrait-manifolds reconstruct`.")
-            version = metadata.get("format_version", "")
-            if version != str(FORMAT_VERSION):
-                raise InputError(
-                    f"{path} has format version {version[:20]!r} and this program reads {FORMAT_VERSION}: "
-                    "update portrait-manifolds, or reconstruct the portrait."
-                )
-            missing = _DTYPES.keys() - set(file.keys())
-            if missing:
-                raise InputError(f"{path} lacks {', '.join(sorted(missing))}: reconstruct it again.")
-            tensors = {name: file.get_tensor(name) for name in _DTYPES}
+            # What a portrait does not have is left unread: a foreign file may be large.
+            names = [name for name in file.keys() if name in _DTYPES]  # noqa: SIM118  # safe_open is no dict
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror or error}): check the path.") from error
     except SafetensorError as error:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
+
+
+def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> None:
+    """Raises InputError where format, version, names, types or sizes are not a portrait's."""
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path} is not a portrait: give a file made by `portrait-manifolds reconstruct`.")
+    version = metadata.get("format_version", "")
+    if version != str(FORMAT_VERSION):
+        raise InputError(
+            f"{path} has format version {version[:20]!r} and this program reads {FORMAT_VERSION}: "
+            "update portrait-manifolds, or reconstruct the portrait."
+        )
+    missing = _DTYPES.keys() - tensors.keys()
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}: reconstruct it again.")
     for name, dtype in _DTYPES.items():
         if tensors[name].dtype != dtype:
             raise InputError(f"{path} stores {name} as {tensors[name].dtype}: reconstruct it again.")
-    if (
-        max(tensors[name].shape[0] for name in ("radius", "spread", "displacement") if tensors[name].ndim)
-        > MAX_MAP_SIZE
-    ):
+    maps = [tensors[name] for name in ("radius", "spread", "displacement")]
+    if max(values.shape[0] for values in maps if values.ndim) > MAX_MAP_SIZE:
         raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
-    return tensors, metadata
 
 
 def _to_tiles(textures: np.ndarray) -> np.ndarray:
