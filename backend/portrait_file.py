@@ -16,7 +16,6 @@ photo_sha256, weights_id, provenance.
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,8 @@ FORMAT_VERSION = 1
 TILE = 16
 MAX_FILE_BYTES = 1 << 30
 MAX_MAP_SIZE = 1024
+MAX_TEXELS = 24 * 2048**2
+"""Of all sheets together, 400 MB: a small file must not ask for more."""
 
 _DTYPES = {
     "colour": np.uint8,
@@ -47,13 +48,14 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
     """Writes the portrait whole or not at all."""
     from safetensors.numpy import save_file  # here, because Blender reads portraits and lacks it
 
-    tiles = _to_tiles(portrait.textures)  # [S * rows * columns, TILE, TILE, 4]
-    index = np.flatnonzero(tiles[..., 3].any(axis=(1, 2))).astype(np.int32)
+    grid = _tile_grid(portrait.textures)
+    sheet, row, column = np.nonzero(grid[..., 3].any(axis=(2, 4)))
+    tiles = grid[sheet, row, :, column]  # [N, TILE, TILE, 4]
     manifolds = portrait.manifolds
     tensors = {
-        "colour": np.ascontiguousarray(tiles[index, ..., :3]),
-        "opacity": np.ascontiguousarray(tiles[index, ..., 3]),
-        "tile_index": index,
+        "colour": np.ascontiguousarray(tiles[..., :3]),
+        "opacity": np.ascontiguousarray(tiles[..., 3]),
+        "tile_index": np.ravel_multi_index((sheet, row, column), _tile_counts(portrait.textures)).astype(np.int32),
         "radius": manifolds.radius_m,
         "spread": manifolds.spread,
         "displacement": manifolds.displacement_m,
@@ -139,28 +141,38 @@ def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path 
         raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
 
 
-def _to_tiles(textures: np.ndarray) -> np.ndarray:
-    sheets, size = textures.shape[:2]
-    count = size // TILE
-    grid = textures.reshape(sheets, count, TILE, count, TILE, 4).swapaxes(2, 3)
-    return grid.reshape(-1, TILE, TILE, 4)
-
-
-def _from_tiles(tensors: dict[str, Any], size: int) -> np.ndarray:
+def _from_tiles(tensors: dict[str, np.ndarray], size: int) -> np.ndarray:
     sheets = tensors["offsets"].size
-    if not MIN_TEXTURE_SIZE <= size <= MAX_TEXTURE_SIZE or size % TILE or not 1 <= sheets <= MAX_SHEETS:
+    if (
+        not MIN_TEXTURE_SIZE <= size <= MAX_TEXTURE_SIZE
+        or size % TILE
+        or not 1 <= sheets <= MAX_SHEETS
+        or sheets * size * size > MAX_TEXELS
+    ):
         raise InputError(f"{sheets} textures of {size} texels are not possible; reconstruct it again.")
+    textures = np.zeros((sheets, size, size, 4), np.uint8)
+    counts = _tile_counts(textures)
     index, colour, opacity = (tensors[name] for name in ("tile_index", "colour", "opacity"))
-    count = size // TILE
     if (
         index.ndim != 1
         or colour.shape != (index.size, TILE, TILE, 3)
         or opacity.shape != (index.size, TILE, TILE)
-        or (index.size and (index[0] < 0 or index[-1] >= sheets * count * count or not (np.diff(index) > 0).all()))
+        or (index.size and (index[0] < 0 or index[-1] >= np.prod(counts) or not (np.diff(index) > 0).all()))
     ):
         raise InputError("its texture tiles do not fit together; reconstruct it again.")
-    tiles = np.zeros((sheets * count * count, TILE, TILE, 4), np.uint8)
-    tiles[index, ..., :3] = colour
-    tiles[index, ..., 3] = opacity
-    grid = tiles.reshape(sheets, count, count, TILE, TILE, 4).swapaxes(2, 3)
-    return grid.reshape(sheets, size, size, 4)
+    sheet, row, column = np.unravel_index(index, counts)
+    grid = _tile_grid(textures)
+    grid[sheet, row, :, column, :, :3] = colour
+    grid[sheet, row, :, column, :, 3] = opacity
+    return textures
+
+
+def _tile_counts(textures: np.ndarray) -> tuple[int, int, int]:
+    sheets, size = textures.shape[:2]
+    return sheets, size // TILE, size // TILE
+
+
+def _tile_grid(textures: np.ndarray) -> np.ndarray:
+    """A view [S, rows, TILE, columns, TILE, 4]."""
+    sheets, rows, columns = _tile_counts(textures)
+    return textures.reshape(sheets, rows, TILE, columns, TILE, 4)
