@@ -1,0 +1,133 @@
+"""Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
+
+from math import sqrt
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..backend.camera import Camera
+from ..backend.conventions import PORTRAIT_TO_BLENDER, PROMISED_PITCH_DEG, PROMISED_YAW_DEG
+from ..backend.errors import InputError
+
+SENSOR_WIDTH_MM = 36.0
+_TO_BLENDER = Matrix(PORTRAIT_TO_BLENDER.tolist()).to_4x4()
+
+
+def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height of the scene's renders in pixels; Blender cuts off fractions."""
+    render = scene.render
+    scale = render.resolution_percentage / 100.0
+    return max(1, int(render.resolution_x * scale + 1e-6)), max(1, int(render.resolution_y * scale + 1e-6))
+
+
+def camera_from_blender(
+    camera: bpy.types.Object,
+    root: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph,
+    size: tuple[int, int] | None = None,
+) -> tuple[Camera, float]:
+    """What `camera` sees of the portrait at `root` in the depsgraph's frame, and the portrait's scale.
+
+    Lens, shifts, sensor fit, pixel aspect and whatever moves either object are Blender's own: the projection is the
+    one it renders with. One metre of the portrait is `scale` of Blender's units. Raises InputError for cameras that
+    are not perspective and for portraits scaled unevenly.
+    """
+    scene = depsgraph.scene
+    if camera is None or camera.type != "CAMERA":
+        raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
+    seen = camera.evaluated_get(depsgraph)
+    if seen.data.type != "PERSP":
+        raise InputError(f"{camera.name} is not perspective: portraits are drawn with perspective cameras only.")
+    width, height = size or render_size(scene)
+    aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
+    projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
+    # Column vectors, clip w = -z: pixel = (ndc + 1) / 2 from the left, (1 - ndc) / 2 from the top.
+    fx, fy = 0.5 * width * projection[0, 0], 0.5 * height * projection[1, 1]
+    cx, cy = 0.5 * width * (1.0 - projection[0, 2]), 0.5 * height * (1.0 + projection[1, 2])
+    pose, scale = _pose_in_portrait(seen.matrix_world, root.evaluated_get(depsgraph).matrix_world, root.name)
+    return Camera(pose, fx, fy, cx, cy, width, height), scale
+
+
+def set_blender_camera(camera: bpy.types.Object, view: Camera) -> None:
+    """Gives a camera object, child of a portrait's empty or free, the lens and the place of `view`.
+
+    The picture's shape is the scene's matter: see `set_render_size`.
+    """
+    data = camera.data
+    data.type, data.sensor_fit, data.sensor_width = "PERSP", "HORIZONTAL", SENSOR_WIDTH_MM
+    data.lens = view.fx_px / view.width_px * SENSOR_WIDTH_MM
+    data.shift_x = 0.5 - view.cx_px / view.width_px
+    # Blender measures both shifts in widths of the picture, whose pixels may be taller than wide.
+    data.shift_y = (view.cy_px - 0.5 * view.height_px) / view.width_px * (view.fx_px / view.fy_px)
+    camera.matrix_local = pose_to_blender(view)
+
+
+def pose_to_blender(view: Camera) -> Matrix:
+    """`camera_to_world` in Blender's axes. A camera's own axes are the same in both."""
+    return _TO_BLENDER @ Matrix(view.camera_to_world.tolist())
+
+
+def set_render_size(scene: bpy.types.Scene, view: Camera) -> None:
+    """Gives the scene's renders the size and pixel aspect of `view`."""
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = view.width_px, view.height_px, 100
+    aspect = view.fx_px / view.fy_px  # height of a pixel over its width
+    render.pixel_aspect_x, render.pixel_aspect_y = (1.0, aspect) if aspect >= 1.0 else (1.0 / aspect, 1.0)
+
+
+def beyond_promise(view: Camera, photo: Camera) -> bool:
+    """Whether a view lies outside the yaw and pitch, from the photograph's, within which portraits hold up."""
+    angles = [_yaw_pitch_deg(camera) for camera in (view, photo)]
+    yaw = abs((angles[0][0] - angles[1][0] + 180.0) % 360.0 - 180.0)
+    return bool(yaw > PROMISED_YAW_DEG + 1e-6 or abs(angles[0][1] - angles[1][1]) > PROMISED_PITCH_DEG + 1e-6)
+
+
+def animation_cameras(
+    scene: bpy.types.Scene, root: bpy.types.Object, frames: range, size: tuple[int, int] | None = None
+) -> tuple[list[Camera], float]:
+    """The scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
+
+    Leaves the scene at the frame it was on. Raises InputError for a portrait whose scale changes.
+    """
+    before, subframe = scene.frame_current, scene.frame_subframe
+    cameras, scales = [], []
+    try:
+        for frame in frames:
+            scene.frame_set(frame)
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            view, scale = camera_from_blender(scene.camera, root, depsgraph, size)
+            cameras.append(view)
+            scales.append(scale)
+    finally:
+        scene.frame_set(before, subframe=subframe)
+    if scales and max(scales) - min(scales) > 1e-4 * max(scales):
+        raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
+    return cameras, scales[0] if scales else 1.0
+
+
+def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:
+    place, turn, scales = root.decompose()
+    largest, smallest = max(scales), min(scales)
+    sheared = np.abs(np.array(root - Matrix.LocRotScale(place, turn, scales))).max() > 1e-4 * largest
+    if smallest <= 0.0 or largest - smallest > 1e-4 * largest or sheared:
+        raise InputError(f"{name} is scaled unevenly or mirrored: give its three scales one positive value.")
+    scale = sqrt(largest * smallest)
+    unscaled = Matrix.LocRotScale(place, turn, None)
+    rotation = (unscaled @ _TO_BLENDER).to_3x3().inverted() @ camera.to_3x3().normalized()
+    pose = np.eye(4)
+    pose[:3, :3] = _orthonormal(np.array(rotation))
+    pose[:3, 3] = np.array((unscaled @ _TO_BLENDER).inverted() @ camera.translation) / scale
+    return pose, scale
+
+
+def _orthonormal(rotation: np.ndarray) -> np.ndarray:
+    """The nearest rotation: Blender's matrices are single precision, and a camera's scale is ignored."""
+    left, _, right = np.linalg.svd(rotation)
+    return left @ right
+
+
+def _yaw_pitch_deg(view: Camera) -> tuple[float, float]:
+    x, y, z = view.position_m
+    return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
+

@@ -1,0 +1,125 @@
+"""The look of a portrait: an unlit node group with the artist's controls, and the material that feeds it."""
+
+import bpy
+
+from .naming import GROUP_NAME
+
+_MIN_SOFTNESS = 1e-4
+
+
+def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
+    """A material of the atlas `image` that every engine draws as the backend does."""
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    material.surface_render_method = "BLENDED"
+    material.use_transparency_overlap = True
+    material.use_backface_culling = True
+    # Hundreds of thousands of unlit triangles are no lamps: sampling them as such would only cost time.
+    material.cycles.emission_sampling = "NONE"
+    tree = material.node_tree
+    tree.nodes.clear()
+    texture = _node(tree, "ShaderNodeTexImage", -300, image=image, interpolation="Linear", extension="EXTEND")
+    group = _node(tree, "ShaderNodeGroup", 0, node_tree=portrait_node_group(), label=GROUP_NAME, name=GROUP_NAME)
+    output = _node(tree, "ShaderNodeOutputMaterial", 250)
+    tree.links.new(texture.outputs["Color"], group.inputs["Color"])
+    tree.links.new(texture.outputs["Alpha"], group.inputs["Alpha"])
+    tree.links.new(group.outputs["Shader"], output.inputs["Surface"])
+    return material
+
+
+def look_sockets(material: bpy.types.Material) -> list[bpy.types.NodeSocket]:
+    """The artist's controls of a portrait's material, for panels; empty where its nodes were replaced."""
+    node = material.node_tree.nodes.get(GROUP_NAME) if material.use_nodes else None
+    return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
+
+
+def portrait_node_group() -> bpy.types.NodeTree:
+    """The group "Portrait Manifolds", made once a file."""
+    existing = bpy.data.node_groups.get(GROUP_NAME)
+    if existing is not None and existing.library is None and existing.bl_idname == "ShaderNodeTree":
+        return existing
+    tree = bpy.data.node_groups.new(GROUP_NAME, "ShaderNodeTree")
+    _interface(tree)
+    given = _node(tree, "NodeGroupInput", -900)
+    result = _node(tree, "NodeGroupOutput", 700)
+    link = tree.links.new
+
+    # Light: colour x tint x 2^exposure, emitted.
+    tinted = _node(tree, "ShaderNodeVectorMath", -300, 200, operation="MULTIPLY")
+    strength = _math(tree, "POWER", -300, 0, first=2.0)
+    emission = _node(tree, "ShaderNodeEmission", 300, 100)
+    link(given.outputs["Color"], tinted.inputs[0])
+    link(given.outputs["Tint"], tinted.inputs[1])
+    link(given.outputs["Exposure"], strength.inputs[1])
+    link(tinted.outputs["Vector"], emission.inputs["Color"])
+    link(strength.outputs[0], emission.inputs["Strength"])
+
+    # Cover: alpha x opacity, faded where a sheet is seen edge-on.
+    cover = _math(tree, "MULTIPLY", -300, -200)
+    link(given.outputs["Alpha"], cover.inputs[0])
+    link(given.outputs["Opacity"], cover.inputs[1])
+    facing = _node(tree, "ShaderNodeLayerWeight", -600, -400)  # Facing is 1 - |cos| at a blend of one half
+    facing.inputs["Blend"].default_value = 0.5
+    cosine = _math(tree, "SUBTRACT", -400, -400, first=1.0)
+    width = _math(tree, "MAXIMUM", -400, -600, second=_MIN_SOFTNESS)
+    fade = _node(tree, "ShaderNodeMapRange", -150, -400, interpolation_type="SMOOTHSTEP", clamp=True)
+    link(facing.outputs["Facing"], cosine.inputs[1])
+    link(given.outputs["Edge Softness"], width.inputs[0])
+    link(cosine.outputs[0], fade.inputs["Value"])
+    link(width.outputs[0], fade.inputs["From Max"])
+    soft = _math(tree, "MULTIPLY", 50, -200)
+    link(cover.outputs[0], soft.inputs[0])
+    link(fade.outputs["Result"], soft.inputs[1])
+
+    # Backs are hidden by a node because Cycles culls none: from the front, the far inside of the hair would show.
+    geometry = _node(tree, "ShaderNodeNewGeometry", 50, -400)
+    front = _math(tree, "SUBTRACT", 250, -400, first=1.0)
+    alpha = _math(tree, "MULTIPLY", 300, -200)
+    link(geometry.outputs["Backfacing"], front.inputs[1])
+    link(soft.outputs[0], alpha.inputs[0])
+    link(front.outputs[0], alpha.inputs[1])
+
+    clear = _node(tree, "ShaderNodeBsdfTransparent", 300, 0)
+    mix = _node(tree, "ShaderNodeMixShader", 500)
+    link(alpha.outputs[0], mix.inputs["Fac" if "Fac" in mix.inputs else 0])
+    link(clear.outputs[0], mix.inputs[1])
+    link(emission.outputs[0], mix.inputs[2])
+    link(mix.outputs[0], result.inputs["Shader"])
+    return tree
+
+
+def _interface(tree: bpy.types.NodeTree) -> None:
+    def socket(name: str, kind: str, description: str, default: object, **limits: float) -> bpy.types.NodeTreeInterface:
+        item = tree.interface.new_socket(name, in_out="INPUT", socket_type=kind)
+        item.description, item.default_value = description, default
+        for limit, value in limits.items():
+            setattr(item, limit, value)
+        return item
+
+    white = (1.0, 1.0, 1.0, 1.0)
+    socket("Color", "NodeSocketColor", "The sheets' colour", white).hide_value = True
+    socket("Alpha", "NodeSocketFloat", "The sheets' opacity", 1.0).hide_value = True
+    socket("Exposure", "NodeSocketFloat", "Brightness in stops", 0.0, min_value=-10.0, max_value=10.0)
+    socket("Tint", "NodeSocketColor", "Multiplies the colour; white keeps it", white)
+    socket("Opacity", "NodeSocketFloat", "Thins every sheet; 1 keeps it", 1.0, min_value=0.0, max_value=1.0)
+    soft = "Fades the sheets where they are seen edge-on, which softens outlines; 0 keeps them"
+    socket("Edge Softness", "NodeSocketFloat", soft, 0.0, min_value=0.0, max_value=1.0)
+    tree.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+
+
+def _node(tree: bpy.types.NodeTree, kind: str, x: float, y: float = 0.0, **settings: object) -> bpy.types.Node:
+    node = tree.nodes.new(kind)
+    node.location = (x, y)
+    for name, value in settings.items():
+        setattr(node, name, value)
+    return node
+
+
+def _math(
+    tree: bpy.types.NodeTree, operation: str, x: float, y: float, first: float | None = None, second: float | None = None
+) -> bpy.types.Node:
+    node = _node(tree, "ShaderNodeMath", x, y, operation=operation)
+    for socket, value in zip(node.inputs, (first, second), strict=False):
+        if value is not None:
+            socket.default_value = value
+    return node

@@ -1,0 +1,83 @@
+"""What a .blend remembers of a portrait: where it came from, kept on the objects themselves."""
+
+import bpy
+
+from ..backend.conventions import TEXTURE_SIZE
+
+ROLES = (
+    ("NONE", "None", "No part of a portrait"),
+    ("PORTRAIT", "Portrait", "The empty at the head's origin, which moves, turns and scales the portrait"),
+    ("SHEETS", "Sheets", "The mesh of the portrait's sheets"),
+    ("STAND_IN", "Stand-in", "A plain head that casts and catches shadows in the portrait's place"),
+    ("PHOTO_CAMERA", "Photo camera", "The camera that took the photograph"),
+)
+
+
+class PortraitProperties(bpy.types.PropertyGroup):
+    """Portrait Manifolds' properties of an object; all but `role` are used on the portrait's empty."""
+
+    role: bpy.props.EnumProperty(name="Role", items=ROLES, default="NONE")
+    filepath: bpy.props.StringProperty(
+        name="Portrait File", description="The .portrait file that the backend draws", subtype="FILE_PATH"
+    )
+    photo: bpy.props.StringProperty(
+        name="Photograph", description="The photograph the portrait was made from", subtype="FILE_PATH"
+    )
+    input_camera: bpy.props.StringProperty(
+        name="Photo Camera", description="The photograph's camera in portrait space, as JSON"
+    )
+    provenance: bpy.props.StringProperty(name="Provenance", description="What the portrait is and how it was made")
+    photo_sha256: bpy.props.StringProperty(name="Photo SHA-256", description="Identifies the photograph")
+    weights_id: bpy.props.StringProperty(name="Weights", description="Identifies the networks that made the portrait")
+    texture_size: bpy.props.IntProperty(name="Texture Size", description="Side of a sheet's texture in texels")
+    sheets: bpy.props.IntProperty(name="Sheets", description="Number of sheets, with the empty ones")
+    edited_image: bpy.props.PointerProperty(
+        type=bpy.types.Image, name="Edited View", description="The front view as it is being painted"
+    )
+
+
+class PortraitSceneProperties(bpy.types.PropertyGroup):
+    """Portrait Manifolds' settings of a scene."""
+
+    texture_size: bpy.props.EnumProperty(
+        name="Texture Size",
+        description="Side of each sheet's texture in texels",
+        items=[(str(size), str(size), f"{size} x {size} texels a sheet") for size in (256, 512, 1024)],
+        default=str(TEXTURE_SIZE),
+    )
+    refine_steps: bpy.props.IntProperty(
+        name="Refine", description="Steps of fitting the textures to the photograph; 0 is fastest", min=0, max=2000
+    )
+    fov_deg: bpy.props.FloatProperty(
+        name="Field of View",
+        description="Vertical field of view of the photograph in degrees; 0 finds it from the picture",
+        min=0.0,
+        max=120.0,
+    )
+    face: bpy.props.IntProperty(name="Face", description="Which face of the photograph, largest first", min=0, max=50)
+    directory: bpy.props.StringProperty(
+        name="Frames", description="Folder for the frames of Render Portrait", subtype="DIR_PATH", default="//portrait/"
+    )
+    file_format: bpy.props.EnumProperty(
+        name="Format",
+        items=[
+            ("exr", "EXR + depth", "Linear light, premultiplied, with depth: for compositing"),
+            ("png", "PNG", "8 bits, straight alpha: for everything else"),
+        ],
+        default="exr",
+    )
+    samples: bpy.props.IntProperty(
+        name="Samples", description="Rays along each side of a pixel; 2 smooths outlines", min=1, max=8, default=2
+    )
+
+
+def register_properties() -> None:
+    """Adds the property groups to Blender's types; their classes must be registered."""
+    bpy.types.Object.portrait_manifolds = bpy.props.PointerProperty(type=PortraitProperties)
+    bpy.types.Scene.portrait_manifolds = bpy.props.PointerProperty(type=PortraitSceneProperties)
+
+
+def unregister_properties() -> None:
+    """The inverse."""
+    del bpy.types.Scene.portrait_manifolds
+    del bpy.types.Object.portrait_manifolds
