@@ -167,14 +167,14 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
     offset = crop_to_photo[:, 2] + margin - crop_to_photo[:, :2] @ np.ones(2)
     affine = np.concatenate([linear, offset[:, None]], axis=1) * to_small[:, None]
     for channel in range(photo.shape[2]):
-        picture = Image.fromarray(np.ascontiguousarray(photo[..., channel]))
+        picture = Image.fromarray(photo[..., channel].astype(np.float32))  # Pillow would truncate bytes
         if shrink > 1.0:
             picture = picture.resize(small, Image.Resampling.BOX if shrink < 1.5 else Image.Resampling.LANCZOS)
         warped = picture.transform(
             (size_px, size_px), Image.Transform.AFFINE, tuple(affine.ravel()), Image.Resampling.BICUBIC
         )
         channels.append(np.asarray(warped))
-    return np.stack(channels, axis=-1)
+    return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)
 
 
 def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[Camera, float]:

@@ -65,8 +65,8 @@ class FaceFits:
 
 def fit_faces(head: HeadModel, landmark_map: LandmarkMap, points_px: np.ndarray, batch: int = 90) -> FaceFits:
     """Fits the head model to the landmarks [N, 478, 2] (photo pixels) of N photographs."""
-    crops = np.stack([crop_from_landmarks(points, scale=1.0) for points in points_px])
-    targets = np.stack([invert_crop(crop, points) for crop, points in zip(crops, points_px, strict=True)])
+    crops = np.array([crop_from_landmarks(points, scale=1.0) for points in points_px]).reshape(-1, 2, 3)
+    targets = np.array([invert_crop(crop, points) for crop, points in zip(crops, points_px, strict=True)])
     solver = _Solver(head, landmark_map)
     parts = [solver.solve(torch.from_numpy(targets[i : i + batch]).float()) for i in range(0, len(targets), batch)]
     if not parts:

@@ -88,6 +88,9 @@ def matte(picture: np.ndarray, probability: np.ndarray, work_px: int = 256) -> t
         (size, size), Image.Resampling.BICUBIC
     )
     alpha = np.clip(np.asarray(grown, np.float32) / 255.0 * 1.04 - 0.02, 0, 1)
+    parts, count = ndimage.label(alpha > 0.1)
+    if count > 1:  # the person is the largest part; the rest are specks of background
+        alpha = alpha * ndimage.binary_dilation(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]), iterations=2)
     estimated = Image.fromarray((np.clip(colour, 0, 1) * 255).astype(np.uint8)).resize(
         (size, size), Image.Resampling.BICUBIC
     )
@@ -112,7 +115,7 @@ def extrapolated_depth(
     count = len(everything)
     pixels, depth = camera.project(everything)
     gain = np.zeros((count, 4), np.float32)
-    gain[:9409, 0] = 1.0  # marks the face
+    gain[:9409, 0] = vertices[:9409, 1] > -0.11  # marks the face, without its neck
     gain[:, 3] = 1.0
     mesh = Mesh(
         everything, np.zeros((count, 2), np.float32), gain, np.zeros((count, 3), np.float32), triangles,
