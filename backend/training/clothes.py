@@ -86,9 +86,6 @@ def _coloured(rng: np.random.Generator, garment: Garment) -> np.ndarray:
     of_part = palette[np.minimum(rng.integers(0, 3, len(order)), 2)]
     of_part[order[0]] = palette[0]
     colour = of_part[parts]
-    if rng.random() < 0.35:  # a shirt front, a yoke
-        inset = (np.abs(vertices[:, 0]) < 0.05) & (vertices[:, 2] > 0.02)
-        colour = np.where(inset[:, None], palette[1], colour)
     folds = rng.normal(size=(5, 3)) * np.array([30.0, 18.0, 25.0])
     shade = np.sin(vertices @ folds.T + rng.uniform(0, 6.3, 5)).sum(1) * 0.06
     return np.clip(colour * (1.0 + shade[:, None]), 0.004, 0.9)

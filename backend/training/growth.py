@@ -7,7 +7,12 @@ import numpy as np
 from .pieces import Piece, Surface
 from .scalp import Scalp
 
-SEGMENTS = 8
+SEGMENTS = 9
+STEPS = np.array([0.3, 0.5, 0.7, 0.9, 1.1, 1.2, 1.3, 1.5, 1.5])
+"""Relative lengths of the segments: short ones near the root, where the skull curves under them."""
+
+ALONG = np.concatenate([[0.0], np.cumsum(STEPS)]) / STEPS.sum()
+SKULL_RADIUS_M = 0.09
 HAIR = Surface(wrap=0.35, gloss=0.3, sharpness=18.0, casts_shadow=True, is_hair=True)
 
 
@@ -77,7 +82,7 @@ def grow(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom, col
     across /= np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-3)
     twist = rng.normal(size=(count, 1, 1)) * 0.35
     across = across * np.cos(twist) + outward * np.sin(twist)
-    along = np.linspace(0, 1, SEGMENTS + 1)
+    along = ALONG
     width = 0.5 * groom.width_m * rng.uniform(0.6, 1.4, (count, 1)) * (1.0 - 0.35 * along**2)
     left, right = path - across * width[..., None], path + across * width[..., None]
     vertices = np.stack([left, right], axis=2)  # [N, S + 1, 2, 3]
@@ -122,18 +127,19 @@ def grow(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom, col
 def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -> np.ndarray:
     """Centre lines of the locks, [N, SEGMENTS + 1, 3]."""
     count = len(roots.points_m)
-    step = (groom.length_m / SEGMENTS)[:, None]
     flow = groom.flow + 0.18 * rng.normal(size=(count, 3))
     point = roots.points_m - 0.001 * roots.normals
     direction = None
     down = np.array([0.0, -1.0, 0.0])
     points = [point]
     for segment in range(SEGMENTS):
+        step = groom.length_m[:, None] * (ALONG[segment + 1] - ALONG[segment])
+        sagitta = step[:, 0] ** 2 / (8.0 * SKULL_RADIUS_M)  # by this much a chord dips under the skull
         outward = point / np.maximum(np.linalg.norm(point, axis=1, keepdims=True), 1e-6)
         combed = flow - outward * (flow * outward).sum(1, keepdims=True)
         combed /= np.maximum(np.linalg.norm(combed, axis=1, keepdims=True), 1e-6)
         # What has left the crown hangs; what lies on it keeps to the comb.
-        hang = np.clip(groom.gravity * (segment + 1) / SEGMENTS * (groom.length_m / 0.12), 0, 1)[:, None]
+        hang = np.clip(groom.gravity * ALONG[segment + 1] * (groom.length_m / 0.12), 0, 1)[:, None]
         wanted = combed * (1 - hang) + down * hang
         if direction is None:
             lift = groom.lift[:, None]
@@ -143,8 +149,8 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
         direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
         point = point + direction * step
         point = _aside(point, groom)
-        grown = (segment + 1) / SEGMENTS
-        floor = scalp.radius_m(point) + 0.0015 + groom.clearance_m * min(1.0, 2.0 * grown) ** 0.7
+        grown = ALONG[segment + 1]
+        floor = scalp.radius_m(point) + 0.0015 + sagitta + groom.clearance_m * min(1.0, 2.0 * grown) ** 0.7
         radius = np.linalg.norm(point, axis=1)
         beside_head = point[:, 1] > -0.11
         point = point * np.where(beside_head, np.maximum(floor / np.maximum(radius, 1e-6), 1.0), 1.0)[:, None]
@@ -152,7 +158,7 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
         points.append(point)
     path = np.stack(points, axis=1)
     if groom.curl_m > 0:
-        along = np.linspace(0, 1, SEGMENTS + 1)
+        along = ALONG
         phase = rng.uniform(0, 2 * np.pi, (count, 1))
         swing = 2 * np.pi * groom.curl_turns * rng.uniform(0.7, 1.3, (count, 1)) * along
         outward = path / np.maximum(np.linalg.norm(path, axis=-1, keepdims=True), 1e-6)

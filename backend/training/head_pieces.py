@@ -124,8 +124,8 @@ def head_pieces(
     dark = np.full((len(own), 3), 0.02, np.float32)
     pieces.append(
         Piece(
-            vertices_m[own], np.tile(np.array([0, 0, 1], np.float32), (len(own), 1)), triangles, uv * [3.0, 1.0],
-            dark, np.full(len(own), 0.75, np.float32), "lash", LASH_SURFACE,
+            vertices_m[own], np.tile(np.array([0, 0, 1], np.float32), (len(own), 1)), triangles, uv * np.array([7.0, 1.0], np.float32),
+            dark, np.full(len(own), 0.45, np.float32), "lash", LASH_SURFACE,
         )
     )  # fmt: skip
     return pieces

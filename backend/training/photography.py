@@ -27,7 +27,7 @@ class Look:
 def sample_look(rng: np.random.Generator) -> Look:
     """Mostly a good camera, sometimes a bad one."""
     warm = rng.normal() * 0.05
-    exposure = np.exp(rng.normal() * 0.15 - 0.15)
+    exposure = np.exp(rng.normal() * 0.15 - 0.04)
     return Look(
         gain=exposure * np.array([1 + warm, 1.0 + rng.normal() * 0.02, 1 - warm]),
         contrast=float(np.exp(rng.normal() * 0.07)),

@@ -46,6 +46,8 @@ def _locks(rng: np.random.Generator, length: int, width: int, strands: int, hem:
         half = rng.uniform(0.6, 1.7) * width / strands * (1.0 - 0.55 * v)
         end = 1.0 - hem * rng.beta(1.1, 1.6)
         strength = np.clip((end - v) / 0.10, 0, 1) * rng.uniform(0.75, 1.0)
+        if edge_fade:  # roots do not stand in a row either
+            strength = strength * np.clip((v - rng.uniform(0.0, 0.035)) / 0.02, 0, 1)
         offset = columns[None] - (x + sway)[:, None]
         offset = np.abs((offset + 0.5 * width) % width - 0.5 * width) if not edge_fade else np.abs(offset)
         cover = np.clip(half[:, None] - offset + 0.5, 0, 1) * strength[:, None]
