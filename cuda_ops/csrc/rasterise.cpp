@@ -27,6 +27,7 @@ constexpr int TILE = 32;           // pixels a side
 constexpr int MAX_SAMPLES = 4;     // a side: 16 bits of coverage
 constexpr float NEAR_M = 0.01f;
 constexpr float MIN_ALPHA = 1.0f / 1024.0f;
+constexpr float SOLID = 1.0f - 1e-6f;
 constexpr float MIN_OPACITY = 1.0f / 255.0f;
 
 struct Colour { float r, g, b, a; };
@@ -135,11 +136,35 @@ Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px,
             t.b * gain[2] * gain[3] + add[2] * a, a};
 }
 
+struct Layer { float inverse_depth; int32_t triangle; };
+
 struct TileBuffers {
+    std::vector<float> front;           // per sample, of the nearest thing that lets nothing through
+    std::vector<Layer> layers;          // the tile's translucent triangles, near to far
     std::vector<float> inverse_depth;   // per sample, of the nearest opaque triangle
     std::vector<int32_t> triangle;      // per sample, -1 where there is none
     std::vector<Fragment> fragments;
+    std::vector<int32_t> latest;        // per pixel, the fragment that the triangle in hand has begun there, or -1
+    std::vector<int32_t> order, start;  // fragments by pixel, near to far
 };
+
+// Fills `order`: counting sort by pixel, then each pixel's few by depth.
+void sort_fragments(TileBuffers& buffers) {
+    const auto& fragments = buffers.fragments;
+    buffers.start.assign(TILE * TILE + 1, 0);
+    for (const Fragment& f : fragments) ++buffers.start[f.pixel + 1];
+    for (int i = 0; i < TILE * TILE; ++i) buffers.start[i + 1] += buffers.start[i];
+    buffers.order.resize(fragments.size());
+    for (size_t k = 0; k < fragments.size(); ++k) buffers.order[buffers.start[fragments[k].pixel]++] = int32_t(k);
+    auto nearer = [&](int32_t a, int32_t b) {
+        const Fragment &f = fragments[a], &g = fragments[b];
+        return f.inverse_depth != g.inverse_depth ? f.inverse_depth > g.inverse_depth : f.triangle < g.triangle;
+    };
+    for (int i = 0, begin = 0; i < TILE * TILE; ++i) {  // start[i] is now the end of pixel i
+        std::sort(buffers.order.begin() + begin, buffers.order.begin() + buffers.start[i], nearer);
+        begin = buffers.start[i];
+    }
+}
 
 // Calls visit(pixel x, pixel y, sample, 1/depth) for each sample of the tile that the triangle covers. A sample exactly
 // on an edge belongs to the triangle of which it is a left edge, or a top one: layers must not count it twice. Opaque
@@ -197,6 +222,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
     const int right = std::min(left + TILE, scene.width), bottom = std::min(top + TILE, scene.height);
     buffers.inverse_depth.assign(TILE * TILE * per_pixel, 0.0f);
     buffers.triangle.assign(TILE * TILE * per_pixel, -1);
+    buffers.latest.assign(TILE * TILE, -1);
     buffers.fragments.clear();
     Setup setup;
     auto is_opaque = [&](int32_t t) {
@@ -211,17 +237,26 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
             if (inverse > buffers.inverse_depth[at]) { buffers.inverse_depth[at] = inverse; buffers.triangle[at] = t; }
         });
     }
-    for (int64_t i = 0; i < count; ++i) {
-        int32_t t = triangles[i];
-        if (is_opaque(t) || !setup.make(scene, t)) continue;
+    // Near to far, so that locks of hair that let nothing through spare the work on those behind them.
+    buffers.layers.clear();
+    for (int64_t i = 0; i < count; ++i)
+        if (!is_opaque(triangles[i]) && setup.make(scene, triangles[i]))
+            buffers.layers.push_back({*std::max_element(setup.inverse_depth, setup.inverse_depth + 3), triangles[i]});
+    std::sort(buffers.layers.begin(), buffers.layers.end(), [](const Layer& a, const Layer& b) {
+        return a.inverse_depth != b.inverse_depth ? a.inverse_depth > b.inverse_depth : a.triangle < b.triangle;
+    });
+    buffers.front = buffers.inverse_depth;
+    for (const Layer& layer : buffers.layers) {
+        const int32_t t = layer.triangle;
+        setup.make(scene, t);
         int level = mip_level(scene, setup, t, scene.textures[scene.texture_of_triangle[t]]);
         size_t first = buffers.fragments.size();
         cover(scene, setup, left, top, right, bottom, 0.0f, [&](int x, int y, int sample, float inverse) {
             int pixel = (y - top) * TILE + x - left;
-            if (inverse <= buffers.inverse_depth[pixel * per_pixel + sample]) return;
-            // Samples come row by row: the pixel's fragment, if begun, is among the last few.
-            for (size_t k = buffers.fragments.size(); k > first && k + TILE > buffers.fragments.size(); --k)
-                if (buffers.fragments[k - 1].pixel == pixel) { buffers.fragments[k - 1].mask |= 1u << sample; return; }
+            if (inverse <= buffers.front[pixel * per_pixel + sample]) return;
+            int32_t& latest = buffers.latest[pixel];
+            if (latest >= int32_t(first)) { buffers.fragments[latest].mask |= 1u << sample; return; }
+            latest = int32_t(buffers.fragments.size());
             buffers.fragments.push_back({pixel, 1u << sample, 0.0f, t, {}});
         });
         size_t kept = first;
@@ -231,15 +266,18 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
             centre_of(fragment.mask, n, &x, &y);
             fragment.colour = shade(scene, setup, t, left + fragment.pixel % TILE + x, top + fragment.pixel / TILE + y,
                                     level, &fragment.inverse_depth);
+            buffers.latest[fragment.pixel] = -1;
             if (fragment.colour.a > MIN_ALPHA) buffers.fragments[kept++] = fragment;
+            if (fragment.colour.a < SOLID) continue;
+            for (int sample = 0; sample < per_pixel; ++sample)
+                if (fragment.mask >> sample & 1) {
+                    float& front = buffers.front[fragment.pixel * per_pixel + sample];
+                    front = std::max(front, fragment.inverse_depth);
+                }
         }
         buffers.fragments.resize(kept);
     }
-    std::sort(buffers.fragments.begin(), buffers.fragments.end(), [](const Fragment& a, const Fragment& b) {
-        if (a.pixel != b.pixel) return a.pixel < b.pixel;
-        if (a.inverse_depth != b.inverse_depth) return a.inverse_depth > b.inverse_depth;
-        return a.triangle < b.triangle;
-    });
+    sort_fragments(buffers);
     size_t next = 0;
     for (int y = top; y < bottom; ++y)
         for (int x = left; x < right; ++x) {
@@ -247,8 +285,8 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
             float transmittance[MAX_SAMPLES * MAX_SAMPLES];
             for (int s = 0; s < per_pixel; ++s) transmittance[s] = 1.0f;
             float r = 0, g = 0, b = 0, a = 0, z = 0;
-            for (; next < buffers.fragments.size() && buffers.fragments[next].pixel == pixel; ++next) {
-                const Fragment& f = buffers.fragments[next];
+            for (; next < buffers.order.size() && buffers.fragments[buffers.order[next]].pixel == pixel; ++next) {
+                const Fragment& f = buffers.fragments[buffers.order[next]];
                 float through = 0.0f;
                 for (int s = 0; s < per_pixel; ++s)
                     if (f.mask >> s & 1) { through += transmittance[s]; transmittance[s] *= 1.0f - std::min(f.colour.a, 1.0f); }
