@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from . import progress
 from .atomic import atomic_path
 from .camera import Camera
 from .errors import InputError
@@ -37,16 +38,23 @@ def render_film(
 
 
 def render_frames(
-    portrait: Portrait, cameras: Sequence[Camera], folder: Path, kind: str, samples: int = 2
+    portrait: Portrait,
+    cameras: Sequence[Camera],
+    folder: Path,
+    kind: str,
+    samples: int = 2,
+    first_frame: int = 1,
+    depth_scale: float = 1.0,
 ) -> list[Path]:
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
+    `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene).
     What made each frame is noted beside them; a frame whose note differs is drawn again. Returns the frames' paths.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the frames.")
-    names = [f"frame_{index:04d}.{kind}" for index in range(1, len(cameras) + 1)]
-    notes = dict(zip(names, _frame_notes(portrait, cameras, samples), strict=True))
+    names = [f"frame_{index:04d}.{kind}" for index in range(first_frame, first_frame + len(cameras))]
+    notes = dict(zip(names, _frame_notes(portrait, cameras, f"{samples} {depth_scale}"), strict=True))
     # Stale frames go, and the notes come, before any drawing: a run killed later leaves nothing to mistake.
     before = _read_notes(folder / SETTINGS_FILE)
     for name in names:
@@ -54,24 +62,25 @@ def render_frames(
             (folder / name).unlink(missing_ok=True)
     with atomic_path(folder / SETTINGS_FILE) as temporary:
         temporary.write_text(json.dumps(before | notes, indent=0), encoding="utf-8")
-    for name, camera in zip(tqdm(names, "frames", disable=None), cameras, strict=True):
+    for index, (name, camera) in enumerate(zip(tqdm(names, "frames", disable=None), cameras, strict=True)):
+        progress.report(index / len(names), name)
         if (folder / name).is_file():
             continue
         rgba, depth = portrait.render(camera, samples)
         if kind == "exr":
-            save_exr(folder / name, rgba, depth, provenance=portrait.provenance)
+            save_exr(folder / name, rgba, depth * depth_scale, provenance=portrait.provenance)
         else:
             save_png(folder / name, rgba, provenance=portrait.provenance)
     return [folder / name for name in names]
 
 
-def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], samples: int) -> Iterator[str]:
+def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: str) -> Iterator[str]:
     """A hash for each frame of all that its picture depends on."""
     content = hashlib.sha256(portrait.textures.tobytes())
     for values in (portrait.manifolds.total_radius_m(), portrait.manifolds.spread, portrait.manifolds.offsets_m):
         content.update(values.tobytes())
     for camera in cameras:
-        yield hashlib.sha256(f"{content.hexdigest()} {samples} {camera.to_dict()}".encode()).hexdigest()[:16]
+        yield hashlib.sha256(f"{content.hexdigest()} {settings} {camera.to_dict()}".encode()).hexdigest()[:16]
 
 
 def _read_notes(path: Path) -> dict[str, str]:

@@ -130,4 +130,3 @@ def _orthonormal(rotation: np.ndarray) -> np.ndarray:
 def _yaw_pitch_deg(view: Camera) -> tuple[float, float]:
     x, y, z = view.position_m
     return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
-

@@ -115,11 +115,10 @@ def _node(tree: bpy.types.NodeTree, kind: str, x: float, y: float = 0.0, **setti
     return node
 
 
-def _math(
-    tree: bpy.types.NodeTree, operation: str, x: float, y: float, first: float | None = None, second: float | None = None
-) -> bpy.types.Node:
+def _math(tree: bpy.types.NodeTree, operation: str, x: float, y: float, **values: float) -> bpy.types.Node:
+    """A math node; `first` and `second` set its inputs."""
     node = _node(tree, "ShaderNodeMath", x, y, operation=operation)
-    for socket, value in zip(node.inputs, (first, second), strict=False):
-        if value is not None:
-            socket.default_value = value
+    for index, name in enumerate(("first", "second")):
+        if name in values:
+            node.inputs[index].default_value = values[name]
     return node

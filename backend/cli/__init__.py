@@ -1,20 +1,35 @@
 """The command line: one file a subcommand, each a frozen dataclass whose fields are its options."""
 
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 from ..errors import InputError, ProcessingError
 
 
+class Command(Protocol):
+    """A subcommand with its options."""
+
+    def run(self) -> None:
+        """Does it; raises InputError or ProcessingError."""
+
+
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 failed, 2 bad input, 130 cancelled."""
+    sys.exit(_run(parse()))
+
+
+def parse(arguments: Sequence[str] | None = None) -> Command:
+    """The subcommand of `arguments` (by default the program's); wrong usage is explained and exits with 2."""
     import tyro
 
     from .animate import Animate
     from .bench import Bench
+    from .blender import Blender
     from .export import Export
     from .info import Info
     from .render import Render
+    from .serve import Serve
 
     commands = (
         Annotated[Render, tyro.conf.subcommand("render")]
@@ -22,17 +37,20 @@ def main() -> None:
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Bench, tyro.conf.subcommand("bench")]
+        | Annotated[Blender, tyro.conf.subcommand("blender")]
+        | Annotated[Serve, tyro.conf.subcommand("serve")]
     )
-    command = tyro.cli(
+    command: Command = tyro.cli(
         commands,
+        args=arguments,
         prog="portrait-manifolds",
         description="One portrait photograph to a 3D portrait a camera can move around.",
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
-    sys.exit(_run(command))
+    return command
 
 
-def _run(command: "Render | Animate | Export | Info | Bench") -> int:  # type: ignore[name-defined]  # noqa: F821
+def _run(command: Command) -> int:
     try:
         command.run()
     except InputError as error:

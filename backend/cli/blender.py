@@ -1,0 +1,72 @@
+"""`portrait-manifolds blender`: the portraits of a Blender scene, drawn along its camera's animation."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from ..errors import InputError, ProcessingError
+from .options import Output
+
+_HEADLESS = "portrait_manifolds.blender_addon.headless"
+
+
+@dataclass(frozen=True)
+class Blender:
+    """Draw the portraits of a .blend as its camera sees them, one RGBA + depth frame each; resumed where it stopped."""
+
+    scene: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SCENE.blend")]
+    """The Blender file."""
+    output: Output
+    """Folder for the frames."""
+    frames: str | None = None
+    """FIRST..LAST, or one frame; by default the scene's own range."""
+    format: Literal["exr", "png"] = "exr"
+    """EXR (linear light with depth) or PNG."""
+    samples: int = 2
+    """Rays along each side of a pixel, 1 (fastest) to 8."""
+    blender: Path | None = None
+    """A Blender program with the extension installed; by default Python's bpy module."""
+
+    def run(self) -> None:
+        """Draws the frames in a process of Blender's."""
+        if not self.scene.is_file():
+            raise InputError(f"There is no file {self.scene}: check the path.")
+        if self.blender is not None and not self.blender.is_file():
+            raise InputError(f"There is no program {self.blender}: give the path of Blender.")
+        first, last = _parse_frames(self.frames)
+        arguments = [str(self.scene.resolve()), "--output", str(self.output.resolve()), "--format", self.format]
+        arguments += ["--samples", str(self.samples)]
+        if first is not None:
+            arguments += ["--first", str(first), "--last", str(last)]
+        if self.blender is None:
+            program = [sys.executable, "-m", _HEADLESS]
+        else:
+            program = [str(self.blender), "--background", "--command", "portrait_manifolds"]
+        # What draws is this very installation, unless the user has chosen another.
+        environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ}
+        result = subprocess.run([*program, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        if result.returncode:
+            lines = result.stderr.strip().splitlines() or [f"Blender ended with {result.returncode}."]
+            reason = lines[-1].removeprefix("portrait-manifolds: ")
+            if "No module named 'bpy'" in result.stderr:
+                reason = "There is no bpy module here: `pip install bpy`, or name a program with --blender."
+            raise (InputError if result.returncode == 2 else ProcessingError)(reason)
+
+
+def _parse_frames(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    match = re.fullmatch(r"(-?\d{1,7})(?:\.\.(-?\d{1,7}))?", text.strip())
+    if match is None:
+        raise InputError(f"Frames of {text!r} cannot be used: write FIRST..LAST.")
+    first = int(match[1])
+    last = first if match[2] is None else int(match[2])
+    if first < 0 or last < first:
+        raise InputError(f"Frames of {text!r} cannot be used: write FIRST..LAST, ascending from 0.")
+    return first, last

@@ -1,0 +1,195 @@
+"""The backend as Blender sees it: requests in, answers out, one JSON object a line over the process' pipes.
+
+    > {"id": 1, "method": "frames", "params": {...}}     a request; `id` is the asker's
+    > {"cancel": 1}                                      stop it between two steps
+    < {"id": 1, "progress": 0.25, "stage": "frame 3"}
+    < {"id": 1, "result": {...}}                         or
+    < {"id": 1, "error": "One sentence.", "kind": "input" | "failure" | "cancelled"}
+
+Requests are worked on one after another. End of input means that Blender is gone: the work is dropped and the process
+ends. Pictures go through files.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from . import progress
+from .animation import render_frames
+from .atomic import atomic_path
+from .camera import Camera
+from .conventions import srgb_to_linear
+from .errors import InputError, ProcessingError
+from .portrait import Portrait
+
+Params = dict[str, Any]
+
+
+class Worker:
+    """Reads requests in a thread, so that a cancellation is seen while a request is worked on."""
+
+    def __init__(self, requests: TextIO, answers: TextIO) -> None:
+        self.answers = answers
+        self.waiting: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self.cancelled: set[int] = set()
+        self.gone = False
+        threading.Thread(target=self._read, args=(requests,), daemon=True).start()
+
+    def run(self) -> None:
+        """Works until the input ends."""
+        while (request := self.waiting.get()) is not None:
+            self._answer(request)
+
+    def _read(self, requests: TextIO) -> None:
+        for line in requests:
+            try:
+                message = json.loads(line)
+                if "cancel" in message:
+                    self.cancelled.add(int(message["cancel"]))
+                else:
+                    self.waiting.put({"id": int(message["id"]), **message})
+            except (ValueError, KeyError, TypeError) as error:
+                print(f"not a request ({error}): {line[:200]!r}", file=sys.stderr, flush=True)
+        self.gone = True
+        self.waiting.put(None)
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        number = request["id"]
+
+        def listen(fraction: float, stage: str) -> None:
+            if self.gone or number in self.cancelled:
+                raise progress.Cancelled
+            self._say({"id": number, "progress": round(fraction, 4), "stage": stage})
+
+        try:
+            method = METHODS.get(str(request.get("method")))
+            if method is None:
+                raise InputError(f"The backend has no method {request.get('method')!r}: update it.")
+            with progress.listening(listen):
+                progress.report(0.0, "starting")
+                answer: dict[str, Any] = {"result": method(request.get("params") or {})}
+        except progress.Cancelled:
+            answer = {"error": "Cancelled.", "kind": "cancelled"}
+        except InputError as error:
+            answer = {"error": str(error), "kind": "input"}
+        except ProcessingError as error:
+            answer = {"error": str(error), "kind": "failure"}
+        except MemoryError:
+            answer = {"error": "Out of memory: ask for a smaller picture or texture.", "kind": "failure"}
+        except Exception as error:  # whatever it is, the asker must not wait for ever; the log has the rest
+            traceback.print_exc()
+            answer = {"error": f"The backend failed ({type(error).__name__}: {error}): see its log.", "kind": "failure"}
+        self._say({"id": number, **answer})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        try:
+            self.answers.write(json.dumps(message) + "\n")
+            self.answers.flush()
+        except BrokenPipeError:
+            self.gone = True
+
+
+def serve() -> None:
+    """Answers requests on standard input until it ends."""
+    # Libraries print to standard output; here that would be part of an answer. They get standard error.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    Worker(sys.stdin, answers).run()
+
+
+def _hello(params: Params) -> Params:
+    """Who answers. `device`: also what networks would run on, which takes the seconds that torch needs to load."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from ..cuda_ops.build import BuildError
+    from ..cuda_ops.native import load_library
+
+    try:
+        load_library("render")
+        renderer = "compiled"
+    except BuildError as error:
+        renderer = f"slow reference ({error})"
+    try:
+        number = version("portrait-manifolds")
+    except PackageNotFoundError:
+        number = "not installed"
+    facts = {"version": number, "python": sys.executable, "renderer": renderer, "process": os.getpid()}
+    if params.get("device"):
+        try:
+            import torch
+
+            facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+        except ImportError:
+            facts["device"] = "none: torch is not installed"
+    return facts
+
+
+def _render(params: Params) -> Params:
+    """One picture to `output` (.npy): [H, W, 5] float32, premultiplied linear RGBA and depth in metres."""
+    portrait = _portrait(params["portrait"])
+    rgba, depth = portrait.render(Camera.from_dict(params["camera"]), int(params.get("samples", 2)))
+    picture = np.concatenate([srgb_to_linear(rgba[..., :3]) * rgba[..., 3:], rgba[..., 3:], depth[..., None]], axis=-1)
+    with atomic_path(params["output"]) as temporary, temporary.open("wb") as file:
+        np.save(file, picture.astype(np.float32))
+    return {"output": params["output"]}
+
+
+def _frames(params: Params) -> Params:
+    """An animation to a folder, frame by frame; frames that are there already are kept."""
+    cameras = [Camera.from_dict(camera) for camera in params["cameras"]]
+    paths = render_frames(
+        _portrait(params["portrait"]),
+        cameras,
+        Path(params["directory"]),
+        str(params.get("format", "exr")),
+        int(params.get("samples", 2)),
+        first_frame=int(params.get("first_frame", 1)),
+        depth_scale=float(params.get("depth_scale", 1.0)),
+    )
+    return {"frames": [str(path) for path in paths]}
+
+
+def _command(params: Params) -> Params:
+    """A subcommand as on the command line, in this process: what it has loaded stays warm."""
+    from .cli import parse
+
+    arguments = [str(argument) for argument in params["arguments"]]
+    try:
+        command = parse(arguments)
+    except SystemExit as stop:
+        raise InputError(
+            f"The backend does not know `{' '.join(arguments[:1])}` with these options: update it."
+        ) from stop
+    command.run()
+    return {}
+
+
+METHODS: dict[str, Callable[[Params], Params]] = {
+    "hello": _hello,
+    "render": _render,
+    "frames": _frames,
+    "command": _command,
+}
+
+
+def _portrait(path: str) -> Portrait:
+    file = Path(path)
+    try:
+        return _loaded(path, file.stat().st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({error.strerror}): check the path.") from error
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: str, changed_ns: int) -> Portrait:
+    return Portrait.load(path)

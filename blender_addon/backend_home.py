@@ -1,0 +1,67 @@
+"""Where the backend lives, and where the add-on may write."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+
+from ..backend.errors import InputError
+from .backend_process import PYTHON_VARIABLE
+
+PACKAGE = __package__.rpartition(".")[0]
+"""The extension's name as Blender knows it (bl_ext.user_default.portrait_manifolds), or the plain package's."""
+
+IS_EXTENSION = PACKAGE.startswith("bl_ext.")
+
+
+def user_folder(name: str) -> Path:
+    """A folder of the add-on's own, made if missing."""
+    if IS_EXTENSION:
+        return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
+    folder = Path(tempfile.gettempdir()) / f"portrait_manifolds_{os.getpid()}" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def log_path() -> Path:
+    """What the backend has said."""
+    return user_folder("log") / "backend.txt"
+
+
+def environment_folder() -> Path:
+    """The virtual environment that "Set up backend" makes."""
+    return user_folder("backend")
+
+
+def environment_python(folder: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def preferences() -> bpy.types.AddonPreferences | None:
+    """The add-on's preferences; None where it runs without being an enabled add-on (pip's bpy)."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    return addon.preferences if addon else None
+
+
+def backend_python() -> str:
+    """The Python that runs the backend: the chosen one, the environment variable's, the one set up, this one.
+
+    Raises InputError where there is none.
+    """
+    chosen = getattr(preferences(), "python", "")
+    if chosen:
+        path = Path(bpy.path.abspath(chosen))
+        if not path.is_file():
+            raise InputError(f"The backend's Python {path} is gone: choose another in the add-on's preferences.")
+        return str(path)
+    if os.environ.get(PYTHON_VARIABLE):
+        return os.environ[PYTHON_VARIABLE]
+    ready = environment_python(environment_folder())
+    if ready.is_file():
+        return str(ready)
+    if not IS_EXTENSION:
+        return sys.executable  # bpy as a module beside the package: one environment holds both
+    raise InputError('The backend is not set up: press "Set up backend" in the add-on\'s preferences.')

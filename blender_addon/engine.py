@@ -1,0 +1,133 @@
+"""The render engine "Portrait Manifolds": F12 and Render Animation draw the scene's portraits, and nothing else.
+
+Blender swallows an engine's failures: the operator still returns FINISHED and a picture is written. They are kept in
+`failures` for who renders from a script; in the background they are also printed, and the process ends with 1.
+"""
+
+import atexit
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..backend.errors import InputError, ProcessingError
+from .backend_process import Cancelled, backend
+from .cameras import camera_from_blender
+from .naming import ENGINE_ID
+from .native_object import portrait_path, portraits
+
+failures: list[str] = []
+"""What went wrong in renders since it was last cleared."""
+
+
+class PortraitManifoldsEngine(bpy.types.RenderEngine):
+    """Draws portraits with the backend's renderer: premultiplied linear light, and depth."""
+
+    bl_idname = ENGINE_ID
+    bl_label = "Portrait Manifolds"
+    bl_use_preview = False
+    bl_use_postprocess = True
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        width, height = self.resolution_x, self.resolution_y
+        try:
+            picture = self._draw(depsgraph, (width, height))
+        except (InputError, ProcessingError) as error:
+            self._fail(str(error))
+            return
+        except Cancelled:
+            return
+        except Exception as error:
+            self._fail(f"The engine failed ({type(error).__name__}: {error}): please report it.")
+            raise
+        result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer_eval.name)
+        for render_pass in result.layers[0].passes:
+            if render_pass.name == "Combined":
+                render_pass.rect.foreach_set(picture[..., :4].ravel())
+            elif render_pass.name in {"Depth", "Z"}:
+                render_pass.rect.foreach_set(picture[..., 4].ravel())
+        self.end_result(result)
+
+    def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
+        self.register_pass(scene, layer, "Combined", 4, "RGBA", "COLOR")
+        if layer.use_pass_z:
+            self.register_pass(scene, layer, "Depth", 1, "Z", "VALUE")
+
+    def _fail(self, message: str) -> None:
+        failures.append(message)
+        print(f"portrait-manifolds: {message}", file=sys.stderr, flush=True)
+        self.report({"ERROR"}, message)
+        self.error_set(message)
+
+    def _draw(self, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> np.ndarray:
+        """[H, W, 5] float32, bottom row first: premultiplied linear RGBA and depth; nearer portraits in front."""
+        scene = depsgraph.scene
+        picture = np.zeros((size[1], size[0], 5), np.float32)
+        picture[..., 4] = np.inf
+        visible = [root for root in portraits(scene) if not root.hide_render]
+        camera = self.camera_override or scene.camera
+        views = [(root, *camera_from_blender(camera, root, depsgraph, size)) for root in visible]
+        views.sort(key=lambda item: item[1].project(np.zeros(3))[1] * item[2])
+        for root, view, scale in views:
+            drawn = self._drawn(root, view.to_dict(), scene.portrait_manifolds.samples)
+            behind = 1.0 - picture[..., 3:4]
+            picture[..., 4] = np.where(np.isinf(picture[..., 4]), drawn[..., 4] * scale, picture[..., 4])
+            picture[..., :4] += behind * drawn[..., :4]
+        return np.ascontiguousarray(picture[::-1])
+
+    def _drawn(self, root: bpy.types.Object, view: dict, samples: int) -> np.ndarray:
+        with tempfile.TemporaryDirectory(prefix="portrait_manifolds_") as folder:
+            output = Path(folder) / "picture.npy"
+            params = {"portrait": str(portrait_path(root)), "camera": view, "output": str(output), "samples": samples}
+            job = backend().request("render", params, f"Render of {root.name}")
+            while not job.poll():
+                if self.test_break():
+                    job.cancel()
+                job.rest()
+            job.result()
+            return np.load(output)
+
+
+def clear_failures() -> None:
+    """Before a render whose success is to be known."""
+    failures.clear()
+
+
+def raise_failures() -> None:
+    """After it: ProcessingError if the engine failed."""
+    if failures:
+        raise ProcessingError(failures[0])
+
+
+def allow_panels(add: bool) -> None:
+    """Shows the panels of output, cameras and colour that suit every engine with this engine too, or no more."""
+    wanted = {"BLENDER_RENDER"}
+    for panel in bpy.types.Panel.__subclasses__():
+        engines = getattr(panel, "COMPAT_ENGINES", None)
+        if engines and wanted & engines:
+            (engines.add if add else engines.discard)(ENGINE_ID)
+
+
+def _leave() -> None:
+    """At exit: a registered and active engine hangs Blender 4.5 and crashes 4.2, and failures must not end with 0."""
+    with contextlib.suppress(RuntimeError, ValueError, ReferenceError):
+        bpy.utils.unregister_class(PortraitManifoldsEngine)
+    if failures and bpy.app.background and bpy.app.binary_path:
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def register_engine() -> None:
+    """Adds the engine's panels and the clean-up at exit; its class must be registered."""
+    allow_panels(True)
+    atexit.register(_leave)
+
+
+def unregister_engine() -> None:
+    """The inverse."""
+    atexit.unregister(_leave)
+    allow_panels(False)

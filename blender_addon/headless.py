@@ -1,0 +1,64 @@
+"""Rendering a .blend's portraits without a window.
+
+    blender --background --command portrait_manifolds SCENE.blend --output DIR ...   (the extension)
+    python -m portrait_manifolds.blender_addon.headless SCENE.blend --output DIR ... (pip's bpy)
+
+Prints the frames' folder; ends with 0 only if every frame is there, 2 for bad input, 1 for a failure.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+
+
+def render_file(arguments: Sequence[str]) -> int:
+    """Opens the scene and renders it; returns the exit code."""
+    parser = argparse.ArgumentParser("portrait_manifolds", description="Draw the portraits of a .blend's animation.")
+    parser.add_argument("scene", type=Path, help="the Blender file")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the frames")
+    parser.add_argument("--first", type=int, default=-1, help="first frame; by default the scene's")
+    parser.add_argument("--last", type=int, default=-1, help="last frame; by default the scene's")
+    parser.add_argument("--format", choices=("exr", "png"), default="exr")
+    parser.add_argument("--samples", type=int, default=2)
+    options = parser.parse_args(arguments)
+    if not options.scene.is_file():
+        return _fail(f"There is no file {options.scene}: check the path.", 2)
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(options.scene), load_ui=False)
+        bpy.ops.portrait_manifolds.render_portrait(
+            directory=str(options.output),
+            frame_start=options.first,
+            frame_end=options.last,
+            file_format=options.format,
+            samples=options.samples,
+        )
+    except RuntimeError as error:  # what an operator reports
+        message = str(error).strip().splitlines()[-1].removeprefix("Error: ")
+        return _fail(message, 1)
+    print(f"Frames are in {options.output}.")
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"portrait-manifolds: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def main() -> None:
+    """Entry for pip's bpy, where the add-on is not an enabled extension."""
+    from . import register, unregister
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    register()
+    try:
+        code = render_file(sys.argv[1:])
+    finally:
+        unregister()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

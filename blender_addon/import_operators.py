@@ -1,0 +1,129 @@
+"""Import Portrait: a .portrait file at once, a photograph through the backend; by menu, panel, script or drop."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from ..backend.conventions import TEXTURE_SIZE
+from ..backend.errors import InputError, ProcessingError
+from .backend_home import user_folder
+from .backend_process import Job, backend
+from .job_operator import JobOperator, show_error
+from .native_object import add_portrait, raise_transparent_bounces
+from .portrait_reader import read_portrait
+
+PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+
+
+class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
+    """Make a 3D portrait from a photograph of a person, or open a .portrait file"""
+
+    bl_idname = "portrait_manifolds.import_portrait"
+    bl_label = "Import Portrait"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(
+        name="File", description="A photograph or a .portrait file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    filter_glob: bpy.props.StringProperty(
+        default=";".join(f"*{suffix}" for suffix in (".portrait", *PHOTO_SUFFIXES)), options={"HIDDEN"}
+    )
+    texture_size: bpy.props.IntProperty(
+        name="Texture Size",
+        description="Side of each sheet's texture in texels: 256, 512 or 1024",
+        default=TEXTURE_SIZE,
+        min=128,
+        max=2048,
+    )
+    refine_steps: bpy.props.IntProperty(
+        name="Refine", description="Steps of fitting the textures to the photograph", default=0, min=0, max=2000
+    )
+    fov_deg: bpy.props.FloatProperty(
+        name="Field of View", description="Of the photograph, in degrees; 0 finds it", default=0.0, min=0.0, max=120.0
+    )
+    face: bpy.props.IntProperty(name="Face", description="Which face, largest first", default=0, min=0, max=50)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        settings = context.scene.portrait_manifolds
+        self.texture_size, self.refine_steps = int(settings.texture_size), settings.refine_steps
+        self.fov_deg, self.face = settings.fov_deg, settings.face
+        if self.filepath:
+            return self.execute(context)
+        return ImportHelper.invoke(self, context, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = Path(bpy.path.abspath(self.filepath))
+        if path.suffix.lower() != ".portrait":
+            return JobOperator.execute(self, context)
+        try:
+            self._add(context, path, photo="")
+        except (InputError, ProcessingError) as error:
+            show_error(self, error)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def start(self, context: bpy.types.Context) -> Job:
+        photo = Path(bpy.path.abspath(self.filepath))
+        if not photo.is_file():
+            raise InputError(f"There is no file {photo}: choose a photograph or a .portrait file.")
+        self._output = _free_path(photo.stem)
+        arguments = ["reconstruct", str(photo), "-o", str(self._output), "--texture-size", str(self.texture_size)]
+        if self.refine_steps:
+            arguments += ["--refine", str(self.refine_steps)]
+        if self.fov_deg:
+            arguments += ["--fov", str(self.fov_deg)]
+        if self.face:
+            arguments += ["--face", str(self.face)]
+        return backend().request("command", {"arguments": arguments}, f"Import of {photo.name}")
+
+    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
+        self._add(context, self._output, photo=bpy.path.abspath(self.filepath))
+
+    def _add(self, context: bpy.types.Context, path: Path, photo: str) -> None:
+        portrait = read_portrait(path)
+        root = add_portrait(portrait, path.stem, _stored(path), _stored(Path(photo)) if photo else "")
+        for item in context.view_layer.objects:
+            item.select_set(False)
+        root.select_set(True)
+        context.view_layer.objects.active = root
+        changed = raise_transparent_bounces(context.scene, portrait.manifolds.sheets)
+        if changed:
+            self.report({"INFO"}, f"{changed}, so that Cycles sees through all {portrait.manifolds.sheets} sheets.")
+
+
+class PORTRAIT_MANIFOLDS_FH_portrait(bpy.types.FileHandler):
+    """Portraits and photographs dropped on the 3D viewport."""
+
+    bl_idname = "PORTRAIT_MANIFOLDS_FH_portrait"
+    bl_label = "Portrait"
+    bl_import_operator = "portrait_manifolds.import_portrait"
+    bl_file_extensions = ";".join((".portrait", *PHOTO_SUFFIXES))
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def draw_import_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """The entry under File > Import."""
+    operator = PORTRAIT_MANIFOLDS_OT_import_portrait.bl_idname
+    self.layout.operator(operator, text="Portrait from Photograph (.portrait, .jpg, .png)")
+
+
+def _free_path(stem: str) -> Path:
+    """Where a new portrait goes: beside the .blend, or with the add-on's files until there is one."""
+    folder = Path(bpy.data.filepath).parent if bpy.data.filepath else user_folder("portraits")
+    names = (stem if count == 1 else f"{stem}_{count}" for count in range(1, 10000))
+    return next(path for path in (folder / f"{name}.portrait" for name in names) if not path.exists())
+
+
+def _stored(path: Path) -> str:
+    """The path as the .blend keeps it: relative to it where both are on one drive and the .blend is saved."""
+    if not bpy.data.filepath:
+        return str(path)
+    try:
+        return bpy.path.relpath(str(path))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,63 @@
+"""Match Photo Camera: a camera with the photograph's framing and lens, and the photograph behind the picture."""
+
+import json
+
+import bpy
+
+from ..backend.camera import Camera
+from .cameras import set_blender_camera, set_render_size
+from .job_operator import checked
+from .native_object import active_portrait, part_of, resolved_path
+
+
+class PORTRAIT_MANIFOLDS_OT_match_photo_camera(bpy.types.Operator):
+    """Look through the camera that took the photograph: same place, lens and framing, and its size for renders"""
+
+    bl_idname = "portrait_manifolds.match_photo_camera"
+    bl_label = "Match Photo Camera"
+    bl_options = {"REGISTER", "UNDO"}
+
+    set_resolution: bpy.props.BoolProperty(
+        name="Set Render Size", description="Give the scene's renders the photograph's size", default=True
+    )
+
+    @checked
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        root = active_portrait(context)
+        view = photo_view(root)
+        camera = part_of(root, "PHOTO_CAMERA") or add_camera(f"{root.name} photo camera", root, context)
+        camera.portrait_manifolds.role = "PHOTO_CAMERA"
+        set_blender_camera(camera, view)
+        if self.set_resolution:
+            set_render_size(context.scene, view)
+        _show_photo(camera, root)
+        context.scene.camera = camera
+        return {"FINISHED"}
+
+
+def photo_view(root: bpy.types.Object) -> Camera:
+    """The photograph's camera in portrait space, on the photograph's pixels."""
+    return Camera.from_dict(json.loads(root.portrait_manifolds.input_camera or "null"))
+
+
+def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) -> bpy.types.Object:
+    """A camera under `parent`, with clipping that suits heads."""
+    data = bpy.data.cameras.new(name)
+    data.clip_start = 0.01
+    camera = bpy.data.objects.new(name, data)
+    camera.parent = parent
+    context.collection.objects.link(camera)
+    return camera
+
+
+def _show_photo(camera: bpy.types.Object, root: bpy.types.Object) -> None:
+    """The photograph as the camera's background, where its file is still there."""
+    path = resolved_path(root, root.portrait_manifolds.photo)
+    data = camera.data
+    data.background_images.clear()
+    if not root.portrait_manifolds.photo or not path.is_file():
+        return
+    background = data.background_images.new()
+    background.image = bpy.data.images.load(str(path), check_existing=True)
+    background.alpha, background.display_depth, background.frame_method = 0.5, "BACK", "STRETCH"
+    data.show_background_images = True

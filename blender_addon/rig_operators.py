@@ -1,0 +1,112 @@
+"""Adding camera rigs, and the parameters they keep."""
+
+import json
+
+import bpy
+
+from ..backend.errors import InputError
+from .cameras import set_blender_camera
+from .job_operator import checked
+from .native_object import active_portrait
+from .photo_camera import add_camera, photo_view
+from .rigs import EASES, RIG_TYPES, rebuild
+
+PIVOT_SIZE_M = 0.05
+
+
+def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """A parameter was changed in the panel: the keyframes follow."""
+    if not self.base_camera:
+        return
+    try:
+        rebuild(self.id_data)
+        self.problem = ""
+    except InputError as error:
+        self.problem = str(error)
+
+
+class RigProperties(bpy.types.PropertyGroup):
+    """Parameters of a rig, on its pivot; `base_camera` is empty on other objects."""
+
+    base_camera: bpy.props.StringProperty(description="The camera the rig starts from, in portrait space, as JSON")
+    problem: bpy.props.StringProperty(description="Why the last change did not work out")
+    type: bpy.props.EnumProperty(name="Rig", description="How the camera moves", items=RIG_TYPES, update=_changed)
+    frame_start: bpy.props.IntProperty(name="Start", description="First frame", default=1, min=0, update=_changed)
+    frame_end: bpy.props.IntProperty(name="End", description="Last frame", default=96, min=1, update=_changed)
+    cycles: bpy.props.IntProperty(name="Rounds", description="How often", default=1, min=1, max=100, update=_changed)
+    yaw_deg: bpy.props.FloatProperty(
+        name="Yaw", description="Reach to each side in degrees", default=30.0, min=-90.0, max=90.0, update=_changed
+    )
+    pitch_deg: bpy.props.FloatProperty(
+        name="Pitch", description="Reach upwards in degrees", default=12.0, min=-60.0, max=60.0, update=_changed
+    )
+    push: bpy.props.FloatProperty(
+        name="Distance", description="Share of the distance at the end", default=0.6, min=0.05, max=3.0, update=_changed
+    )
+    fov_start_deg: bpy.props.FloatProperty(
+        name="Start Lens", description="Vertical field of view at the start in degrees", min=0.5, max=120.0,
+        default=15.0, update=_changed,
+    )  # fmt: skip
+    fov_end_deg: bpy.props.FloatProperty(
+        name="End Lens", description="Vertical field of view at the end in degrees", min=0.5, max=120.0,
+        default=45.0, update=_changed,
+    )  # fmt: skip
+    subject_depth_m: bpy.props.FloatProperty(
+        name="Locked Depth",
+        description="Where the size is locked, in metres from the head's centre to the camera; the face is at 0.08",
+        default=0.08, min=-0.5, max=0.5, step=1, precision=3, update=_changed,
+    )  # fmt: skip
+    ease: bpy.props.EnumProperty(name="Ease", description="How it starts and ends", items=EASES, update=_changed)
+    strength: bpy.props.FloatProperty(
+        name="Strength", description="Size of the movements", default=1.0, min=0.0, max=20.0, update=_changed
+    )
+    period_frames: bpy.props.FloatProperty(
+        name="Period", description="Length of a movement in frames", default=30.0, min=1.0, max=500.0, update=_changed
+    )
+    seed: bpy.props.IntProperty(name="Seed", description="Another chance", default=0, min=0, update=_changed)
+
+
+class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
+    """Add a moving camera that starts from the photograph's, with keyframes and parameters to edit"""
+
+    bl_idname = "portrait_manifolds.add_rig"
+    bl_label = "Add Camera Rig"
+    bl_options = {"REGISTER", "UNDO"}
+
+    type: bpy.props.EnumProperty(name="Rig", description="How the camera moves", items=RIG_TYPES)
+    frame_start: bpy.props.IntProperty(name="Start", description="First frame; -1 takes the scene's", default=-1)
+    frame_end: bpy.props.IntProperty(name="End", description="Last frame; -1 takes the scene's", default=-1)
+
+    @checked
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        root = active_portrait(context)
+        view = photo_view(root)
+        start = scene.frame_start if self.frame_start < 0 else self.frame_start
+        end = scene.frame_end if self.frame_end < 0 else self.frame_end
+        if end <= start:
+            raise InputError(f"A rig cannot run from frame {start} to {end}: give a later end.")
+        title = next(name for key, name, _ in RIG_TYPES if key == self.type)
+        pivot = bpy.data.objects.new(f"{root.name} {title.lower()}", None)
+        pivot.empty_display_type, pivot.empty_display_size = "PLAIN_AXES", PIVOT_SIZE_M
+        pivot.parent = root
+        context.collection.objects.link(pivot)
+        camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
+        set_blender_camera(camera, view)
+        rig = pivot.portrait_rig
+        rig.type, rig.frame_start, rig.frame_end = self.type, start, end
+        rig.fov_start_deg = view.fov_deg
+        rig.base_camera = json.dumps(view.to_dict())  # last: from here on, changes write keyframes
+        rebuild(pivot)
+        scene.camera = camera
+        return {"FINISHED"}
+
+
+def register_rig_properties() -> None:
+    """Adds the parameters to Blender's objects."""
+    bpy.types.Object.portrait_rig = bpy.props.PointerProperty(type=RigProperties)
+
+
+def unregister_rig_properties() -> None:
+    """The inverse."""
+    del bpy.types.Object.portrait_rig
