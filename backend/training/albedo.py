@@ -20,17 +20,18 @@ def varied_skin(
 
     Returns RGBA texels [S, S, 4] uint8 (sRGB) and the linear tone [3] for the rest of the body.
     """
-    colour, tone = _LINEAR[first.texels], first.tone
+    tone = first.tone
+    colour = tone * _tamed(_LINEAR[first.texels] / tone)
     if second is not None:
         share = rng.uniform(0.25, 0.75)
-        other = _LINEAR[second.texels] / second.tone
-        colour = tone * (colour / tone) ** np.float32(1.0 - share) * np.maximum(other, 1e-3) ** np.float32(share)
+        other = _tamed(_LINEAR[second.texels] / second.tone)
+        colour = tone * (colour / tone) ** np.float32(1.0 - share) * other ** np.float32(share)
     if rng.random() < 0.4:
         fresh = sample_skin_tone(rng).astype(np.float32)
         amount = rng.uniform(0.3, 1.0)
         new_tone = tone ** (1.0 - amount) * fresh**amount
         colour, tone = colour * (new_tone / tone).astype(np.float32), new_tone
-    detail = float(np.exp(rng.normal() * 0.3)) - 1.0
+    detail = float(np.exp(rng.normal() * 0.18)) - 1.0
     if abs(detail) > 0.15:
         colour = _with_contrast(colour, tone, detail)
     return _texels(rng, colour, atlas), tone.astype(np.float32)
@@ -88,6 +89,18 @@ def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray
     rim = np.clip((atlas.border_m - 0.004) / 0.022, 0, 1)[..., None]
     colour = tone + (colour - tone) * rim
     return _texels(rng, colour, atlas), tone
+
+
+def _tamed(ratio: np.ndarray) -> np.ndarray:
+    """Ratios to the tone [S, S, 3] without the extremes, and their colour brought half-way to their brightness.
+
+    What is far from the tone is a highlight, a shadow or a smear, and re-toning would make it loud.
+    """
+    grey = ratio.mean(-1, keepdims=True)
+    limited = np.clip(grey, 0.1, 1.7)
+    hue = np.clip(ratio / np.maximum(grey, 1e-3), 0.5, 1.6)
+    loud = np.clip((np.abs(grey - 1.0) - 0.25) / 0.4, 0, 1) * 0.5
+    return (limited * (hue + (1.0 - hue) * loud)).astype(np.float32)
 
 
 def _with_contrast(colour: np.ndarray, tone: np.ndarray, amount: float) -> np.ndarray:

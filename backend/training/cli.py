@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache
+from .fit_preview import fit_sheet
 from .library import Library, open_library
 from .preview import pair_tile, portrait_tile, save_sheet, sheet, subject_tile
 from .template import write_template
@@ -44,7 +45,7 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
-class TrainDataConfig:
+class TrainData:
     """Make, look at, time or cache the training data."""
 
     source: SourceConfig = field(default_factory=SourceConfig)
@@ -59,6 +60,9 @@ class TrainDataConfig:
     preview_tile_px: int = 128
     """Side of one picture on the sheet."""
 
+    preview_fits: Path | None = None
+    """Write a sheet of 16 photographs with their landmarks and fitted heads to this file."""
+
     cache: Path | None = None
     """Write examples as shards into this folder; goes on where an earlier run stopped."""
 
@@ -71,9 +75,37 @@ class TrainDataConfig:
     json: bool = False
     """Print a summary as JSON."""
 
+    def run(self) -> None:
+        """`portrait-manifolds train data`; raises InputError for a missing folder or part."""
+        library = self.source.open()
+        summary = _summary(library)
+        if self.preview is not None:
+            dataset = PortraitDataset(library, self.examples, self.preview_count)
+            save_sheet(self.preview, _contact_sheet(dataset, self.preview_tile_px))
+            summary["preview"] = str(self.preview)
+        if self.preview_fits is not None:
+            count = len(library.faces.names)
+            save_sheet(
+                self.preview_fits, fit_sheet(library, range(0, count, max(1, count // 16))[:16], self.preview_tile_px)
+            )
+            summary["preview_fits"] = str(self.preview_fits)
+        if self.cache is not None:
+            plan = _plan(self, self.cache, self.count)
+            for done in build_cache(plan, self.source.workers):
+                print(f"\r{done:6.1%} of {self.count} examples", end="", file=sys.stderr, flush=True)
+            print(file=sys.stderr)
+            summary["cached"] = len(CachedDataset(self.cache))
+        if self.time:
+            summary["examples_per_second"] = _throughput(self)
+        if self.json:
+            print(json.dumps(summary))
+        else:
+            for name, value in summary.items():
+                print(f"{name.replace('_', ' ')}: {value}")
+
 
 @dataclass(frozen=True)
-class TrainTemplateConfig:
+class TrainTemplate:
     """Make the mean landmarks and the mean radius that the networks ship."""
 
     output: Path
@@ -81,35 +113,11 @@ class TrainTemplateConfig:
 
     source: SourceConfig = field(default_factory=SourceConfig)
 
-
-def run(config: TrainDataConfig) -> None:
-    """`portrait-manifolds train data`; raises InputError for a missing folder or part."""
-    library = config.source.open()
-    summary = _summary(library)
-    if config.preview is not None:
-        dataset = PortraitDataset(library, config.examples, config.preview_count)
-        save_sheet(config.preview, _contact_sheet(dataset, config.preview_tile_px))
-        summary["preview"] = str(config.preview)
-    if config.cache is not None:
-        plan = _plan(config, config.cache, config.count)
-        for done in build_cache(plan, config.source.workers):
-            print(f"\r{done:6.1%} of {config.count} examples", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-        summary["cached"] = len(CachedDataset(config.cache))
-    if config.time:
-        summary["examples_per_second"] = _throughput(config)
-    if config.json:
-        print(json.dumps(summary))
-    else:
-        for name, value in summary.items():
-            print(f"{name.replace('_', ' ')}: {value}")
-
-
-def run_template(config: TrainTemplateConfig) -> None:
-    """`portrait-manifolds train template`."""
-    studio = config.source.open().studio
-    write_template(config.output, studio.head, studio.wardrobe, studio.landmark_map)
-    print(f"wrote {config.output}")
+    def run(self) -> None:
+        """`portrait-manifolds train template`; raises InputError for a missing folder."""
+        studio = self.source.open().studio
+        write_template(self.output, studio.head, studio.wardrobe, studio.landmark_map)
+        print(f"wrote {self.output}")
 
 
 def _summary(library: Library) -> dict[str, object]:
@@ -135,12 +143,12 @@ def _contact_sheet(dataset: PortraitDataset, tile_px: int) -> np.ndarray:
     return sheet([draw(dataset[i], tile_px) for i in range(len(dataset))], columns=2)
 
 
-def _plan(config: TrainDataConfig, folder: Path, count: int) -> CachePlan:
+def _plan(config: TrainData, folder: Path, count: int) -> CachePlan:
     source = config.source
     return CachePlan(source.data, source.photos, source.library.expanduser(), config.examples, folder, count)
 
 
-def _throughput(config: TrainDataConfig, seconds: float = 20.0) -> float:
+def _throughput(config: TrainData, seconds: float = 20.0) -> float:
     """Examples a second of all workers together, after each has made two to warm up."""
     import multiprocessing
 
@@ -158,7 +166,7 @@ def _throughput(config: TrainDataConfig, seconds: float = 20.0) -> float:
     return round(sum(rates), 2)
 
 
-def _timed_worker(config: TrainDataConfig, start: "object", results: "object", worker: int, seconds: float) -> None:
+def _timed_worker(config: TrainData, start: "object", results: "object", worker: int, seconds: float) -> None:
     dataset = PortraitDataset(config.source.open(), config.examples)
     for index in range(2):
         dataset[index]

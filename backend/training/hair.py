@@ -242,7 +242,7 @@ def _wardrobe_hair(rng: np.random.Generator, style: str, scalp: Scalp, shell: Ha
         spread = (volume + 0.018 * bumps)[:, None] * stretch
         vertices = garment.vertices_m * spread + shell.normals * offset_m * (1.0 + bumps[:, None])
         below = np.minimum(vertices[:, 1] + 0.03, 0.0)
-        vertices[:, 1] += below * (grow_down - 1.0)
+        vertices[:, 1] = vertices[:, 1] + below * (grow_down - 1.0)
         hem = shell.hem_m / rng.uniform(0.03, 0.05)
         v = np.clip(1.0 - hem, 0.04, 0.99)
         tint = colour * (1.0 + 0.22 * _smooth_noise(rng, garment.vertices_m, 0.02))[:, None]

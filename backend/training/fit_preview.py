@@ -1,0 +1,50 @@
+"""A contact sheet of the head model's fits, drawn over the photographs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from ...cuda_ops.rasterise import Mesh, rasterise
+from ..alignment import crop_camera, crop_from_landmarks, invert_crop, sample_crop
+from .assets import triangulate, vertex_normals
+from .library import Library
+from .photos import read_photo
+from .preview import sheet
+
+LIGHT = np.array([0.3, 0.4, 0.87], np.float32)
+
+
+def fit_sheet(library: Library, indices: Sequence[int], tile_px: int) -> np.ndarray:
+    """For each photograph: its crop, the detected landmarks, and the fitted head in grey over one half of it."""
+    return sheet([_tile(library, index, tile_px) for index in indices], columns=4)
+
+
+def _tile(library: Library, index: int, tile_px: int) -> np.ndarray:
+    head = library.studio.head
+    size = 2 * tile_px
+    photo = read_photo(library.faces.folder / library.faces.names[index])
+    points = library.faces.points_px[index].astype(np.float64)
+    crop = crop_from_landmarks(points)
+    picture = sample_crop(photo, crop, size)
+    camera = crop_camera(library.fits.camera(index, photo.shape[1], photo.shape[0]), crop, size)
+    vertices = head.shape_m(library.fits.identity[index], library.fits.expression[index])
+    names = ("M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth")
+    triangles = triangulate(head.faces[head.faces_of(*names)])
+    shade = 0.15 + 0.75 * np.clip(vertex_normals(vertices, triangles) @ LIGHT, 0, 1)
+    count = len(vertices)
+    gain = np.ones((count, 4), np.float32)
+    gain[:, :3] = shade[:, None]
+    mesh = Mesh(
+        vertices, np.zeros((count, 2), np.float32), gain, np.zeros((count, 3), np.float32), triangles,
+        np.full(len(triangles), -1, np.int32),
+    )  # fmt: skip
+    pixels, depth = camera.project(vertices)
+    rgba, _ = rasterise(mesh, np.concatenate([pixels, depth[:, None]], 1), [], size, size)
+    left = (np.arange(size) < size // 2)[None, :, None]
+    over = np.where(left & (rgba[..., 3:] > 0.5), np.clip(rgba[..., :3], 0, 1) ** (1 / 2.2) * 255, picture)
+    marked = picture.copy()
+    column, row = np.clip(((invert_crop(crop, points) + 1.0) * 0.5 * size).astype(int), 0, size - 1).T
+    marked[row, column] = (60, 255, 60)
+    joined = np.concatenate([marked, over.astype(np.uint8)], axis=1)
+    return np.asarray(Image.fromarray(joined).resize((2 * tile_px, tile_px), Image.Resampling.BOX))
