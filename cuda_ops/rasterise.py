@@ -14,6 +14,13 @@ import numpy as np
 
 from .build import load_library
 
+REFUSALS = {
+    1: "a picture has at least one pixel",
+    2: "a triangle names a vertex that is not there",
+    3: "a triangle names a texture that is not there",
+}
+"""What the compiled op's return values mean."""
+
 
 @dataclass(frozen=True)
 class Texture:
@@ -96,10 +103,6 @@ def rasterise(
             raise ValueError(f"{name} has shape {values.shape}, not {shape}")
     if not (1 <= samples <= 4 and 1 <= width_px <= 16384 and 1 <= height_px <= 16384):
         raise ValueError("a picture has 1 to 16384 pixels a side and 1 to 4 samples a pixel's side")
-    if count and not (mesh.triangles.min() >= 0 and mesh.triangles.max() < vertices):
-        raise ValueError("a triangle names a vertex that is not there")
-    if count and not (mesh.texture_of_triangle.min() >= -1 and mesh.texture_of_triangle.max() < len(textures)):
-        raise ValueError("a triangle names a texture that is not there")
     floats = [np.ascontiguousarray(values, np.float32) for values in (pixels, mesh.uv, mesh.gain, mesh.add)]
     indices = [np.ascontiguousarray(values, np.int32) for values in (mesh.triangles, mesh.texture_of_triangle)]
     levels = (ctypes.c_void_p * max(len(textures), 1))(*(texture.levels.ctypes.data for texture in textures))
@@ -108,11 +111,11 @@ def rasterise(
     rgba = np.empty((height_px, width_px, 4), np.float32)
     depth = np.empty((height_px, width_px), np.float32)
     failed = _library().rasterise(
-        *map(_pointer, floats), *map(_pointer, indices), count, levels, _pointer(sizes), _pointer(opaque),
+        *map(_pointer, floats), *map(_pointer, indices), vertices, count, levels, _pointer(sizes), _pointer(opaque),
         len(textures), width_px, height_px, samples, threads or os.cpu_count() or 1, _pointer(rgba), _pointer(depth),
     )  # fmt: skip
     if failed:
-        raise ValueError("the rasteriser refused the sizes")
+        raise ValueError(REFUSALS[failed])
     return rgba, depth
 
 
@@ -127,6 +130,6 @@ def _library() -> ctypes.CDLL:
     pointer, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     library.mip_chain_texels.argtypes, library.mip_chain_texels.restype = [int32, int32], int64
     library.build_mip_chain.argtypes, library.build_mip_chain.restype = [pointer, int32, int32, pointer], None
-    library.rasterise.argtypes = [pointer] * 6 + [int64] + [pointer] * 3 + [int32] * 5 + [pointer] * 2
+    library.rasterise.argtypes = [pointer] * 6 + [int64] * 2 + [pointer] * 3 + [int32] * 5 + [pointer] * 2
     library.rasterise.restype = int32
     return library

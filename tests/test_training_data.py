@@ -1,5 +1,6 @@
 """Splits, shards, photographs, and whole subjects from a stand-in head and wardrobe."""
 
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image
 from training_stand_in import write_stand_in
 
 from portrait_manifolds.backend.camera import look_at
-from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.training import photos
 from portrait_manifolds.backend.training.assets import load_head_model, load_wardrobe
 from portrait_manifolds.backend.training.atlas import make_skin_atlas
@@ -154,6 +155,20 @@ def test_a_cut_shard_is_refused(tmp_path: Path, dataset: PortraitDataset) -> Non
         read_example(path, 0)
     with pytest.raises(InputError, match="no shards"):
         CachedDataset(tmp_path / "empty")
+
+
+def test_a_full_disk_leaves_no_shard(tmp_path: Path, dataset: PortraitDataset) -> None:
+    resource = pytest.importorskip("resource", reason="file size limits are POSIX")
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    example = dataset[0]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(ProcessingError, match="free some space"):
+            write_shard(tmp_path / "shard-00000.safetensors", [example], {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unreadable_faceless_and_many_faced_photographs_are_skipped(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache
+from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache, worker_context
 from .fit_preview import fit_sheet
 from .library import Library, open_library
 from .preview import pair_tile, portrait_tile, save_sheet, sheet, subject_tile
@@ -150,9 +150,7 @@ def _plan(config: TrainData, folder: Path, count: int) -> CachePlan:
 
 def _throughput(config: TrainData, seconds: float = 20.0) -> float:
     """Examples a second of all workers together, after each has made two to warm up."""
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     workers = config.source.workers
     start = context.Barrier(workers)
     results = context.Queue()

@@ -8,10 +8,12 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Literal
 
@@ -217,13 +219,20 @@ def build_cache(plan: CachePlan, workers: int) -> Iterator[float]:
         or found.get("plan") != about["plan"]
         or found["count"] != str(len(part))
     ]
-    for stale in set(plan.folder.glob("shard-*.safetensors")) - {path for path, _ in wanted}:
+    leftovers = set(plan.folder.glob("shard-*.safetensors")) - {path for path, _ in wanted}
+    for stale in leftovers | set(plan.folder.glob(".shard-*")):  # the latter are what a killed run had begun
         stale.unlink()
     yield 1.0 - len(missing) / max(len(wanted), 1)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(plan,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=worker_context(), initializer=_start_worker, initargs=(plan,)) as pool:
         for done, _ in enumerate(pool.map(_make_shard, missing)):
             yield 1.0 - (len(missing) - done - 1) / len(wanted)
+
+
+def worker_context() -> SpawnContext:
+    """Starts processes that use one core each: there are as many of them as cores."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    return multiprocessing.get_context("spawn")
 
 
 _worker: tuple[CachePlan, PortraitDataset] | None = None

@@ -12,8 +12,8 @@ import numpy as np
 from ...cuda_ops.rasterise import Mesh, rasterise
 from ..camera import look_at
 
-LIGHTS = 14
-SHADOW_MAP_PX = 112
+LIGHTS = 12
+SHADOW_MAP_PX = 96
 SHADOW_DISTANCE_M = 3.0
 SHADOW_BIAS_M = 0.006
 SHADOW_FADE_M = 0.010

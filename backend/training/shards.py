@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..atomic import atomic_path
-from ..errors import InputError
+from ..errors import InputError, ProcessingError
 
 Example = dict[str, np.ndarray]
 
@@ -37,7 +37,10 @@ def write_shard(path: Path, examples: Sequence[Example], about: Mapping[str, str
         arrays[f"{name}/shape"] = np.array(values[0].shape, np.int64)
         arrays[f"{name}/wide"] = np.array([values[0].dtype == np.uint16])
     with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata={**about, "count": str(len(examples))})
+        try:
+            save_file(arrays, temporary, metadata={**about, "count": str(len(examples))})
+        except SafetensorError as error:
+            raise ProcessingError(f"Writing {path} failed ({error}): free some space and start again.") from error
 
 
 def read_example(path: Path, index: int) -> Example:

@@ -27,8 +27,10 @@ def outermost_radius_m(
         ],
         axis=1,
     ).astype(np.float32)
-    corners = uv[mesh.triangles]
-    whole = (np.ptp(corners, axis=1).max(1) < 0.5) & ((corners**2).sum(-1).max(1) < 3.9)  # not torn at the antipode
+    a, b, c = (uv[mesh.triangles[:, k]] for k in range(3))
+    extent = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)
+    near_antipode = (uv[:, 0] ** 2 + uv[:, 1] ** 2) > 3.9
+    whole = (extent[:, 0] < 0.5) & (extent[:, 1] < 0.5) & ~near_antipode[mesh.triangles[:, 0]]  # not torn there
     kept = Mesh(mesh.vertices_m, mesh.uv, mesh.gain, mesh.add, mesh.triangles[whole], mesh.texture_of_triangle[whole])
     rgba, depth = rasterise(kept, pixels, textures, size, size, samples=samples, threads=threads)
     return np.where(np.isfinite(depth), 1.0 / depth, 0.0).astype(np.float32), rgba[..., 3]

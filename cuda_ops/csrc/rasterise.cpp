@@ -364,12 +364,18 @@ void build_mip_chain(const uint8_t* texels, int32_t height, int32_t width, float
     }
 }
 
-// rgba [height, width, 4] linear premultiplied; depth [height, width] metres. Returns 0, or 1 for impossible sizes.
+// rgba [height, width, 4] linear premultiplied; depth [height, width] metres. Returns 0, or 1 for impossible sizes,
+// 2 for a triangle that names a vertex that is not there, 3 for one that names a texture that is not there.
 int32_t rasterise(const float* pixels, const float* uv, const float* gain, const float* add, const int32_t* triangles,
-                  const int32_t* texture_of_triangle, int64_t triangle_count, const float* const* texture_levels,
+                  const int32_t* texture_of_triangle, int64_t vertex_count, int64_t triangle_count,
+                  const float* const* texture_levels,
                   const int32_t* texture_sizes, const uint8_t* texture_opaque, int32_t texture_count, int32_t width,
                   int32_t height, int32_t samples, int32_t threads, float* rgba, float* depth) {
     if (width < 1 || height < 1 || samples < 1 || samples > MAX_SAMPLES || threads < 1) return 1;
+    for (int64_t i = 0; i < 3 * triangle_count; ++i)
+        if (triangles[i] < 0 || triangles[i] >= vertex_count) return 2;
+    for (int64_t i = 0; i < triangle_count; ++i)
+        if (texture_of_triangle[i] < -1 || texture_of_triangle[i] >= texture_count) return 3;
     Scene scene{pixels, uv, gain, add, triangles, texture_of_triangle, {}, width, height, samples};
     for (int32_t k = 0; k < texture_count; ++k) {
         int32_t h = texture_sizes[2 * k], w = texture_sizes[2 * k + 1], levels = 1;
