@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .backend.camera import Camera
     from .backend.portrait import Portrait
+    from .backend.reconstruct import reconstruct
 
-__all__ = ["Camera", "Portrait"]
+__all__ = ["Camera", "Portrait", "reconstruct"]
 
-_HOMES = {"Camera": ".backend.camera", "Portrait": ".backend.portrait"}
+_HOMES = {"Camera": ".backend.camera", "Portrait": ".backend.portrait", "reconstruct": ".backend.reconstruct"}
 
 
 def __getattr__(name: str) -> Any:

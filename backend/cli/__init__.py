@@ -28,11 +28,13 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     from .blender import Blender
     from .export import Export
     from .info import Info
+    from .reconstruct import Reconstruct
     from .render import Render
     from .serve import Serve
 
     commands = (
-        Annotated[Render, tyro.conf.subcommand("render")]
+        Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")]
+        | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Animate, tyro.conf.subcommand("animate")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Info, tyro.conf.subcommand("info")]

@@ -1,0 +1,89 @@
+"""The decoder: features of the chart to opacity, colour, confidence; and the displacement head."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import InversionConfig
+from .layers import conv_block
+
+SKIN_LOGIT, AIR_LOGIT = 1.0, -4.0
+"""Opacity before training: solid up to the mean skin, nearly clear outside."""
+
+CONFIDENCE_LOGIT = 2.0
+"""Confidence before training: the photo is mostly right."""
+
+MAX_LOG_DISPLACEMENT = 0.7
+
+
+class Decoder(nn.Module):
+    """[B, C, V, U] to logits: opacity [B, S, 2 V, 2 U], confidence [B, S, V, U], colour [B, S, 3, V, U].
+
+    Two layers of 1x1 convolutions, which is the paper's MLP, over all sheets of a texel together.
+    """
+
+    def __init__(self, config: InversionConfig, offsets_m: Tensor) -> None:
+        super().__init__()
+        sheets, width = config.sheets, config.super_resolution[1]
+        self.sheets = sheets
+        self.hidden = nn.Conv2d(width, 2 * width, 1)
+        self.opacity = nn.Conv2d(2 * width, 4 * sheets, 1)
+        self.confidence = nn.Conv2d(2 * width, sheets, 1)
+        self.colour = nn.Conv2d(2 * width, 3 * sheets, 1)
+        start = torch.where(offsets_m < 1e-3, SKIN_LOGIT, AIR_LOGIT)
+        size = 2 * config.chart
+        self.opacity_prior = nn.Parameter(start[:, None, None].repeat(1, size, size))  # [S, V, U]
+        for head in (self.opacity, self.confidence, self.colour):
+            start_head(head, std=0.02, bias=CONFIDENCE_LOGIT if head is self.confidence else 0.0)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = F.silu(self.hidden(features))
+        opacity = F.pixel_shuffle(self.opacity(x).float(), 2)
+        prior = F.interpolate(self.opacity_prior[None], opacity.shape[-2:], mode="bilinear", align_corners=False)
+        colour = self.colour(x).float().unflatten(1, (self.sheets, 3))
+        return opacity + prior, self.confidence(x).float(), colour
+
+
+class DisplacementHead(nn.Module):
+    """Synthesis features and the photo's, sampled on the coarse surface, to displacements.
+
+    Works in logarithms, so that a displaced radius stays positive: delta = r (exp(g) - 1).
+    """
+
+    def __init__(self, synthesis_channels: int, flat_channels: int) -> None:
+        super().__init__()
+        self.coarse_head, fine_head = nn.Conv2d(synthesis_channels, 1, 1), nn.Conv2d(64, 1, 3, 1, 1)
+        width = 64
+        self.body = nn.Sequential(
+            conv_block(synthesis_channels + flat_channels + 1, width),
+            conv_block(width, 2 * width, 2),
+            conv_block(2 * width, 2 * width),
+            conv_block(2 * width, 2 * width),
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            conv_block(2 * width, width),
+            fine_head,
+        )
+        for head in (self.coarse_head, fine_head):
+            start_head(head, std=0.0, bias=0.0)
+
+    def coarse(self, synthesised: Tensor) -> Tensor:
+        """g of the w+ path alone, [B, D, D]."""
+        return bounded(self.coarse_head(synthesised).float()[:, 0])
+
+    def forward(self, synthesised: Tensor, sampled: Tensor, coarse: Tensor) -> Tensor:
+        """g corrected by the photo, [B, D, D]."""
+        x = torch.cat([synthesised, sampled, coarse[:, None].to(sampled)], 1)
+        return bounded(coarse + self.body(x).float()[:, 0])
+
+
+def start_head(head: nn.Conv2d, std: float, bias: float) -> None:
+    """Sets an output layer so that before training it says nearly the same of every photograph."""
+    with torch.no_grad():
+        head.weight.normal_(std=std) if std else head.weight.zero_()
+        if head.bias is not None:
+            head.bias.fill_(bias)
+
+
+def bounded(g: Tensor) -> Tensor:
+    """Smoothly within +-MAX_LOG_DISPLACEMENT."""
+    return MAX_LOG_DISPLACEMENT * torch.tanh(g / MAX_LOG_DISPLACEMENT)

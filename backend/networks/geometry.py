@@ -1,0 +1,93 @@
+"""The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..camera import Camera
+from ..manifolds import chart_to_direction, default_offsets_m, map_grid
+
+RADIUS_SIZE = 128
+LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
+"""Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction."""
+
+
+@dataclass(frozen=True)
+class CameraBatch:
+    """Pinhole cameras of square pictures, in picture sides: no pixels."""
+
+    world_to_camera: Tensor  # [B, 3, 4], OpenGL axes
+    focal: Tensor  # [B, 2], fx / width, fy / height
+    centre: Tensor  # [B, 2], cx / width, cy / height
+
+    @staticmethod
+    def of(cameras: list[Camera], device: torch.device | str = "cpu") -> "CameraBatch":
+        """A batch of the backend's cameras."""
+        inverse = [np.linalg.inv(camera.camera_to_world)[:3] for camera in cameras]
+        focal = [(c.fx_px / c.width_px, c.fy_px / c.height_px) for c in cameras]
+        centre = [(c.cx_px / c.width_px, c.cy_px / c.height_px) for c in cameras]
+        return CameraBatch(
+            *(torch.tensor(np.array(x), dtype=torch.float32, device=device) for x in (inverse, focal, centre))
+        )
+
+    def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Points [B, S, V, U, 3] to picture coordinates in -1..1 (right, down) [..., 2] and depth [...] in metres."""
+        rotation, translation = self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3]
+        flat = points.flatten(1, -2) @ rotation.transpose(1, 2) + translation[:, None]  # [B, N, 3]
+        depth = -flat[..., 2]
+        plane = torch.stack([flat[..., 0], -flat[..., 1]], -1) / depth.clamp_min(1e-3)[..., None]
+        picture = 2.0 * (plane * self.focal[:, None] + self.centre[:, None]) - 1.0
+        shape = points.shape[:-1]
+        return picture.reshape(*shape, 2), depth.reshape(shape)
+
+    def depth_of_origin(self) -> Tensor:
+        """Depth of the head's centre, [B]."""
+        return -self.world_to_camera[:, 2, 3]
+
+
+class SheetGeometry(nn.Module):
+    """Mean radius, spread and offsets; shipped with the weights as buffers."""
+
+    radius_m: Tensor
+    spread: Tensor
+    offsets_m: Tensor
+
+    def __init__(self, sheets: int) -> None:
+        super().__init__()
+        elevation_deg = np.degrees(np.arcsin(np.clip(chart_to_direction(map_grid(RADIUS_SIZE))[..., 1], -1, 1)))
+        low = np.clip((elevation_deg - LOW_DEG) / (LOWEST_DEG - LOW_DEG), 0.0, 1.0)
+        spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
+        self.register_buffer("radius_m", torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.11))
+        self.register_buffer("spread", torch.tensor(spread, dtype=torch.float32))
+        self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
+
+    def mean_radius(self, size: int) -> Tensor:
+        """The mean radius resampled to [size, size]."""
+        return resampled(self.radius_m, size)
+
+    def total_radius(self, displacement_m: Tensor) -> Tensor:
+        """r + delta [B, G, G] at the resolution of r, for the renderer; displacement [B, D, D]."""
+        return self.radius_m + resampled(displacement_m, RADIUS_SIZE)
+
+    def points(self, displacement_m: Tensor, size: int, offsets_m: Tensor | None = None) -> Tensor:
+        """Points [B, S, size, size, 3] of the sheets' texels."""
+        offsets = self.offsets_m if offsets_m is None else offsets_m
+        radius = resampled(self.total_radius(displacement_m), size)  # [B, V, U]
+        sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)
+        return sheets[..., None] * texel_directions(size).to(radius)
+
+
+def resampled(maps: Tensor, size: int) -> Tensor:
+    """Maps [..., G, G] over the chart to [..., size, size], bilinear between texel centres."""
+    if maps.shape[-1] == size:
+        return maps
+    flat = maps.reshape(-1, 1, *maps.shape[-2:])
+    return F.interpolate(flat, (size, size), mode="bilinear", align_corners=False).reshape(*maps.shape[:-2], size, size)
+
+
+def texel_directions(size: int) -> Tensor:
+    """Unit directions [size, size, 3] of a chart map's texels."""
+    return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)

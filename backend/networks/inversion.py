@@ -1,0 +1,140 @@
+"""The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...cuda_ops.render_manifolds import render_manifolds
+from ..camera import Camera
+from .config import InversionConfig
+from .decoder import Decoder, DisplacementHead
+from .detail import EncoderDetail, sample_flat, sample_voxel
+from .encoder_w import EncoderW
+from .geometry import CameraBatch, SheetGeometry
+from .layers import enlarged
+from .super_resolution import SuperResolution
+from .synthesis import Synthesis
+from .visibility import Shown, clean_foreground, shown, visibility
+
+VISIBILITY_PX = 128
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What one forward pass says of a batch of photographs; T texels a side."""
+
+    opacity: Tensor  # [B, S, T, T], 0..1
+    confidence: Tensor  # [B, S, T, T], 0..1: share of the photo's own colour where the photo shows the texel
+    visible: Tensor  # [B, S, T, T], 0..1: how much the photo shows of it
+    painted: Tensor  # [B, S, 3, T, T], the network's own colour, sRGB-encoded
+    photographed: Tensor  # [B, S, 3, T, T], the photo's colour at the texel's projection
+    displacement_m: Tensor  # [B, D, D]
+    coarse_displacement_m: Tensor  # [B, D, D], from the w+ path alone
+    radius_m: Tensor  # [B, G, G], r + delta
+    w_plus: Tensor  # [B, layers, code]
+
+    def textures(self) -> Tensor:
+        """Sheets [B, S, T, T, 4], sRGB-encoded colour and straight opacity, as render_manifolds takes them."""
+        share = self.confidence * self.visible
+        colour = torch.lerp(self.painted, self.photographed, share[:, :, None])
+        return torch.cat([colour, self.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
+
+
+class Inversion(nn.Module):
+    """All parts, put together."""
+
+    def __init__(self, config: InversionConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.geometry = SheetGeometry(config.sheets)
+        self.encoder_w = EncoderW(config.style, Synthesis.layer_count(config))
+        self.synthesis = Synthesis(config)
+        self.encoder_detail = EncoderDetail(config)
+        self.displacement = DisplacementHead(config.style.synthesis[-1], config.detail.flat)
+        self.super_resolution = SuperResolution(config)
+        self.decoder = Decoder(config, self.geometry.offsets_m)
+
+    def forward(self, photo: Tensor, cameras: list[Camera], *, fine: bool = True) -> Painting:
+        """Photos [B, 3, H, W] in 0..1 (sRGB-encoded) and their cameras, to what is painted on the sheets.
+
+        `fine` gives textures of four times the chart's size (256), else of twice, which is quicker to learn from.
+
+            photo ─┬─ E_w ── w+ ── synthesis ─┬── coarse manifolds ────────────────┐
+                   │                          └── coarse displacement ──┐          │
+                   └─ E_detail ─┬─ flat ── sampled on the coarse surface ┴─ delta   │
+                                └─ voxel ── sampled on the displaced sheets ─────── ⊕
+                                                                                   │
+            opacity, colour, confidence ◁── decoder ◁── super-resolution ◁─────────┘
+                │
+                └── drawn from the photo's camera ── visibility ── confidence x visibility
+        """
+        views = CameraBatch.of(cameras, photo.device)
+        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
+            normalised = photo * 2.0 - 1.0
+            w_plus = self.encoder_w(normalised)
+            manifolds, synthesised = self.synthesis(w_plus)
+            voxel, flat = self.encoder_detail(normalised)
+        coarse_g, g = self._displacement(synthesised, flat, views)
+        mean = self.geometry.mean_radius(self.config.chart)
+        displacement = mean * torch.expm1(g)
+        with torch.no_grad():
+            points = self.geometry.points(displacement, self.config.chart)
+            projected, depth = views.project(points)
+            behind = depth - views.depth_of_origin()[:, None, None, None]
+        detail = sample_voxel(voxel.float(), projected, behind, self.config.detail.voxel_half_depth_m)
+        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
+            features = self.super_resolution(manifolds + detail)
+            opacity, confidence, painted = self.decoder(features)
+        opacity, confidence, painted = (torch.sigmoid(x.float()) for x in (opacity, confidence, painted))
+        radius = self.geometry.total_radius(displacement)
+        if fine:
+            confidence = enlarged(confidence)
+            painted = enlarged(painted.flatten(1, 2)).unflatten(1, (self.config.sheets, 3))
+        with torch.no_grad():
+            seen = self.shown(F.avg_pool2d(opacity, 2), radius, cameras)
+            points = self.geometry.points(displacement, confidence.shape[-1])
+            projected, depth = views.project(points)
+            visible = visibility(seen, projected, depth)
+            grid = projected.flatten(1, 2)  # [B, S V, U, 2]
+            photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
+            photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
+        return Painting(
+            opacity if fine else F.avg_pool2d(opacity, 2),
+            confidence,
+            visible,
+            painted,
+            photographed,
+            displacement,
+            mean * torch.expm1(coarse_g),
+            radius,
+            w_plus,
+        )
+
+    def shown(self, opacity: Tensor, radius_m: Tensor, cameras: list[Camera], size_px: int = VISIBILITY_PX) -> Shown:
+        """The surface that the photographs show, from opacities [B, S, T, T] and radii [B, G, G]."""
+        pictures = []
+        for i, camera in enumerate(cameras):
+            colourless = torch.zeros(*opacity.shape[1:], 3, device=opacity.device)
+            textures = torch.cat([colourless, opacity[i, ..., None].detach()], -1)
+            pictures.append(self.render(textures, radius_m[i].detach(), camera.resized(size_px, size_px)))
+        drawn = torch.stack(pictures).permute(0, 3, 1, 2)  # [B, 5, H, W]
+        alpha = drawn[:, 3:4]
+        return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
+
+    def render(self, textures: Tensor, radius_m: Tensor, camera: Camera) -> Tensor:
+        """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
+        return render_manifolds(textures, radius_m, self.geometry.spread, self.geometry.offsets_m, camera)
+
+    def _displacement(self, synthesised: Tensor, flat: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor]:
+        """log((r + delta) / r) of the w+ path and corrected, each [B, D, D]."""
+        size = self.config.chart
+        with torch.autocast(synthesised.device.type, torch.bfloat16, enabled=synthesised.dtype == torch.bfloat16):
+            coarse = self.displacement.coarse(synthesised)
+            with torch.no_grad():
+                displacement = self.geometry.mean_radius(size) * torch.expm1(coarse)
+                surface = self.geometry.points(displacement, size, torch.zeros(1).to(displacement))
+                projected, _ = views.project(surface)
+            sampled = sample_flat(flat.float(), projected[:, 0])
+            return coarse, self.displacement(synthesised, sampled.to(synthesised.dtype), coarse)

@@ -1,0 +1,58 @@
+"""What the photograph shows of each texel: occlusion by the portrait's own surface, and its clean foreground."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MARGIN_M, SOFTNESS_M = 0.010, 0.003
+"""A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
+
+SURE_OPACITY = 0.95
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The portrait's surface in the photograph's own view."""
+
+    depth_m: Tensor  # [B, 1, H, W], farthest where nothing is
+    sure: Tensor  # [B, 1, H, W], 1 well inside the silhouette, 0 where background may have bled in
+
+
+def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
+    """From a rendered opacity and expected depth [B, 1, H, W]; the outline's own pixels do not count as sure."""
+    inner = -F.max_pool2d(-opacity, 3, 1, 1)
+    sure = ((inner - 0.5) / (SURE_OPACITY - 0.5)).clamp(0.0, 1.0)
+    far = depth_m.amax((2, 3), keepdim=True)
+    depth = torch.where(opacity > 0.5, depth_m, far)
+    # The nearest surface around a pixel: at a step in depth the front wins, whatever the resolution.
+    return Shown(depth, sure)
+
+
+def visibility(seen: Shown, projected: Tensor, depth_m: Tensor) -> Tensor:
+    """How much of each texel the photo shows, 0..1, [B, S, V, U]; projections in -1..1 and depths in metres."""
+    batch, sheets, height, width = depth_m.shape
+    grid = projected.reshape(batch, sheets * height, width, 2)
+    surface = F.grid_sample(seen.depth_m, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
+    sure = F.grid_sample(seen.sure, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
+    inside = (projected.abs() < 1.0).all(-1)
+    return torch.sigmoid((surface + MARGIN_M - depth_m) / SOFTNESS_M) * sure * inside
+
+
+def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
+    """The photo [B, 3, H, W] with what is not surely foreground filled from what is, by push and pull.
+
+    Colours flow outward over the outline, so that no background is mixed into hair and cheeks (Gortler et al.,
+    SIGGRAPH 1996, section 3.4). `sure` [B, 1, h, w] is resampled to the photo.
+    """
+    weight = F.interpolate(sure, photo.shape[-2:], mode="bilinear", align_corners=False)
+    levels = [(photo * weight, weight)]
+    while min(levels[-1][1].shape[-2:]) > 1:
+        levels.append(tuple(F.avg_pool2d(x, 2) for x in levels[-1]))  # type: ignore[arg-type]
+    colour = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
+    for premultiplied, coverage in reversed(levels[:-1]):
+        colour = F.interpolate(colour, coverage.shape[-2:], mode="bilinear", align_corners=False)
+        share = (coverage * 1.0).clamp(0.0, 1.0)
+        colour = premultiplied / coverage.clamp_min(1e-4) * share + colour * (1.0 - share)
+    return colour

@@ -1,0 +1,67 @@
+"""The weights inside the package: half precision, their hash checked, loaded when first asked for."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+
+from ..alignment import LandmarkTemplate
+from ..atomic import atomic_path
+from ..errors import ProcessingError
+from .config import SizeName, inversion_config
+from .inversion import Inversion
+
+FOLDER = Path(__file__).parents[1] / "weights"
+MANIFEST = "manifest.json"
+FULL_PRECISION = ("geometry.", "template.")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network ready to use."""
+
+    network: Inversion
+    template: LandmarkTemplate
+    identity: str  # name and hash, kept in every portrait
+
+
+@cache
+def load_weights(device: str = "cpu", folder: Path = FOLDER) -> Weights:
+    """The network that ships; raises ProcessingError where a file is missing or damaged."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        data = (folder / manifest["file"]).read_bytes()
+    except (OSError, ValueError, KeyError) as error:
+        raise ProcessingError(f"The weights in {folder} are missing ({error}): install the package again.") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != manifest["sha256"]:
+        raise ProcessingError(f"{folder / manifest['file']} is damaged: install the package again.")
+    tensors = {name: value.float() for name, value in load(data).items()}
+    template = LandmarkTemplate(
+        tensors.pop("template.landmarks_m").numpy(), tensors.pop("template.landmark_weights").numpy()
+    )
+    network = Inversion(inversion_config(manifest["size"]))
+    network.load_state_dict(tensors)
+    network = network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Weights(network, template, f"{manifest['name']}-{digest[:12]}")
+
+
+def save_weights(folder: Path, name: str, size: SizeName, network: Inversion, template: LandmarkTemplate) -> None:
+    """Writes the weights and their manifest."""
+    tensors = {f"{key}": value.detach().cpu() for key, value in network.state_dict().items()}
+    tensors["template.landmarks_m"] = torch.from_numpy(template.points_m)
+    tensors["template.landmark_weights"] = torch.from_numpy(template.weights)
+    for key, value in tensors.items():
+        tensors[key] = value.float().contiguous() if key.startswith(FULL_PRECISION) else value.half().contiguous()
+    data = save(tensors)
+    file = f"{name}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / file) as temporary:
+        temporary.write_bytes(data)
+    manifest = {"name": name, "size": size, "file": file, "sha256": hashlib.sha256(data).hexdigest()}
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,145 @@
+"""One photograph to one portrait."""
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from .alignment import Alignment, LandmarkTemplate, align, sample_crop
+from .errors import InputError
+from .landmarks import LandmarkDetector
+from .manifolds import Manifolds
+from .photograph import Photograph, load_photograph, photograph_of
+from .portrait import Crop, Portrait
+
+log = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda"]
+
+DETECTION_PX = 1280
+"""Faces are looked for in the photograph shrunk to this."""
+
+SMALL_FACE_PX = 80
+STRONG_TURN_DEG = 40.0
+MAX_TURN_DEG = 65.0
+DARK = 40
+"""Below or above these a warning is given, or the photograph refused: eye-to-chin size, turn, mean brightness."""
+
+MAX_CROP_FOV_DEG = 40.0
+"""A lens is not believed if it makes the face's own square wider than this: the photograph was cut out of another."""
+
+
+def reconstruct(
+    photo: Path | str | np.ndarray,
+    *,
+    texture_size: int = 512,
+    fov_deg: float | None = None,
+    face: int = 1,
+    device: Device = "auto",
+) -> Portrait:
+    """Reconstructs a portrait from a file or from pixels [H, W, 3] uint8 (sRGB).
+
+    `texture_size` is a power of two, 256 to 1024; `fov_deg` the photograph's vertical field of view (by default from
+    EXIF, else 12 degrees across the face's square); `face` counts from the largest. Method: Deng et al., CVPR 2023
+    (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
+    Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
+    """
+    if texture_size not in (256, 512, 1024):
+        raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
+    photograph = photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)
+    device_name = choose_device(device)
+    points_px = find_face(photograph, face)
+
+    import torch
+
+    from .networks.weights import load_weights
+    from .texturing import paint_textures
+
+    weights = load_weights(device_name)
+    alignment = align_photograph(photograph, points_px, weights.template, fov_deg)
+    network = weights.network
+    side_px = network.config.photo_px
+    camera = alignment.crop_camera(side_px)
+    crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
+    with torch.inference_mode():
+        picture = torch.from_numpy(crop).to(device_name).permute(2, 0, 1)[None].float() / 255.0
+        painting = network(picture.contiguous(memory_format=torch.channels_last), [camera])
+        textures = paint_textures(network, painting, photograph.rgb, alignment.crop_to_photo, camera, texture_size)
+        geometry = network.geometry
+        manifolds = Manifolds(
+            geometry.radius_m.cpu().numpy(),
+            geometry.spread.cpu().numpy(),
+            painting.displacement_m[0].cpu().numpy(),
+            geometry.offsets_m.cpu().numpy(),
+        )
+    return Portrait(
+        manifolds, textures, alignment.camera, Crop(alignment.crop_to_photo), photograph.sha256, weights.identity
+    )
+
+
+def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
+    """Landmarks [478, 2] of the `face`-th largest face in photo pixels; raises InputError if it is not there."""
+    from PIL import Image
+
+    if face < 1:
+        raise InputError(f"There is no face {face}: faces count from 1, the largest.")
+    width, height = photograph.size_px
+    shrink = min(1.0, DETECTION_PX / max(width, height))
+    small = photograph.rgb
+    if shrink < 1.0:
+        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        small = np.asarray(Image.fromarray(photograph.rgb).resize(size, Image.Resampling.BOX))
+    with LandmarkDetector() as detector:
+        faces = detector.faces(small)
+    if not len(faces):
+        raise InputError("No face was found: use a photo of a person's face, seen from the front and not cut off.")
+    if face > len(faces):
+        raise InputError(f"There is no face {face}, only {len(faces)} found: choose 1 (the largest) to {len(faces)}.")
+    if len(faces) > 1:
+        log.warning("%d faces found: taking face %d, counted from the largest (choose with --face)", len(faces), face)
+    scale = np.array([width / small.shape[1], height / small.shape[0]])
+    points_px = faces[face - 1].astype(np.float64) * scale
+    size_px = np.array([width, height])
+    cut = ((points_px < -0.02 * size_px) | (points_px > 1.02 * size_px)).any(1).mean()
+    if cut > 0.1:
+        raise InputError("The face is cut off by the photo's border: use a photo that shows all of it.")
+    if np.ptp(points_px[:, 1]) < SMALL_FACE_PX:
+        log.warning("the face is only %d pixels tall: the portrait will be soft", np.ptp(points_px[:, 1]))
+    return points_px
+
+
+def align_photograph(
+    photograph: Photograph, points_px: np.ndarray, template: LandmarkTemplate, fov_deg: float | None
+) -> Alignment:
+    """Crop and camera; a field of view from EXIF is used only where it is believable for a portrait."""
+    alignment = align(points_px, photograph.size_px, template, fov_deg=fov_deg)
+    if fov_deg is None and photograph.fov_deg is not None:
+        measured = align(points_px, photograph.size_px, template, fov_deg=photograph.fov_deg)
+        if measured.crop_camera(256).fov_deg < MAX_CROP_FOV_DEG:
+            alignment = measured
+        else:
+            log.warning("the photo's EXIF lens does not fit the face's size: a usual portrait lens is assumed")
+    turn_deg = float(np.degrees(np.arccos(np.clip(_facing(alignment), -1.0, 1.0))))
+    if turn_deg > MAX_TURN_DEG:
+        raise InputError(f"The face is turned away by {turn_deg:.0f} degrees: use a photo that shows both eyes.")
+    if turn_deg > STRONG_TURN_DEG:
+        log.warning("the face is turned away by %.0f degrees: its far side is guessed", turn_deg)
+    if photograph.rgb[::8, ::8].mean() < DARK:
+        log.warning("the photo is dark: the portrait will be noisy")
+    return alignment
+
+
+def choose_device(device: Device) -> str:
+    """`auto` takes a GPU if there is one; raises InputError where CUDA was asked for and there is none."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("There is no CUDA device here: use --device cpu.")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _facing(alignment: Alignment) -> float:
+    """Cosine of the angle between where the face looks and the camera."""
+    position = alignment.camera.position_m
+    return float(position[2] / np.linalg.norm(position))

@@ -1,0 +1,122 @@
+"""Examples to tensors: random choice, mirror images, changes of colour, read ahead in a thread."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..camera import Camera
+from .examples import DEPTH_UNIT_M, Example, Shards
+
+UNKNOWN_DEPTH = 65535
+"""Marks pixels of which nothing is known: a real photograph's surroundings."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A part of one view, at the view's own resolution."""
+
+    item: int  # which photograph of the batch
+    camera: Camera
+    rgb: Tensor  # [3, h, w], sRGB-encoded, straight
+    opacity: Tensor  # [1, h, w]
+    depth_m: Tensor  # [1, h, w], 0 where there is none
+    known: Tensor  # [1, h, w], 1 where the above is to be learned
+    is_input: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photographs and what is to be seen of them."""
+
+    photo: Tensor  # [B, 3, H, W] in 0..1
+    cameras: list[Camera]
+    targets: list[Target]
+    radius_m: Tensor  # [B, R, R], 0 where unknown
+
+
+def batches(
+    folder: Path, *, size: int, real: int, part_px: int, views: int, seed: int, start: int = 0
+) -> Iterator[Batch]:
+    """Batches without end, `real` of their `size` examples photographs; step n is the same however often resumed,
+    as long as the folder's shards are. New shards are noticed every hundred steps."""
+    with ThreadPoolExecutor(1) as reader:
+        step, synthetic, photographs = start, Shards(folder, "train"), Shards(folder, "real-train")
+
+        def read(step: int) -> Batch:
+            rng = np.random.default_rng([seed, step])
+            sources = [photographs] * real + [synthetic] * (size - real)
+            chosen = [source[int(rng.integers(len(source)))] for source in sources]
+            return make_batch(rng, [augmented(rng, example) for example in chosen], part_px, views)
+
+        ahead = reader.submit(read, step)
+        while True:
+            batch = ahead.result()
+            step += 1
+            if step % 100 == 0:
+                synthetic, photographs = Shards(folder, "train"), Shards(folder, "real-train")
+            ahead = reader.submit(read, step)
+            yield batch
+
+
+def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, views: int) -> Batch:
+    """The photographs whole; of view 0 and `views` others, a random part of `part_px` a side."""
+    targets = []
+    for item, example in enumerate(examples):
+        count = len(example.rgba)
+        others = rng.permutation(np.arange(1, count))[:views]
+        for view in (0, *(int(x) for x in others)):
+            targets.append(_target(rng, item, example, view, part_px))
+    photo = torch.from_numpy(np.stack([example.photo for example in examples])).permute(0, 3, 1, 2).float() / 255.0
+    radius = torch.from_numpy(np.stack([example.radius_m for example in examples]))
+    return Batch(photo.contiguous(), [example.camera(0) for example in examples], targets, radius)
+
+
+def augmented(rng: np.random.Generator, example: Example) -> Example:
+    """Perhaps mirrored; exposure, contrast and white balance changed alike in all pictures."""
+    if rng.random() < 0.5:
+        example = mirrored(example)
+    gamma, gain = np.exp(rng.normal() * 0.12), np.exp(rng.normal() * 0.08 + rng.normal(size=3) * 0.03)
+    curve = np.linspace(0.0, 1.0, 256)[:, None] ** gamma * gain  # [256, 3]
+    table = (np.clip(curve, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    rgba = example.rgba.copy()
+    photo = example.photo.copy()
+    for channel in range(3):
+        photo[..., channel] = table[photo[..., channel], channel]
+        rgba[..., channel] = table[rgba[..., channel], channel]
+    return replace(example, photo=photo, rgba=rgba)
+
+
+def mirrored(example: Example) -> Example:
+    """The mirror image in portrait space's plane x = 0."""
+    flip = np.diag([-1.0, 1.0, 1.0, 1.0])
+    width = example.rgba.shape[2]
+    intrinsics = example.intrinsics.copy()
+    intrinsics[:, 2] = width - intrinsics[:, 2]
+    return Example(
+        example.photo[:, ::-1],
+        example.rgba[:, :, ::-1],
+        example.depth[:, :, ::-1],
+        flip @ example.poses @ flip,
+        intrinsics,
+        np.ascontiguousarray(example.radius_m[:, ::-1]),
+    )
+
+
+def _target(rng: np.random.Generator, item: int, example: Example, view: int, part_px: int) -> Target:
+    height, width = example.rgba.shape[1:3]
+    part = min(part_px, height, width)
+    # Parts near the middle are more common: the face is there.
+    x, y = (round((extent - part) * rng.beta(1.6, 1.6)) for extent in (width, height))
+    window = (slice(y, y + part), slice(x, x + part))
+    camera = example.camera(view)
+    camera = replace(camera, cx_px=camera.cx_px - x, cy_px=camera.cy_px - y, width_px=part, height_px=part)
+    rgba = torch.from_numpy(example.rgba[view][window].astype(np.float32) / 255.0).permute(2, 0, 1)
+    stored = example.depth[view][window]
+    known = torch.from_numpy((stored != UNKNOWN_DEPTH).astype(np.float32))[None]
+    depth = torch.from_numpy(np.where(stored == UNKNOWN_DEPTH, 0, stored).astype(np.float32) * DEPTH_UNIT_M)[None]
+    return Target(item, camera, rgba[:3].contiguous(), rgba[3:].contiguous(), depth, known, view == 0)

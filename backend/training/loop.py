@@ -1,0 +1,141 @@
+"""The training loop: E_w, synthesis, E_detail, super-resolution and decoder together, on synthetic and real portraits.
+
+Stages `prior` and `detail` of the paper are one here: the w+ path gets its own loss through the coarse displacement,
+and everything else through the pictures. Resumable at any checkpoint; the same seed gives the same batches.
+"""
+
+import csv
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..camera import Camera
+from ..networks.config import SizeName, inversion_config
+from ..networks.inversion import Inversion
+from .batches import Batch, batches
+from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .losses import LossWeights, shape_losses, view_losses
+from .preview import save_sheet
+from .samples import sample_sheet
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run."""
+
+    cache: Path
+    """Folder of example shards."""
+    out: Path
+    """Folder for the checkpoint, the log and the sample pictures."""
+    size: SizeName = "default"
+    """Size of the networks."""
+    minutes: float = 60.0
+    """Time to train, earlier runs included; the learning rate falls to nothing by then."""
+    batch: int = 4
+    """Photographs a step."""
+    real: int = 1
+    """How many of them are real."""
+    part_px: int = 160
+    """Side of the part of each view that is drawn and compared."""
+    views: int = 2
+    """Novel views of each synthetic subject."""
+    learning_rate: float = 5e-4
+    """At its highest."""
+    fine_after: float = 0.65
+    """Share of the time after which textures are drawn at their full size, which is slower."""
+    seed: int = 0
+    """Of weights and batches."""
+    save_every: int = 150
+    """Steps between checkpoints and sample pictures."""
+    weights: LossWeights = field(default_factory=LossWeights)
+    """Weights of the loss's terms."""
+
+
+def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[np.ndarray, Camera]]) -> Inversion:
+    """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
+
+    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are crops and cameras to look
+    at. Raises InputError where the checkpoint is of another network.
+    """
+    torch.manual_seed(config.seed)
+    network = Inversion(inversion_config(config.size))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
+    network.geometry.radius_m.copy_(torch.from_numpy(mean_radius_m))
+    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
+    average = MovingAverage(network, 0.998)
+    config.out.mkdir(parents=True, exist_ok=True)
+    step, trained = 0, 0.0
+    if (config.out / CHECKPOINT).is_file():
+        step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser)
+    source = batches(
+        config.cache, size=config.batch, real=config.real, part_px=config.part_px, views=config.views,
+        seed=config.seed, start=step,
+    )  # fmt: skip
+    recent: list[dict[str, float]] = []
+    began = time.monotonic() - trained
+    while (progress := (time.monotonic() - began) / (60.0 * config.minutes)) < 1.0:
+        rate = config.learning_rate * min(1.0, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        terms = training_step(network, next(source), config.weights, fine=progress > config.fine_after)
+        total = terms["total"]
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        step += 1
+        average.update(network, step)
+        recent.append({name: float(value.detach()) for name, value in terms.items()} | {"norm": float(norm)})
+        if step % 25 == 0:
+            _log(config.out / "log.csv", step, time.monotonic() - began, rate, recent)
+            recent = []
+        if step % config.save_every == 0:
+            save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
+            save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(averaged(config, average), samples))
+    save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
+    return averaged(config, average)
+
+
+def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fine: bool) -> dict[str, Tensor]:
+    """All terms of one batch, and their weighted `total`."""
+    painting = network(batch.photo.contiguous(memory_format=torch.channels_last), batch.cameras, fine=fine)
+    textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
+    sums: dict[str, Tensor] = {}
+    for target in batch.targets:
+        drawn = network.render(textures[target.item], radii[target.item], target.camera)
+        for name, value in view_losses(drawn, target, torch.rand(3, 1, 1)).items():
+            sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
+    terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
+    factors = asdict(weights)
+    return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
+
+
+def averaged(config: TrainConfig, average: MovingAverage) -> Inversion:
+    """A network with the averaged weights."""
+    network = Inversion(inversion_config(config.size))
+    network.load_state_dict(average.values)
+    return network.eval()
+
+
+def _log(path: Path, step: int, seconds: float, rate: float, recent: list[dict[str, float]]) -> None:
+    means = {name: float(np.mean([terms[name] for terms in recent])) for name in recent[0]}
+    row = {"step": step, "seconds": round(seconds, 1), "rate": f"{rate:.2e}"}
+    row |= {name: f"{value:.5f}" for name, value in means.items()}
+    is_new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, row.keys())
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+    log.info("%s", " ".join(f"{name} {value}" for name, value in row.items()))

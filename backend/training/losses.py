@@ -1,0 +1,74 @@
+"""What training minimises: pictures composited in linear light and compared sRGB-encoded, opacity, depth, shape."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
+from ..networks.geometry import SheetGeometry, resampled
+from ..networks.inversion import Painting
+from .batches import Target
+
+MAX_DEPTH_ERROR_M = 0.03
+MAX_LOG_RADIUS_ERROR = 0.35
+"""Beyond these a difference is another surface, and only its direction is learned from."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each term counts."""
+
+    colour: float = 1.0
+    edges: float = 1.0
+    opacity: float = 0.5
+    depth: float = 8.0
+    radius: float = 2.0
+    smooth: float = 0.3
+
+
+def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:
+    """Terms of one drawn view [H, W, 5] (premultiplied linear RGB, opacity, weighted depth).
+
+    Both pictures are laid over `background` [3, 1, 1], linear.
+    """
+    accumulated = drawn.permute(2, 0, 1)  # [5, H, W]
+    opacity = accumulated[3:4]
+    picture = linear_to_srgb((accumulated[:3] + (1.0 - opacity) * background).clamp(1e-5, 1.0))
+    wanted_linear = srgb_to_linear(target.rgb) * target.opacity + (1.0 - target.opacity) * background
+    wanted = linear_to_srgb(wanted_linear.clamp(1e-5, 1.0))
+    on_surface = target.known * (target.depth_m > 0) * (target.opacity > 0.9) * (opacity > 0.3)
+    error = (accumulated[4:5] / opacity.clamp_min(0.3) - target.depth_m).abs().clamp_max(MAX_DEPTH_ERROR_M)
+    return {
+        "colour": ((picture - wanted).abs() * target.known).mean(),
+        "edges": edge_difference(picture, wanted, target.known),
+        "opacity": ((opacity - target.opacity).abs() * target.known).mean(),
+        "depth": (error * on_surface).mean(),
+    }
+
+
+def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:
+    """Mean absolute difference of gradients at several scales, [3, H, W] each."""
+    total = torch.zeros(())
+    difference, weight = (a - b)[None], known[None]
+    for _ in range(scales):
+        masked = difference * weight
+        total = total + masked.diff(dim=-1).abs().mean() + masked.diff(dim=-2).abs().mean()
+        difference, weight = F.avg_pool2d(masked, 2), F.avg_pool2d(weight, 2)
+    return total / scales
+
+
+def shape_losses(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> dict[str, Tensor]:
+    """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
+    size = radius_m.shape[-1]
+    mean = geometry.mean_radius(size)
+    wanted = torch.log(radius_m.clamp_min(1e-3) / mean)
+    known = ((radius_m > 0) & (wanted.abs() < MAX_LOG_RADIUS_ERROR)).float()
+    radius, logs = torch.zeros(()), []
+    for displacement, weight in ((painting.displacement_m, 1.0), (painting.coarse_displacement_m, 0.3)):
+        log = torch.log1p(resampled(displacement, size) / mean)
+        radius = radius + weight * ((log - wanted).abs() * known).mean()
+        logs.append(log)
+    bend = sum(logs[0].diff(n=2, dim=dim).abs().mean() for dim in (1, 2))
+    return {"radius": radius, "smooth": torch.as_tensor(bend)}
