@@ -14,7 +14,7 @@ BODY_SKIN = Surface(wrap=0.12, gloss=0.3, sharpness=9.0)
 NECK_CUT_M = -0.145
 """The body's own neck and head above this height give way to the head model's."""
 
-FLOOR_M = -0.42
+FLOOR_M = -0.38
 """Nothing under this height is ever in a picture."""
 
 

@@ -39,13 +39,13 @@ class HeadParts:
 
     @cached_property
     def teeth(self) -> np.ndarray:
-        """Triangles of the teeth."""
-        return triangulate(self.head.faces[self.head.faces_of("M_Teeth")])
+        """Triangles of the teeth that a camera can see."""
+        return self._seen(triangulate(self.head.faces[self.head.faces_of("M_Teeth")]), depth_m=0.035)
 
     @cached_property
     def gums(self) -> np.ndarray:
-        """Triangles of gums and tongue."""
-        return triangulate(self.head.faces[self.head.faces_of("M_GumsTongue")])
+        """Triangles of gums and tongue that a camera can see."""
+        return self._seen(triangulate(self.head.faces[self.head.faces_of("M_GumsTongue")]), depth_m=0.05)
 
     @cached_property
     def eyes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +57,7 @@ class HeadParts:
             centre = 0.5 * (points.min(0) + points.max(0))
             uv[ball, 0] = 0.5 + (points[:, 0] - centre[0]) / 0.034
             uv[ball, 1] = 0.5 - (points[:, 1] - centre[1]) / 0.034
-        return triangulate(self.head.faces[eye_faces]), uv
+        return self._seen(triangulate(self.head.faces[eye_faces]), depth_m=0.018), uv
 
     @cached_property
     def _tree(self) -> cKDTree:
@@ -69,6 +69,14 @@ class HeadParts:
         weights = 1.0 / (distance + 0.004)
         weights /= weights.sum(1, keepdims=True)
         return np.einsum("nk,nkc->nc", weights, offsets_m[: SKIN.stop : 5][nearest])
+
+    def _seen(self, triangles: np.ndarray, depth_m: float) -> np.ndarray:
+        """Those not farther than `depth_m` behind the foremost of them, and not facing backwards."""
+        a, b, c = (self.head.neutral_m[triangles[:, k]] for k in range(3))
+        backwards = np.cross(b - a, c - a)
+        middle_z = (a[:, 2] + b[:, 2] + c[:, 2]) / 3.0
+        turned = backwards[:, 2] < -0.3 * np.linalg.norm(backwards, axis=1)
+        return triangles[(middle_z > middle_z.max() - depth_m) & ~turned]
 
     def _split(self, material: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         faces = self.head.faces_of(material)

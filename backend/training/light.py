@@ -12,7 +12,7 @@ import numpy as np
 from ...cuda_ops.rasterise import Mesh, rasterise
 from ..camera import look_at
 
-LIGHTS = 12
+LIGHTS = 10
 SHADOW_MAP_PX = 96
 SHADOW_DISTANCE_M = 3.0
 SHADOW_BIAS_M = 0.006
