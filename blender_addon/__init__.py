@@ -1,9 +1,14 @@
 """The Blender extension. Everything that Blender must know is in CLASSES; nothing happens at import."""
 
+import atexit
+import contextlib
+
 import bpy
 
-from .backend_process import stop_backend
+from .compositing import PORTRAIT_MANIFOLDS_OT_setup_compositing, follow_before_render
+from .edit_operators import PORTRAIT_MANIFOLDS_OT_apply_edit, PORTRAIT_MANIFOLDS_OT_edit_front_view
 from .engine import PortraitManifoldsEngine, register_engine, unregister_engine
+from .export_operators import PORTRAIT_MANIFOLDS_OT_export
 from .headless import render_file
 from .import_operators import (
     PORTRAIT_MANIFOLDS_FH_portrait,
@@ -12,7 +17,22 @@ from .import_operators import (
 )
 from .job_operator import PORTRAIT_MANIFOLDS_OT_cancel
 from .naming import ADDON_ID
+from .panels import (
+    PORTRAIT_MANIFOLDS_OT_standard_view,
+    PORTRAIT_MANIFOLDS_PT_camera,
+    PORTRAIT_MANIFOLDS_PT_edit,
+    PORTRAIT_MANIFOLDS_PT_import,
+    PORTRAIT_MANIFOLDS_PT_look,
+    PORTRAIT_MANIFOLDS_PT_render,
+)
 from .photo_camera import PORTRAIT_MANIFOLDS_OT_match_photo_camera
+from .preferences import (
+    PORTRAIT_MANIFOLDS_OT_cancel_set_up,
+    PORTRAIT_MANIFOLDS_OT_check_backend,
+    PORTRAIT_MANIFOLDS_OT_set_up_backend,
+    PortraitPreferences,
+    forget_backend,
+)
 from .properties import PortraitProperties, PortraitSceneProperties, register_properties, unregister_properties
 from .render_operators import PORTRAIT_MANIFOLDS_OT_render_portrait
 from .rig_operators import (
@@ -26,12 +46,26 @@ CLASSES = (
     PortraitProperties,
     PortraitSceneProperties,
     RigProperties,
+    PORTRAIT_MANIFOLDS_OT_set_up_backend,
+    PORTRAIT_MANIFOLDS_OT_cancel_set_up,
+    PORTRAIT_MANIFOLDS_OT_check_backend,
+    PortraitPreferences,
     PORTRAIT_MANIFOLDS_OT_cancel,
     PORTRAIT_MANIFOLDS_OT_import_portrait,
     PORTRAIT_MANIFOLDS_FH_portrait,
     PORTRAIT_MANIFOLDS_OT_match_photo_camera,
     PORTRAIT_MANIFOLDS_OT_add_rig,
     PORTRAIT_MANIFOLDS_OT_render_portrait,
+    PORTRAIT_MANIFOLDS_OT_setup_compositing,
+    PORTRAIT_MANIFOLDS_OT_edit_front_view,
+    PORTRAIT_MANIFOLDS_OT_apply_edit,
+    PORTRAIT_MANIFOLDS_OT_export,
+    PORTRAIT_MANIFOLDS_OT_standard_view,
+    PORTRAIT_MANIFOLDS_PT_import,
+    PORTRAIT_MANIFOLDS_PT_look,
+    PORTRAIT_MANIFOLDS_PT_camera,
+    PORTRAIT_MANIFOLDS_PT_render,
+    PORTRAIT_MANIFOLDS_PT_edit,
     PortraitManifoldsEngine,
 )
 
@@ -47,18 +81,28 @@ def register() -> None:
     register_rig_properties()
     register_engine()
     bpy.types.TOPBAR_MT_file_import.append(draw_import_menu)
+    bpy.app.handlers.render_pre.append(follow_before_render)
     _command_handle = bpy.utils.register_cli_command(ADDON_ID, render_file)
+    atexit.register(_leave)
 
 
 def unregister() -> None:
     """Removes it, in the reverse order."""
     global _command_handle
+    atexit.unregister(_leave)
     bpy.utils.unregister_cli_command(_command_handle)
+    bpy.app.handlers.render_pre.remove(follow_before_render)
     bpy.types.TOPBAR_MT_file_import.remove(draw_import_menu)
     unregister_engine()
     unregister_rig_properties()
     unregister_properties()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
-    stop_backend()
+    forget_backend()
     _command_handle = None
+
+
+def _leave() -> None:
+    """At exit: bpy as a module does not disable add-ons, and an engine left registered hangs or crashes it."""
+    with contextlib.suppress(RuntimeError, ValueError, ReferenceError):
+        unregister()

@@ -1,11 +1,10 @@
 """The render engine "Portrait Manifolds": F12 and Render Animation draw the scene's portraits, and nothing else.
 
 Blender swallows an engine's failures: the operator still returns FINISHED and a picture is written. They are kept in
-`failures` for who renders from a script; in the background they are also printed, and the process ends with 1.
+`failures` for who renders from a script; they are also printed, and Blender in the background ends with 1.
 """
 
 import atexit
-import contextlib
 import os
 import sys
 import tempfile
@@ -112,22 +111,19 @@ def allow_panels(add: bool) -> None:
             (engines.add if add else engines.discard)(ENGINE_ID)
 
 
-def _leave() -> None:
-    """At exit: a registered and active engine hangs Blender 4.5 and crashes 4.2, and failures must not end with 0."""
-    with contextlib.suppress(RuntimeError, ValueError, ReferenceError):
-        bpy.utils.unregister_class(PortraitManifoldsEngine)
+def _end_with_failure() -> None:
+    """At exit of `blender --background --render-anim`, which would end with 0 whatever the engine said."""
     if failures and bpy.app.background and bpy.app.binary_path:
         sys.stderr.flush()
         os._exit(1)
 
 
 def register_engine() -> None:
-    """Adds the engine's panels and the clean-up at exit; its class must be registered."""
+    """Adds the engine's panels; its class must be registered."""
     allow_panels(True)
-    atexit.register(_leave)
+    atexit.register(_end_with_failure)
 
 
 def unregister_engine() -> None:
-    """The inverse."""
-    atexit.unregister(_leave)
+    """The inverse, but for the exit code."""
     allow_panels(False)

@@ -11,6 +11,7 @@ from ..backend.errors import InputError, ProcessingError
 from .backend_home import user_folder
 from .backend_process import Job, backend
 from .job_operator import JobOperator, show_error
+from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces
 from .portrait_reader import read_portrait
 
@@ -25,7 +26,10 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(
-        name="File", description="A photograph or a .portrait file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="File",
+        description="A photograph or a .portrait file",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE", *PATH_OPTIONS},
     )
     filter_glob: bpy.props.StringProperty(
         default=";".join(f"*{suffix}" for suffix in (".portrait", *PHOTO_SUFFIXES)), options={"HIDDEN"}

@@ -3,6 +3,7 @@
 import bpy
 
 from ..backend.conventions import TEXTURE_SIZE
+from .naming import PATH_OPTIONS
 
 ROLES = (
     ("NONE", "None", "No part of a portrait"),
@@ -18,10 +19,16 @@ class PortraitProperties(bpy.types.PropertyGroup):
 
     role: bpy.props.EnumProperty(name="Role", items=ROLES, default="NONE")
     filepath: bpy.props.StringProperty(
-        name="Portrait File", description="The .portrait file that the backend draws", subtype="FILE_PATH"
+        name="Portrait File",
+        description="The .portrait file that the backend draws",
+        subtype="FILE_PATH",
+        options=PATH_OPTIONS,
     )
     photo: bpy.props.StringProperty(
-        name="Photograph", description="The photograph the portrait was made from", subtype="FILE_PATH"
+        name="Photograph",
+        description="The photograph the portrait was made from",
+        subtype="FILE_PATH",
+        options=PATH_OPTIONS,
     )
     input_camera: bpy.props.StringProperty(
         name="Photo Camera", description="The photograph's camera in portrait space, as JSON"
@@ -56,7 +63,11 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
     )
     face: bpy.props.IntProperty(name="Face", description="Which face of the photograph, largest first", min=0, max=50)
     directory: bpy.props.StringProperty(
-        name="Frames", description="Folder for the frames of Render Portrait", subtype="DIR_PATH", default="//portrait/"
+        name="Frames",
+        description="Folder for the frames of Render Portrait",
+        subtype="DIR_PATH",
+        default="//portrait/",
+        options=PATH_OPTIONS,
     )
     file_format: bpy.props.EnumProperty(
         name="Format",
@@ -68,6 +79,9 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
     )
     samples: bpy.props.IntProperty(
         name="Samples", description="Rays along each side of a pixel; 2 smooths outlines", min=1, max=8, default=2
+    )
+    drawn_by: bpy.props.PointerProperty(
+        type=bpy.types.Scene, name="Portrait Scene", description="The scene in which the backend draws the portraits"
     )
 
 

@@ -10,6 +10,7 @@ from ..backend.errors import InputError
 from .backend_process import Job, backend
 from .cameras import animation_cameras, beyond_promise
 from .job_operator import JobOperator
+from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
 from .photo_camera import photo_view
 
@@ -23,7 +24,10 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
     bl_label = "Render Portrait"
 
     directory: bpy.props.StringProperty(
-        name="Folder", description="Where the frames go; empty takes the panel's", subtype="DIR_PATH"
+        name="Folder",
+        description="Where the frames go; empty takes the panel's",
+        subtype="DIR_PATH",
+        options=PATH_OPTIONS,
     )
     frame_start: bpy.props.IntProperty(name="Start", description="First frame; -1 takes the scene's", default=-1)
     frame_end: bpy.props.IntProperty(name="End", description="Last frame; -1 takes the scene's", default=-1)

@@ -1,0 +1,86 @@
+"""Set Up Compositing: the backend's picture of the portrait put into the scene's own render by depth.
+
+The engine belongs to a scene, so the portrait gets a second scene of its own with the same camera. Two Alpha Overs,
+portrait over scene and scene over portrait, are mixed by which is nearer; a Z Combine would apply alpha twice.
+"""
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .compositor_nodes import Compositor
+from .job_operator import checked
+from .naming import ENGINE_ID
+from .native_object import active_portrait, portrait_path, sheets_of
+from .portrait_reader import read_portrait
+from .stand_in import add_stand_in
+
+
+class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
+    """Put the portrait into the scene by depth: nodes, a stand-in that casts its shadow, and a scene for the backend"""
+
+    bl_idname = "portrait_manifolds.setup_compositing"
+    bl_label = "Set Up Compositing"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @checked
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        root = active_portrait(context)
+        portrait = read_portrait(portrait_path(root))
+        # The backend draws the portrait from now on; the sheets stay for the viewport.
+        sheets_of(root).hide_render = True
+        add_stand_in(root, portrait)
+        drawn = portrait_scene(scene)
+        if root.name not in drawn.collection.objects:
+            drawn.collection.objects.link(root)
+        follow(scene)
+        for each in (scene, drawn):
+            for layer in each.view_layers:
+                layer.use_pass_z = True
+        build_nodes(scene, drawn)
+        self.report({"INFO"}, f'"{drawn.name}" draws the portrait; render "{scene.name}" as ever.')
+        return {"FINISHED"}
+
+
+def portrait_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
+    """The scene in which the backend draws what `scene` composites; made at first use."""
+    existing = scene.portrait_manifolds.drawn_by
+    if existing is not None:
+        return existing
+    drawn = bpy.data.scenes.new(f"{scene.name} portrait")
+    drawn.render.engine = ENGINE_ID
+    drawn.render.film_transparent = True
+    drawn.view_settings.view_transform = scene.view_settings.view_transform
+    scene.portrait_manifolds.drawn_by = drawn
+    return drawn
+
+
+def follow(scene: bpy.types.Scene) -> None:
+    """Gives the portrait's scene the camera and the picture of `scene`."""
+    drawn = scene.portrait_manifolds.drawn_by
+    if drawn is None:
+        return
+    drawn.camera = scene.camera
+    drawn.frame_start, drawn.frame_end = scene.frame_start, scene.frame_end
+    drawn.portrait_manifolds.samples = scene.portrait_manifolds.samples
+    for name in ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y"):
+        setattr(drawn.render, name, getattr(scene.render, name))
+
+
+def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
+    """Puts the depth composite before the compositor's output; what fed it before is the scene's picture."""
+    nodes = Compositor(scene)
+    picture, depth = nodes.scene_picture()
+    portrait = nodes.add("CompositorNodeRLayers", 0, -400)
+    portrait.scene = drawn
+    portrait_picture, portrait_depth = portrait.outputs["Image"], portrait.outputs["Depth"]
+    in_front = nodes.alpha_over(picture, portrait_picture, 300, 0)
+    behind = nodes.alpha_over(portrait_picture, picture, 300, -300)
+    nearer = nodes.less_than(portrait_depth, depth, 300, -600)
+    nodes.finish(nodes.mix(nearer, behind, in_front, 600, 0))
+
+
+@persistent
+def follow_before_render(scene: bpy.types.Scene, *_: object) -> None:
+    """Each frame: the camera may be bound to a marker, the size may have been changed."""
+    follow(scene)

@@ -1,0 +1,104 @@
+"""Compositor trees in every Blender from 4.2 on. 5.0 made them node groups and took shader nodes for the arithmetic."""
+
+import bpy
+
+NODE_NAME = "Portrait Manifolds"
+_IS_GROUP = bpy.app.version >= (5, 0, 0)
+
+
+class Compositor:
+    """Builds on a scene's compositor, removing what an earlier set-up left."""
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        self.scene = scene
+        if _IS_GROUP:
+            if scene.compositing_node_group is None:
+                scene.compositing_node_group = bpy.data.node_groups.new(scene.name, "CompositorNodeTree")
+            self.tree = scene.compositing_node_group
+        else:
+            scene.use_nodes = True
+            self.tree = scene.node_tree
+        self._before = self._take_out_earlier()
+
+    def scene_picture(self) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+        """What the compositor put out before, and the scene's depth."""
+        layers = next(
+            (node for node in self.tree.nodes if node.type == "R_LAYERS" and node.scene == self.scene),
+            None,
+        )
+        if layers is None:
+            layers = self.add("CompositorNodeRLayers", 0, 0)
+            layers.scene = self.scene
+        return self._before or layers.outputs["Image"], layers.outputs["Depth"]
+
+    def add(self, kind: str, x: float, y: float) -> bpy.types.Node:
+        """A node of ours."""
+        node = self.tree.nodes.new(kind)
+        node.name, node.location = NODE_NAME, (x, y)
+        return node
+
+    def alpha_over(
+        self, under: bpy.types.NodeSocket, over: bpy.types.NodeSocket, x: float, y: float
+    ) -> bpy.types.NodeSocket:
+        """`over` over `under`, both premultiplied."""
+        node = self.add("CompositorNodeAlphaOver", x, y)
+        inputs = node.inputs
+        below, above = (inputs["Background"], inputs["Foreground"]) if "Background" in inputs else inputs[1:3]
+        self.tree.links.new(under, below)
+        self.tree.links.new(over, above)
+        return node.outputs[0]
+
+    def less_than(self, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket, x: float, y: float) -> bpy.types.NodeSocket:
+        """1 where a < b, else 0."""
+        node = self.add("ShaderNodeMath" if _IS_GROUP else "CompositorNodeMath", x, y)
+        node.operation = "LESS_THAN"
+        self.tree.links.new(a, node.inputs[0])
+        self.tree.links.new(b, node.inputs[1])
+        return node.outputs[0]
+
+    def mix(
+        self, factor: bpy.types.NodeSocket, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket, x: float, y: float
+    ) -> bpy.types.NodeSocket:
+        """a where the factor is 0, b where it is 1, alpha included."""
+        if _IS_GROUP:
+            node = self.add("ShaderNodeMix", x, y)
+            node.data_type = "RGBA"
+            sockets = [socket for socket in node.inputs if socket.enabled]
+            result = next(socket for socket in node.outputs if socket.enabled)
+        else:
+            node = self.add("CompositorNodeMixRGB", x, y)
+            sockets, result = list(node.inputs), node.outputs[0]
+        for source, socket in zip((factor, a, b), sockets, strict=True):
+            self.tree.links.new(source, socket)
+        return result
+
+    def finish(self, picture: bpy.types.NodeSocket) -> None:
+        """Puts the picture out."""
+        self.tree.links.new(picture, self._output())
+
+    def _output(self) -> bpy.types.NodeSocket:
+        kind = "NodeGroupOutput" if _IS_GROUP else "CompositorNodeComposite"
+        node = next((node for node in self.tree.nodes if node.bl_idname == kind), None)
+        if _IS_GROUP and not any(item.in_out == "OUTPUT" for item in self.tree.interface.items_tree):
+            self.tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        if node is None:
+            node = self.tree.nodes.new(kind)
+            node.location = (900, 0)
+        return node.inputs[0]
+
+    def _take_out_earlier(self) -> bpy.types.NodeSocket | None:
+        """Removes our nodes; returns what fed the output before them, if anything."""
+        output = self._output()
+        ours = [node for node in self.tree.nodes if node.name.startswith(NODE_NAME)]
+        if output.is_linked and output.links[0].from_node in ours:
+            under = next(node for node in ours if node.bl_idname == "CompositorNodeAlphaOver")
+            names = under.inputs
+            below = names["Background"] if "Background" in names else names[1]
+            before = below.links[0].from_socket if below.is_linked else None
+        else:
+            before = output.links[0].from_socket if output.is_linked else None
+        if before is not None and before.node in ours:
+            before = None
+        for node in ours:
+            self.tree.nodes.remove(node)
+        return before

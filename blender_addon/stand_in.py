@@ -1,0 +1,62 @@
+"""A plain head in the portrait's place: it casts the portrait's shadows on the scene."""
+
+import bpy
+import numpy as np
+
+from ..backend.conventions import PORTRAIT_TO_BLENDER
+from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
+from ..backend.portrait import Portrait
+from .native_object import part_of
+from .sheets_mesh import mesh_from_arrays
+
+RINGS, SEGMENTS = 48, 96
+
+
+def add_stand_in(root: bpy.types.Object, portrait: Portrait) -> bpy.types.Object:
+    """Adds, or finds, the stand-in under a portrait's empty. Cameras do not see it, lights do."""
+    existing = part_of(root, "STAND_IN")
+    if existing is not None:
+        return existing
+    stand_in = bpy.data.objects.new(f"{root.name} stand-in", stand_in_mesh(f"{root.name} stand-in", portrait))
+    stand_in.portrait_manifolds.role = "STAND_IN"
+    stand_in.parent = root
+    stand_in.visible_camera = False
+    stand_in.display_type = "WIRE"
+    for collection in root.users_collection:
+        collection.objects.link(stand_in)
+    return stand_in
+
+
+def stand_in_mesh(name: str, portrait: Portrait) -> bpy.types.Mesh:
+    """A closed mesh through what first covers half of the view, from outside in; the skin where nothing does."""
+    polar = np.linspace(0.0, np.pi, RINGS + 1)[1:-1]
+    turn = np.arange(SEGMENTS) * (2.0 * np.pi / SEGMENTS)
+    angle, around = (values.ravel() for values in np.meshgrid(polar, turn, indexing="ij"))
+    # Poles at +-y (crown and neck) keep the rings even where the face is.
+    directions = np.stack([np.sin(angle) * np.sin(around), np.cos(angle), np.sin(angle) * np.cos(around)], axis=-1)
+    directions = np.concatenate([directions, [[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]])
+    points = directions * _surface_m(portrait, directions)[:, None]
+    ring = np.arange((RINGS - 1) * SEGMENTS).reshape(RINGS - 1, SEGMENTS)
+    after = np.roll(ring, -1, axis=1)
+    quads = np.stack([ring[:-1], ring[1:], after[1:], after[:-1]], axis=-1).reshape(-1, 4)
+    crown, neck = len(points) - 2, len(points) - 1
+    caps = [(crown, a, b, b) for a, b in zip(ring[0], after[0], strict=True)]
+    caps += [(neck, b, a, a) for a, b in zip(ring[-1], after[-1], strict=True)]
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]], np.array(caps)[:, :3]])
+    return mesh_from_arrays(name, points @ PORTRAIT_TO_BLENDER.T, triangles)
+
+
+def _surface_m(portrait: Portrait, directions: np.ndarray) -> np.ndarray:
+    """Distance [N] of the stand-in at unit directions [N, 3]."""
+    manifolds, uv = portrait.manifolds, direction_to_chart(directions)
+    radius, spread = sample_map(manifolds.total_radius_m(), uv), sample_map(manifolds.spread, uv)
+    coordinates = map_coordinates(portrait.texture_size)
+    column = np.clip(np.searchsorted(coordinates, uv[:, 0]), 0, portrait.texture_size - 1)
+    row = np.clip(np.searchsorted(coordinates, -uv[:, 1]), 0, portrait.texture_size - 1)
+    opacity = portrait.textures[:, row, column, 3] / 255.0  # [S, N]
+    seen_through = np.cumprod(1.0 - opacity[::-1], axis=0)[::-1]  # of each sheet and those outside it
+    covered = seen_through < 0.5
+    # The outermost sheet whose outside half is covered is the last index at which that holds.
+    outermost = np.where(covered.any(axis=0), len(covered) - 1 - np.argmax(covered[::-1], axis=0), -1)
+    offset = np.where(outermost < 0, 0.0, manifolds.offsets_m[outermost])
+    return radius + offset * spread
