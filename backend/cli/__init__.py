@@ -23,9 +23,16 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     """The subcommand of `arguments` (by default the program's); wrong usage is explained and exits with 2."""
     import tyro
 
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["train"]:
+        from .train import parse_train
+
+        return parse_train(given[1:])
+
     from .animate import Animate
     from .bench import Bench
     from .blender import Blender
+    from .evaluate import Evaluate
     from .export import Export
     from .info import Info
     from .reconstruct import Reconstruct
@@ -38,15 +45,19 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         | Annotated[Animate, tyro.conf.subcommand("animate")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Info, tyro.conf.subcommand("info")]
+        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
         | Annotated[Bench, tyro.conf.subcommand("bench")]
         | Annotated[Blender, tyro.conf.subcommand("blender")]
         | Annotated[Serve, tyro.conf.subcommand("serve")]
     )
     command: Command = tyro.cli(
         commands,
-        args=arguments,
+        args=given,
         prog="portrait-manifolds",
-        description="One portrait photograph to a 3D portrait a camera can move around.",
+        description=(
+            "One portrait photograph to a 3D portrait a camera can move around. "
+            "To train the networks: portrait-manifolds train --help."
+        ),
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
     return command

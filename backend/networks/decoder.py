@@ -13,7 +13,7 @@ SKIN_LOGIT, AIR_LOGIT = 1.0, -4.0
 CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
 
-MAX_LOG_DISPLACEMENT = 0.7
+MAX_LOG_DISPLACEMENT = 0.5
 
 
 class Decoder(nn.Module):

@@ -12,7 +12,9 @@ from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 RADIUS_SIZE = 128
 LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
-"""Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction."""
+MAX_INNER_SHARE = 0.5
+"""Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
+The innermost sheet takes at most this share of the mean radius away."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,19 @@ class SheetGeometry(nn.Module):
 
     def __init__(self, sheets: int) -> None:
         super().__init__()
+        self.register_buffer("radius_m", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
+        self.register_buffer("spread", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
+        self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
+        self.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11))
+
+    def set_mean(self, radius_m: np.ndarray) -> None:
+        """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
         elevation_deg = np.degrees(np.arcsin(np.clip(chart_to_direction(map_grid(RADIUS_SIZE))[..., 1], -1, 1)))
         low = np.clip((elevation_deg - LOW_DEG) / (LOWEST_DEG - LOW_DEG), 0.0, 1.0)
         spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
-        self.register_buffer("radius_m", torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.11))
-        self.register_buffer("spread", torch.tensor(spread, dtype=torch.float32))
-        self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
+        widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
+        self.radius_m.copy_(torch.from_numpy(radius_m))
+        self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
     def mean_radius(self, size: int) -> Tensor:
         """The mean radius resampled to [size, size]."""

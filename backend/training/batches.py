@@ -10,10 +10,7 @@ import torch
 from torch import Tensor
 
 from ..camera import Camera
-from .examples import DEPTH_UNIT_M, Example, Shards
-
-UNKNOWN_DEPTH = 65535
-"""Marks pixels of which nothing is known: a real photograph's surroundings."""
+from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ from ..alignment import LandmarkTemplate, align
 from ..atomic import atomic_path
 from ..camera import Camera
 from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
+from ..landmarks import LandmarkDetector
+from .library import Library
 from .photography import degraded, encoded_srgb, graded, sample_background, sample_look
+from .real import real_portrait
 from .subject import Subject
 from .surface import outermost_radius_m
 from .views import _aligned, _input_camera, render_view
@@ -27,6 +30,9 @@ from .views import _aligned, _input_camera, render_view
 RADIUS_SIZE = 64
 DEPTH_UNIT_M = 1e-4
 """Depths are kept as 16-bit multiples of this; 0 where nothing is."""
+
+UNKNOWN_DEPTH = 65535
+"""Marks pixels of which nothing is known: a real photograph's surroundings."""
 
 _LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
@@ -74,6 +80,23 @@ def subject_example(
     return pack(
         photo, [v.rgba for v in views], [v.depth_m for v in views], cameras, np.where(opacity > 0.5, radius_m, 0)
     )
+
+
+def photo_example(
+    library: Library, index: int, template: LandmarkTemplate, size_px: int, detector: LandmarkDetector
+) -> Example:
+    """A real photograph: its own view only, its foreground by matting, no depth; unknown outside its border."""
+    real = real_portrait(library, index, template, size_px, detector)
+    opacity = (np.clip(real.opacity, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    example = pack(
+        real.photo,
+        [np.concatenate([real.foreground, opacity[..., None]], -1)],
+        [np.full(real.opacity.shape, np.inf)],
+        [real.estimate.crop_camera(size_px)],
+        np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
+    )
+    example.depth[0][real.inside < 0.99] = UNKNOWN_DEPTH
+    return example
 
 
 def as_seen(mesh: Mesh, camera: Camera, estimate: Camera) -> Mesh:

@@ -70,7 +70,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
-    network.geometry.radius_m.copy_(torch.from_numpy(mean_radius_m))
+    network.geometry.set_mean(mean_radius_m)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
     average = MovingAverage(network, 0.998)
     config.out.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,14 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
     factors = asdict(weights)
     return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
+
+
+def resumed(config: TrainConfig) -> Inversion:
+    """The averaged network of a run's checkpoint; raises InputError if there is none."""
+    network = Inversion(inversion_config(config.size))
+    average = MovingAverage(network, 0.0)
+    load_checkpoint(config.out / CHECKPOINT, network, average, torch.optim.AdamW(network.parameters()))
+    return averaged(config, average)
 
 
 def averaged(config: TrainConfig, average: MovingAverage) -> Inversion:

@@ -1,0 +1,138 @@
+"""`portrait-manifolds train examples`, `train networks` and `train pack`: what the commands take and do."""
+
+import logging
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..alignment import LandmarkTemplate
+from ..errors import InputError
+from ..networks.weights import FOLDER, save_weights
+from .cli import SourceConfig
+from .examples import Shards, photo_example, save_shard, subject_example
+from .loop import TrainConfig, resumed, train
+from .mean_shape import mean_shape_m
+from .splits import SPLITS, Split, SplitName, make_splits
+from .template import landmark_template, mean_radius_m
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = "template.safetensors"
+SHARD = 32
+MAX_FOR_MEAN = 600
+
+
+@dataclass(frozen=True)
+class TrainExamples:
+    """Draw synthetic subjects and cut out the photographs, as inference will see them; goes on where it stopped."""
+
+    cache: Path
+    """Folder for the shards, about 2 MB a subject."""
+    source: SourceConfig = field(default_factory=SourceConfig)
+    subjects: int = 3000
+    """Synthetic subjects for training; a fiftieth as many for test."""
+    novel_views: int = 3
+    """Views of each subject besides the photograph's."""
+    size_px: int = 256
+    """Side of all pictures."""
+    seed: int = 0
+    """Of the subjects."""
+
+    def run(self) -> None:
+        """Writes template, photographs and subjects; raises InputError for missing source material."""
+        from safetensors.numpy import save_file
+
+        self.cache.mkdir(parents=True, exist_ok=True)
+        studio = self.source.open().studio
+        template = landmark_template(studio.head, studio.landmark_map)
+        save_file(
+            {
+                "landmarks_m": np.ascontiguousarray(template.points_m),
+                "landmark_weights": np.ascontiguousarray(template.weights),
+                "mean_radius_m": mean_radius_m(studio.head, studio.wardrobe),
+            },
+            self.cache / TEMPLATE,
+        )
+        tasks: list[tuple[SplitName, str, int]] = [(split, "real", 0) for split in SPLITS]
+        tasks += [("test", "subjects", shard) for shard in range(-(-self.subjects // 50 // SHARD))]
+        tasks += [("train", "subjects", shard) for shard in range(-(-self.subjects // SHARD))]
+        workers = self.source.workers
+        with ProcessPoolExecutor(workers) as pool:
+            list(pool.map(_draw, [(self, tasks[i::workers]) for i in range(workers)]))
+
+
+@dataclass(frozen=True)
+class TrainNetworks:
+    """Train all networks together on a cache of examples, or go on from the checkpoint in `config.out`."""
+
+    config: TrainConfig
+
+    def run(self) -> None:
+        """Trains; raises InputError where the cache has no examples."""
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        cache = self.config.cache
+        subjects, photographs = Shards(cache, "train"), Shards(cache, "real-test")
+        if not len(subjects):
+            raise InputError(f"{cache} holds no examples: make them with `portrait-manifolds train examples`.")
+        template_m = _template_file(cache)["mean_radius_m"]
+        chosen = range(0, len(subjects), max(1, len(subjects) // MAX_FOR_MEAN))
+        mean_m = mean_shape_m((subjects[i].radius_m for i in chosen), template_m)
+        samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
+        train(self.config, mean_m, [(example.photo, example.camera(0)) for example in samples[:8]])
+
+
+@dataclass(frozen=True)
+class TrainPack:
+    """Write the averaged weights of a checkpoint as the package's own, in half precision."""
+
+    config: TrainConfig
+    name: str = "portrait"
+    """Name of the weights; with their hash it is kept in every portrait."""
+    folder: Path = FOLDER
+    """Where to write."""
+
+    def run(self) -> None:
+        """Writes weights and manifest; raises InputError where there is no checkpoint."""
+        values = _template_file(self.config.cache)
+        template = LandmarkTemplate(values["landmarks_m"], values["landmark_weights"])
+        save_weights(self.folder, self.name, self.config.size, resumed(self.config), template)
+
+
+def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
+    """One worker's shards."""
+    from ..landmarks import LandmarkDetector
+    from .subject import sample_subject
+
+    plan, shards = task
+    library = plan.source.open()
+    studio = library.studio
+    template = landmark_template(studio.head, studio.landmark_map)
+    splits = make_splits(library.faces.names, studio.hair_names, list(studio.wardrobe.clothes))
+    for name, kind, shard in shards:
+        split: Split = splits[name]
+        prefix = f"real-{name}" if kind == "real" else f"{name}-{plan.seed:02d}"
+        path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
+        if path.is_file():
+            continue
+        if kind == "real":
+            with LandmarkDetector() as detector:
+                indices = [library.faces.names.index(photo) for photo in split.photos]
+                save_shard(path, [photo_example(library, i, template, plan.size_px, detector) for i in indices])
+            continue
+        backgrounds = [studio.backgrounds[photo] for photo in split.photos]
+        examples = []
+        for index in range(shard * SHARD, (shard + 1) * SHARD):
+            subject = sample_subject(studio, split, index, plan.seed)
+            rng = np.random.default_rng([plan.seed, index, split.code])
+            examples.append(subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds))
+        save_shard(path, examples)
+
+
+def _template_file(cache: Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    if not (cache / TEMPLATE).is_file():
+        raise InputError(f"{cache} holds no {TEMPLATE}: make it with `portrait-manifolds train examples`.")
+    return load_file(cache / TEMPLATE)

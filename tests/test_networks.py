@@ -1,0 +1,145 @@
+"""The networks: shapes, geometry that agrees with the rest, visibility, weights and checkpoints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from portrait_manifolds.backend.alignment import LandmarkTemplate
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.errors import InputError, ProcessingError
+from portrait_manifolds.backend.manifolds import Manifolds, map_grid
+from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.detail import sample_voxel
+from portrait_manifolds.backend.networks.geometry import CameraBatch
+from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.networks.visibility import clean_foreground, shown, visibility
+from portrait_manifolds.backend.networks.weights import load_weights, save_weights
+from portrait_manifolds.backend.training.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+
+CONFIG = inversion_config("small")
+
+
+@pytest.fixture(scope="module")
+def network() -> Inversion:
+    torch.manual_seed(0)
+    return Inversion(CONFIG).eval()
+
+
+def camera(yaw_deg: float = 10.0) -> Camera:
+    return look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64).orbited(yaw_deg)
+
+
+def photos(count: int = 2) -> torch.Tensor:
+    return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> None:
+    painting = network(photos(), [camera(), camera(-20)], fine=fine)
+    side = CONFIG.chart * (4 if fine else 2)
+    textures = painting.textures()
+    assert textures.shape == (2, CONFIG.sheets, side, side, 4)
+    assert float(textures.min()) >= 0.0 and float(textures.max()) <= 1.0
+    assert painting.displacement_m.shape == (2, CONFIG.chart, CONFIG.chart)
+    assert painting.w_plus.shape == (2, 2 * len(CONFIG.style.synthesis), CONFIG.style.code)
+
+
+def test_every_weight_gets_a_gradient(network: Inversion) -> None:
+    painting = network(photos(), [camera(), camera()], fine=False)
+    drawn = network.render(painting.textures()[0], painting.radius_m[0], camera(0))
+    target = torch.rand(drawn.shape, generator=torch.Generator().manual_seed(2))
+    ((drawn - target).square().mean() + (painting.displacement_m - 0.01).square().sum()).backward()
+    without = [n for n, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
+    network.zero_grad(set_to_none=True)
+    assert without == []
+
+
+def test_cameras_project_as_the_backend_does() -> None:
+    one = camera(25.0)
+    points = np.random.default_rng(0).normal(size=(7, 3)) * 0.1
+    pixels, depth = one.project(points)
+    projected, depth_here = CameraBatch.of([one]).project(torch.tensor(points, dtype=torch.float32)[None])
+    assert np.allclose((projected[0].numpy() + 1.0) * 32.0, pixels, atol=1e-3)
+    assert np.allclose(depth_here[0].numpy(), depth, atol=1e-5)
+
+
+def test_sheets_lie_where_the_renderer_looks_for_them(network: Inversion) -> None:
+    geometry = network.geometry
+    displacement = 0.01 * torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(3))
+    manifolds = Manifolds(geometry.radius_m, geometry.spread, displacement[0], geometry.offsets_m)
+    points = geometry.points(displacement, 128)[0, 5].numpy()
+    assert np.allclose(points, manifolds.points(5, map_grid(128)), atol=1e-5)
+
+
+def test_a_voxel_is_sampled_at_a_points_projection_and_depth() -> None:
+    voxel = torch.zeros(1, 2, 4, 8, 8)
+    voxel[0, 1, 3, 2, 6] = 1.0  # far, upper right
+    projected = torch.tensor([[(6 + 0.5) / 4 - 1, (2 + 0.5) / 4 - 1]]).reshape(1, 1, 1, 1, 2)
+    depth = torch.tensor(0.75 * 0.16).reshape(1, 1, 1, 1)
+    assert sample_voxel(voxel, projected, depth, 0.16).flatten().tolist() == pytest.approx([0.0, 1.0], abs=1e-5)
+
+
+def test_what_lies_behind_the_surface_or_on_the_outline_is_not_shown() -> None:
+    opacity, depth = torch.zeros(1, 1, 32, 32), torch.full((1, 1, 32, 32), 1.3)
+    opacity[..., 8:24, 8:24] = 1.0
+    seen = shown(opacity, depth)
+    places = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.47, 0.0], [0.9, 0.0]]).reshape(1, 1, 1, 4, 2)
+    depths = torch.tensor([1.3, 1.36, 1.3, 1.3]).reshape(1, 1, 1, 4)
+    in_front, behind, outline, outside = visibility(seen, places, depths).flatten().tolist()
+    assert in_front > 0.9 and behind < 0.01 and outline < 0.5 and outside < 0.01
+
+
+def test_no_background_is_left_in_a_clean_foreground() -> None:
+    photo = torch.zeros(1, 3, 64, 64)
+    photo[:, 1] = 1.0  # a green background
+    photo[:, :, 16:48, 16:48] = torch.tensor([0.8, 0.1, 0.3])[:, None, None]
+    sure = torch.zeros(1, 1, 64, 64)
+    sure[..., 18:46, 18:46] = 1.0
+    clean = clean_foreground(photo, sure)
+    assert float((clean - torch.tensor([0.8, 0.1, 0.3])[:, None, None]).abs().max()) < 0.02
+
+
+def test_weights_come_back_and_damage_is_noticed(network: Inversion, tmp_path: Path) -> None:
+    template = LandmarkTemplate(np.zeros((478, 3), np.float32), np.ones(478, np.float32))
+    save_weights(tmp_path, "tiny", "small", network, template)
+    loaded = load_weights(folder=tmp_path)
+    assert loaded.identity.startswith("tiny-")
+    for name, value in network.state_dict().items():
+        assert torch.allclose(loaded.network.state_dict()[name], value, atol=2e-3), name
+    data = bytearray((tmp_path / "tiny.safetensors").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "tiny.safetensors").write_bytes(data)
+    load_weights.cache_clear()
+    with pytest.raises(ProcessingError, match="damaged"):
+        load_weights(folder=tmp_path)
+    load_weights.cache_clear()
+
+
+def test_training_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    def run(module: torch.nn.Linear, optimiser: torch.optim.AdamW, steps: int) -> None:
+        for _ in range(steps):
+            optimiser.zero_grad()
+            module(torch.ones(1, 3)).square().sum().backward()
+            optimiser.step()
+
+    def fresh() -> tuple[torch.nn.Linear, torch.optim.AdamW, MovingAverage]:
+        torch.manual_seed(4)
+        module = torch.nn.Linear(3, 2)
+        return module, torch.optim.AdamW(module.parameters(), 1e-2), MovingAverage(module, 0.9)
+
+    straight, optimiser, _ = fresh()
+    run(straight, optimiser, 6)
+    first, optimiser, average = fresh()
+    run(first, optimiser, 3)
+    save_checkpoint(tmp_path / "c.safetensors", first, average, optimiser, 3, 1.5)
+    torch.manual_seed(9)
+    again = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.AdamW(again.parameters(), 1e-2)
+    step, seconds = load_checkpoint(tmp_path / "c.safetensors", again, MovingAverage(again, 0.9), optimiser)
+    assert (step, seconds) == (3, 1.5)
+    run(again, optimiser, 3)
+    assert torch.allclose(again.weight, straight.weight, atol=1e-6)
+    with pytest.raises(InputError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "missing.safetensors", again, MovingAverage(again, 0.9), optimiser)

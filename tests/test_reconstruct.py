@@ -1,0 +1,115 @@
+"""From a photograph to a portrait: formats, faces that cannot be used, alignment, and the whole way."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from portrait_manifolds import reconstruct
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.photograph import load_photograph, photograph_of
+from portrait_manifolds.backend.portrait import Portrait
+
+needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    data = pytest.importorskip("skimage.data")
+    return np.ascontiguousarray(data.astronaut())
+
+
+@pytest.fixture(scope="module")
+def portrait(astronaut: np.ndarray) -> Portrait:
+    return reconstruct(astronaut, texture_size=256)
+
+
+def gradient() -> np.ndarray:
+    y, x = np.mgrid[0:60, 0:80]
+    return np.stack([x * 3, y * 4, x + y], -1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "RGBA", "P", "I;16"])
+def test_every_kind_of_picture_becomes_eight_bit_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "photo.tif"
+    if mode == "I;16":
+        Image.fromarray(gradient()[..., 0].astype(np.uint16) * 257).save(path)
+    else:
+        Image.fromarray(gradient()).convert(mode).save(path)
+    photo = load_photograph(path)
+    assert photo.rgb.shape == (60, 80, 3) and photo.rgb.dtype == np.uint8
+    if mode in ("RGB", "RGBA"):
+        assert np.array_equal(photo.rgb, gradient())
+    if mode == "I;16":
+        assert np.array_equal(photo.rgb[..., 1], gradient()[..., 0])
+
+
+def test_a_turned_photograph_is_set_upright_and_its_lens_read(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    exif.get_ifd(0x8769)[0xA405] = 50  # 35 mm equivalent focal length
+    Image.fromarray(gradient()).save(tmp_path / "photo.jpg", exif=exif)
+    photo = load_photograph(tmp_path / "photo.jpg")
+    assert photo.size_px == (60, 80)
+    assert photo.fov_deg == pytest.approx(2 * np.degrees(np.arctan(0.5 * 43.267 * 0.8 / 50)), abs=0.01)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture at all", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_no_picture_gives_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "photo.png").write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_photograph(tmp_path / "photo.png")
+
+
+def test_bad_input_names_its_fix(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="check the path"):
+        load_photograph(tmp_path / "missing.jpg")
+    with pytest.raises(InputError, match="at least 48"):
+        photograph_of(np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(InputError, match="512"):
+        reconstruct(gradient(), texture_size=500)
+    with pytest.raises(InputError, match="No face"):
+        reconstruct(np.full((200, 200, 3), 127, np.uint8))
+
+
+@needs_weights
+def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: Portrait) -> None:
+    rgba, depth = portrait.render(portrait.input_camera)
+    assert rgba.shape == (512, 512, 4)
+    face = (slice(90, 170), slice(185, 260))
+    assert rgba[face][..., 3].min() > 0.9
+    error = rgba[face][..., :3] - astronaut[face] / 255.0
+    assert -10 * np.log10((error**2).mean()) > 26.0
+    assert rgba[:60, :100, 3].mean() < 0.2  # the wall behind
+    assert np.ptp(depth[face]) < 0.15
+
+
+@needs_weights
+def test_a_turned_head_is_whole(portrait: Portrait) -> None:
+    for yaw in (-30.0, 30.0):
+        rgba, _ = portrait.render(portrait.camera(128, 128).orbited(yaw))
+        assert rgba[50:80, 54:74, 3].min() > 0.8
+
+
+@needs_weights
+def test_faces_are_counted_from_the_largest(astronaut: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
+    two = np.concatenate([astronaut, astronaut[:, ::-1]], axis=1)
+    with pytest.raises(InputError, match=r"no face 3|no face 5"):
+        reconstruct(two, texture_size=256, face=5)
+    assert reconstruct(two, texture_size=256, face=1).input_camera.width_px == 1024
+    assert "2 faces" in caplog.text
+
+
+@needs_weights
+def test_the_command_writes_a_portrait(tmp_path: Path, astronaut: np.ndarray) -> None:
+    Image.fromarray(astronaut).save(tmp_path / "photo.png")
+    command = [sys.executable, "-m", "portrait_manifolds.backend", "reconstruct", "photo.png"]
+    subprocess.run([*command, "-o", "head.portrait", "--texture-size", "256"], cwd=tmp_path, check=True)
+    portrait = Portrait.load(tmp_path / "head.portrait")
+    assert portrait.texture_size == 256 and len(portrait.photo_sha256) == 64 and portrait.weights_id
+    failed = subprocess.run([*command, "-o", "head.glb"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2 and ".portrait" in failed.stderr
