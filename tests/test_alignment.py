@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from portrait_manifolds.backend.alignment import (
-    EYE_LEFT, EYE_RIGHT, MOUTH_LEFT, MOUTH_RIGHT, LandmarkTemplate, align, apply_crop, crop_camera,
-    crop_from_landmarks, crop_half_size_px, invert_crop, sample_crop,
+    EYE_LEFT,
+    EYE_RIGHT,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    LandmarkTemplate,
+    align,
+    apply_crop,
+    crop_camera,
+    crop_from_landmarks,
+    crop_half_size_px,
+    invert_crop,
+    sample_crop,
 )  # fmt: skip
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CROP_SCALE

@@ -6,12 +6,13 @@ import numpy as np
 
 VERTICES = 26719
 MATERIALS = (
-    "M_BackHead", "M_EyeBlend", "M_EyeLashes", "M_EyeOcclusion", "M_Face", "M_GumsTongue", "M_IrisLeft", "M_IrisRight",
+    "M_BackHead", "M_EyeBlend", "M_EyeLashes", "M_EyeOcclusion", "M_Face", "M_GumsTongue",
+    "M_IrisLeft", "M_IrisRight",
     "M_LacrimalFluid", "M_ScleraLeft", "M_ScleraRight", "M_Teeth",
 )  # fmt: skip
 
 LANDMARK_PLACES_CM = {  # a few of the 68, x y in front of the face; the others are spread between
-    **{i: (-7.0 * np.cos(t), 3.5 - 10.5 * np.sin(t)) for i, t in zip(range(17), np.linspace(0, np.pi, 17), strict=True)},
+    **{i: (-7.0 * np.cos(i * np.pi / 16), 3.5 - 10.5 * np.sin(i * np.pi / 16)) for i in range(17)},
     **{17 + i: (-5 + i, 5.4) for i in range(5)}, **{22 + i: (1 + i, 5.4) for i in range(5)},
     **{27 + i: (0.0, 4 - i) for i in range(4)}, **{31 + i: (-1.4 + 0.7 * i, -0.8) for i in range(5)},
     **{36 + i: (-3.1 + 1.3 * np.cos(np.pi - i * np.pi / 3), 3.6 + 0.4 * np.sin(i * np.pi / 3)) for i in range(6)},
@@ -68,7 +69,8 @@ def write_stand_in(folder: Path, seed: int = 0) -> Path:
         folder / "head_model.npz",
         vertices=vertices.astype(np.float32), faces=np.concatenate(faces).astype(np.int32),
         uv=np.concatenate(uv).astype(np.float32), uv_faces=np.concatenate(uv_faces).astype(np.int32),
-        materials=np.array(MATERIALS), material_of_face=np.concatenate(material), landmarks68=landmarks.astype(np.int32),
+        materials=np.array(MATERIALS), material_of_face=np.concatenate(material),
+        landmarks68=landmarks.astype(np.int32),
         identity=_modes(rng, vertices, 100, 0.06), expression=_modes(rng, vertices, 57, 0.1),
         expression_names=np.array([*_EXPRESSIONS, *(f"shape{i}" for i in range(57 - len(_EXPRESSIONS)))]),
     )  # fmt: skip

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache, worker_context
+from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache
 from .fit_preview import fit_sheet
 from .library import Library, open_library
 from .preview import pair_tile, portrait_tile, save_sheet, sheet, subject_tile
 from .template import write_template
+from .workers import worker_context
 
 log = logging.getLogger(__name__)
 

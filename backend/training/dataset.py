@@ -7,13 +7,10 @@ cached. Depths are kept in tenths of a millimetre, 0 where nothing is.
 import hashlib
 import json
 import logging
-import multiprocessing
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +30,7 @@ from .subject import Subject, sample_subject
 from .surface import outermost_radius_m
 from .template import landmark_template
 from .views import SubjectViews, photograph
+from .workers import worker_context
 
 log = logging.getLogger(__name__)
 
@@ -226,13 +224,6 @@ def build_cache(plan: CachePlan, workers: int) -> Iterator[float]:
     with ProcessPoolExecutor(workers, mp_context=worker_context(), initializer=_start_worker, initargs=(plan,)) as pool:
         for done, _ in enumerate(pool.map(_make_shard, missing)):
             yield 1.0 - (len(missing) - done - 1) / len(wanted)
-
-
-def worker_context() -> SpawnContext:
-    """Starts processes that use one core each: there are as many of them as cores."""
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
-    return multiprocessing.get_context("spawn")
 
 
 _worker: tuple[CachePlan, PortraitDataset] | None = None

@@ -29,6 +29,7 @@ from .photos import PhotoFaces, find_faces, photo_names, read_photo
 from .scalp import make_scalp
 from .skins import MIN_CHROMA, extract_skin, fill_in
 from .studio import SkinLibrary, Studio
+from .workers import worker_context
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +153,7 @@ def _notes(folder: Path, data: Path, faces: PhotoFaces, fits: FaceFits, workers:
             reason = f"the head is turned by {abs(yaw[index]):.0f} degrees"
         tasks.append((index, reason))
     chunks = [tasks[i::workers] for i in range(workers)]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, mp_context=worker_context()) as pool:
         done = pool.map(_extract_many, [(folder, data, faces, fits, chunk) for chunk in chunks])
         notes = {name: note for part in done for name, note in part.items()}
     _save_json(path, notes)

@@ -83,12 +83,13 @@ def log_slope(logs: np.ndarray) -> np.ndarray:
 def _slope_limited(logs: np.ndarray, size: int) -> np.ndarray:
     """Smooths where the slope is too steep, more and more, until nowhere on the chart's disc it is."""
     disc = np.linalg.norm(map_grid(size), axis=-1) < CHART_HALF_EXTENT
-    for _ in range(400):
+    for attempt in range(1000):
         steep = (log_slope(logs) > MAX_LOG_SLOPE) & disc
         if not steep.any():
             break
-        share = ndimage.gaussian_filter(ndimage.maximum_filter(steep.astype(np.float32), 5), 2.0)
-        logs = logs + share * (ndimage.gaussian_filter(logs, 2.0) - logs)
+        reach = max(3, size // 12) * (1 + attempt // 60)  # wider and wider where narrow smoothing gets stuck
+        share = np.minimum(3.0 * ndimage.gaussian_filter(ndimage.maximum_filter(steep * 1.0, reach), reach / 3.0), 1.0)
+        logs = logs + share * (ndimage.gaussian_filter(logs, reach / 4.0) - logs)
     return logs
 
 
