@@ -3,13 +3,18 @@
 # make demo    the main job, end to end
 # make bench   speed and memory on this machine
 # make lint    style and types
+# make extension            the Blender extension, as dist/portrait_manifolds-VERSION.zip
+# make test-blender-matrix  the extension in Blender 4.2 and 5.0 as well
 
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
-.PHONY: setup test demo bench lint extension clean
+EXTENSION_TOOL = import bpy, pathlib; \
+	print(pathlib.Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core/bl_pkg/cli/blender_ext.py")
+
+.PHONY: setup test demo bench lint extension test-blender-matrix clean
 
 setup: $(INSTALLED)
 
@@ -32,6 +37,18 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy backend cuda_ops tests
+
+extension: setup
+	mkdir -p dist
+	$(BIN)/python -I "$$($(BIN)/python -c '$(EXTENSION_TOOL)')" build --source-dir . --output-dir dist
+
+test-blender-matrix: setup
+	for version in 4.2.0 5.0.1; do \
+		test -d $(VENV)/bpy-$$version || $(PYTHON) -m venv $(VENV)/bpy-$$version; \
+		$(VENV)/bpy-$$version/bin/python -m pip install --quiet bpy==$$version 'numpy<2' || exit 1; \
+		PORTRAIT_MANIFOLDS_BPY=$(CURDIR)/$(VENV)/bpy-$$version/bin/python \
+			$(BIN)/python -m pytest tests/test_blender_*.py || exit 1; \
+	done
 
 clean:
 	rm -rf out build dist *.egg-info

@@ -21,3 +21,17 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def register() -> None:
+    """Blender enables the extension."""
+    from . import blender_addon
+
+    blender_addon.register()
+
+
+def unregister() -> None:
+    """Blender disables it."""
+    from . import blender_addon
+
+    blender_addon.unregister()

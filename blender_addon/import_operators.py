@@ -47,7 +47,9 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
     fov_deg: bpy.props.FloatProperty(
         name="Field of View", description="Of the photograph, in degrees; 0 finds it", default=0.0, min=0.0, max=120.0
     )
-    face: bpy.props.IntProperty(name="Face", description="Which face, largest first", default=0, min=0, max=50)
+    face: bpy.props.IntProperty(
+        name="Face", description="Which face, counted from the largest", default=1, min=1, max=50
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         settings = context.scene.portrait_manifolds
@@ -78,7 +80,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
             arguments += ["--refine", str(self.refine_steps)]
         if self.fov_deg:
             arguments += ["--fov", str(self.fov_deg)]
-        if self.face:
+        if self.face > 1:
             arguments += ["--face", str(self.face)]
         return backend().request("command", {"arguments": arguments}, f"Import of {photo.name}")
 

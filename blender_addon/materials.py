@@ -10,7 +10,8 @@ _MIN_SOFTNESS = 1e-4
 def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
     """A material of the atlas `image` that every engine draws as the backend does."""
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    if bpy.app.version < (5, 0, 0):  # since then materials always have nodes
+        material.use_nodes = True
     material.surface_render_method = "BLENDED"
     material.use_transparency_overlap = True
     material.use_backface_culling = True
@@ -29,7 +30,7 @@ def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
 
 def look_sockets(material: bpy.types.Material) -> list[bpy.types.NodeSocket]:
     """The artist's controls of a portrait's material, for panels; empty where its nodes were replaced."""
-    node = material.node_tree.nodes.get(GROUP_NAME) if material.use_nodes else None
+    node = material.node_tree.nodes.get(GROUP_NAME) if material.node_tree else None
     return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
 
 

@@ -61,7 +61,9 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
         min=0.0,
         max=120.0,
     )
-    face: bpy.props.IntProperty(name="Face", description="Which face of the photograph, largest first", min=0, max=50)
+    face: bpy.props.IntProperty(
+        name="Face", description="Which face, counted from the largest", default=1, min=1, max=50
+    )
     directory: bpy.props.StringProperty(
         name="Frames",
         description="Folder for the frames of Render Portrait",
