@@ -81,23 +81,29 @@ struct Fragment {
     Colour colour;  // premultiplied
 };
 
-int mip_level(const Scene& scene, const Setup& setup, int64_t triangle, const Texture& texture) {
+// The level of a triangle's texture whose texels are about as large as pixels; empty for a white triangle.
+struct Level { const float* data = nullptr; int height = 0, width = 0; };
+
+Level mip_level(const Scene& scene, const Setup& setup, int64_t triangle) {
+    int32_t index = scene.texture_of_triangle[triangle];
+    if (index < 0) return {};
+    const Texture& texture = scene.textures[index];
     const int32_t* corner = scene.triangles + 3 * triangle;
     const float *a = scene.uv + 2 * int64_t(corner[0]), *b = scene.uv + 2 * int64_t(corner[1]),
                 *c = scene.uv + 2 * int64_t(corner[2]);
     float texels = std::fabs((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) * texture.width * texture.height;
     float per_pixel = texels * std::fabs(setup.inverse_area);
     int level = per_pixel > 1.0f ? int(0.5f * std::log2(per_pixel) + 0.35f) : 0;
-    return std::min(level, texture.level_count - 1);
+    Level found{texture.levels, texture.height, texture.width};
+    for (int i = std::min(level, texture.level_count - 1); i > 0; --i) {
+        found.data += int64_t(4) * found.height * found.width;
+        found.height = std::max(1, found.height / 2); found.width = std::max(1, found.width / 2);
+    }
+    return found;
 }
 
-Colour fetch(const Texture& texture, int level, float u, float v) {
-    const float* data = texture.levels;
-    int height = texture.height, width = texture.width;
-    for (int i = 0; i < level; ++i) {
-        data += int64_t(4) * height * width;
-        height = std::max(1, height / 2); width = std::max(1, width / 2);
-    }
+Colour fetch(const Level& level, float u, float v) {
+    const auto [data, height, width] = level;
     float x = (u - std::floor(u)) * width - 0.5f, y = (v - std::floor(v)) * height - 0.5f;
     float fx = std::floor(x), fy = std::floor(y);
     int x0 = int(fx), y0 = int(fy);
@@ -113,24 +119,25 @@ Colour fetch(const Texture& texture, int level, float u, float v) {
     return {out[0], out[1], out[2], out[3]};
 }
 
-Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px, float py, int level, float* inverse) {
+Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px, float py, const Level& level, float* inverse) {
     float w[3];
     setup.weights(px, py, w);
     float sum = 0.0f;
     for (int k = 0; k < 3; ++k) { w[k] *= setup.inverse_depth[k]; sum += w[k]; }
     *inverse = sum;
     const int32_t* corner = scene.triangles + 3 * triangle;
-    float u = 0, v = 0, gain[4] = {0, 0, 0, 0}, add[3] = {0, 0, 0};
+    float share[3], u = 0, v = 0, gain[4] = {0, 0, 0, 0}, add[3] = {0, 0, 0};
     for (int k = 0; k < 3; ++k) {
-        float share = w[k] / sum;
-        int64_t vertex = corner[k];
-        u += share * scene.uv[2 * vertex]; v += share * scene.uv[2 * vertex + 1];
-        for (int c = 0; c < 4; ++c) gain[c] += share * scene.gain[4 * vertex + c];
-        for (int c = 0; c < 3; ++c) add[c] += share * scene.add[3 * vertex + c];
+        share[k] = w[k] / sum;
+        u += share[k] * scene.uv[2 * int64_t(corner[k])]; v += share[k] * scene.uv[2 * int64_t(corner[k]) + 1];
     }
-    int32_t index = scene.texture_of_triangle[triangle];
-    Colour t = {1, 1, 1, 1};
-    if (index >= 0) t = fetch(scene.textures[index], level, u, v);
+    Colour t = level.data ? fetch(level, u, v) : Colour{1, 1, 1, 1};
+    if (t.a <= 0.0f) return {0, 0, 0, 0};  // between the strands
+    for (int k = 0; k < 3; ++k) {
+        int64_t vertex = corner[k];
+        for (int c = 0; c < 4; ++c) gain[c] += share[k] * scene.gain[4 * vertex + c];
+        for (int c = 0; c < 3; ++c) add[c] += share[k] * scene.add[3 * vertex + c];
+    }
     float a = t.a * gain[3];
     return {t.r * gain[0] * gain[3] + add[0] * a, t.g * gain[1] * gain[3] + add[1] * a,
             t.b * gain[2] * gain[3] + add[2] * a, a};
@@ -249,7 +256,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
     for (const Layer& layer : buffers.layers) {
         const int32_t t = layer.triangle;
         setup.make(scene, t);
-        int level = mip_level(scene, setup, t, scene.textures[scene.texture_of_triangle[t]]);
+        const Level level = mip_level(scene, setup, t);
         size_t first = buffers.fragments.size();
         cover(scene, setup, left, top, right, bottom, 0.0f, [&](int x, int y, int sample, float inverse) {
             int pixel = (y - top) * TILE + x - left;
@@ -309,9 +316,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
                 float cx, cy, inverse;
                 centre_of(mask, n, &cx, &cy);
                 setup.make(scene, ids[s]);
-                int32_t index = scene.texture_of_triangle[ids[s]];
-                int level = index < 0 ? 0 : mip_level(scene, setup, ids[s], scene.textures[index]);
-                Colour c = shade(scene, setup, ids[s], x + cx, y + cy, level, &inverse);
+                Colour c = shade(scene, setup, ids[s], x + cx, y + cy, mip_level(scene, setup, ids[s]), &inverse);
                 r += through * c.r; g += through * c.g; b += through * c.b; a += through; z += through_z;
             }
             float* out = rgba + 4 * (int64_t(y) * scene.width + x);
