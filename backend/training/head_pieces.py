@@ -132,7 +132,8 @@ def head_pieces(
     dark = np.full((len(own), 3), 0.02, np.float32)
     pieces.append(
         Piece(
-            vertices_m[own], np.tile(np.array([0, 0, 1], np.float32), (len(own), 1)), triangles, uv * np.array([7.0, 1.0], np.float32),
+            vertices_m[own], np.tile(np.array([0, 0, 1], np.float32), (len(own), 1)), triangles,
+            uv * np.array([7.0, 1.0], np.float32),  # seven times the texture's lashes along a lid
             dark, np.full(len(own), 0.45, np.float32), "lash", LASH_SURFACE,
         )
     )  # fmt: skip

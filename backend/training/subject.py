@@ -61,7 +61,7 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     if wears_hat:
         worn = hat(rng, studio.scalp, HATS[rng.integers(len(HATS))])
         pieces += _following(studio, worn, still)
-        hair = replace(hair, pieces=_under(hair.pieces, float(worn[0].vertices_m[:, 1].min()) + 0.03))
+        hair = replace(hair, pieces=_under(hair.pieces, float(worn[0].vertices_m[:, 1].min()) + 0.012))
     pieces += _following(studio, hair.pieces, still)
     has_beard = (
         style not in ("long", "mid", "bob01", "bob02", "braid01", "long01", "ponytail01") and rng.random() < 0.16
