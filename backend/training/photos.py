@@ -45,7 +45,7 @@ def photo_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(
             f"There is no folder {folder}: fetch public-domain portraits (github.com/unitedstates/images) into it, or "
-            "name a folder of your own photographs with --photos."
+            "name a folder of your own photographs with --source.photos."
         )
     names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not names:
