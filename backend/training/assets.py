@@ -115,7 +115,7 @@ def data_folder(option: Path | None = None) -> Path:
         raise InputError(
             f"{folder} lacks {' and '.join(missing)}: make them from ICT-FaceKit (github.com/ICT-VGL/ICT-FaceKit) and "
             f"MakeHuman's assets (github.com/makehumancommunity/makehuman-assets), put portraits (github.com/"
-            f"unitedstates/images) in portraits/ beside them, and name the folder with --source.data or ${DATA_VARIABLE}."
+            f"unitedstates/images) in portraits/ beside them, name it with --source.data or ${DATA_VARIABLE}."
         )
     return folder
 
