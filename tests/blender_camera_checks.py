@@ -1,0 +1,165 @@
+"""Blender's cameras and the backend's describe the same pictures; rigs move as they say."""
+
+import itertools
+from pathlib import Path
+
+import blender_session as session
+import bpy
+import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
+from render_on_the_side import op_picture
+
+from portrait_manifolds.backend.camera import load_cameras
+from portrait_manifolds.backend.conventions import PORTRAIT_TO_BLENDER
+from portrait_manifolds.blender_addon.cameras import (
+    beyond_promise,
+    camera_from_blender,
+    render_size,
+    set_blender_camera,
+    set_render_size,
+)
+from portrait_manifolds.blender_addon.keyframes import fcurve
+from portrait_manifolds.blender_addon.photo_camera import photo_view
+
+
+def check_round_trip(folder: Path) -> None:
+    """Over sensor fit, shape, pixel aspect, shift and percentage: as bpy_extras projects, and back again."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, camera = bpy.context.scene, bpy.context.scene.camera
+    points = np.random.default_rng(0).uniform(-0.1, 0.1, (8, 3))
+    shapes = ((640, 360), (360, 640), (500, 500))
+    aspects = ((1.0, 1.0), (1.5, 1.0), (1.0, 1.3))
+    shifts = ((0.0, 0.0), (0.12, -0.2))
+    fits = ("AUTO", "HORIZONTAL", "VERTICAL")
+    count = 0
+    for fit, shape, aspect, shift, percent in itertools.product(fits, shapes, aspects, shifts, (100, 50)):
+        render, data = scene.render, camera.data
+        render.resolution_x, render.resolution_y, render.resolution_percentage = *shape, percent
+        render.pixel_aspect_x, render.pixel_aspect_y = aspect
+        data.sensor_fit, data.sensor_width, data.sensor_height, data.lens = fit, 32.0, 18.0, 70.0
+        data.shift_x, data.shift_y = shift
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        view, _ = camera_from_blender(camera, root, depsgraph)
+        pixels, depth = view.project(points)
+        for point, pixel, distance in zip(points, pixels, depth, strict=True):
+            x, y, z = world_to_camera_view(scene, camera, Vector(PORTRAIT_TO_BLENDER @ point))
+            expected = np.array([x, 1.0 - y]) * (view.width_px, view.height_px)
+            np.testing.assert_allclose(pixel, expected, atol=2e-3)
+            assert abs(z - distance) < 1e-5
+        assert (view.width_px, view.height_px) == render_size(scene)
+        set_blender_camera(camera, view)
+        set_render_size(scene, view)
+        bpy.context.view_layer.update()
+        again, _ = camera_from_blender(camera, root, bpy.context.evaluated_depsgraph_get())
+        for name in ("fx_px", "fy_px", "cx_px", "cy_px"):
+            assert abs(getattr(again, name) - getattr(view, name)) < 2e-3, (fit, shape, aspect, shift, percent, name)
+        np.testing.assert_allclose(again.camera_to_world, view.camera_to_world, atol=1e-5)
+        count += 1
+    assert count == 108
+
+
+def check_refused(folder: Path) -> None:
+    """Cameras and portraits that the backend cannot draw say so."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    frames = {"directory": str(folder / "refused"), "frame_start": 1, "frame_end": 1}
+    scene.camera.data.type = "ORTHO"
+    assert "not perspective" in session.raised(session.OPERATORS.render_portrait, **frames)
+    scene.camera.data.type = "PERSP"
+    root.scale = (1.0, 2.0, 1.0)
+    assert "scaled unevenly" in session.raised(session.OPERATORS.render_portrait, **frames)
+    root.scale = (-1.0, -1.0, -1.0)
+    assert "mirrored" in session.raised(session.OPERATORS.render_portrait, **frames)
+    root.scale = (1.0, 1.0, 1.0)
+    scene.camera = None
+    assert "no camera" in session.raised(session.OPERATORS.render_portrait, **frames)
+    assert not (folder / "refused").exists()
+
+
+def check_photo_camera(folder: Path) -> None:
+    """Match Photo Camera stands where the photograph was taken, on its pixels, also when the portrait was moved."""
+    root, portrait = session.new_scene(folder, "small.portrait")
+    root.location, root.scale = (3.0, 1.0, 2.0), (0.5, 0.5, 0.5)
+    root.rotation_euler = (0.2, 0.3, 2.0)
+    session.OPERATORS.match_photo_camera()
+    bpy.context.view_layer.update()
+    scene = bpy.context.scene
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    photo = portrait.input_camera
+    assert (view.width_px, view.height_px) == (photo.width_px, photo.height_px)
+    np.testing.assert_allclose(view.camera_to_world, photo.camera_to_world, atol=1e-5)
+    np.testing.assert_allclose((view.fx_px, view.cx_px, view.cy_px), (photo.fx_px, photo.cx_px, photo.cy_px), atol=1e-2)
+    assert not beyond_promise(view, photo) and beyond_promise(photo.orbited(60), photo)
+    assert len([item for item in scene.objects if item.type == "CAMERA"]) == 1, "found again, not added"
+
+
+def check_rigs(folder: Path) -> None:
+    """Orbit and swing follow the backend's paths; push-in nears; every rig has keys; parameters rewrite them."""
+    from portrait_manifolds.backend.camera_paths import orbit, swing
+
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, photo = bpy.context.scene, photo_view(bpy.context.view_layer.objects.active)
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    for kind, path in (("ORBIT", orbit), ("SWING", swing)):
+        assert session.OPERATORS.add_rig(type=kind, frame_start=5, frame_end=28) == {"FINISHED"}
+        pivot = scene.camera.parent
+        assert fcurve(pivot, "rotation_euler", 2) is not None
+        pivot.portrait_rig.yaw_deg = 20.0
+        arguments = {"yaw_deg": 20.0} | ({"pitch_deg": 12.0} if kind == "ORBIT" else {})
+        for frame, expected in enumerate(path(photo, 24, **arguments), start=5):
+            view = _view(scene, root, frame)
+            np.testing.assert_allclose(view.camera_to_world, expected.camera_to_world, atol=2e-5)
+    session.OPERATORS.add_rig(type="PUSH_IN", frame_start=1, frame_end=10)
+    first, last = (np.linalg.norm(_view(scene, root, frame).position_m) for frame in (1, 10))
+    assert abs(last / first - 0.6) < 1e-4
+    session.OPERATORS.add_rig(type="HANDHELD", frame_start=1, frame_end=40)
+    places = np.stack([_view(scene, root, frame).position_m for frame in range(1, 41)])
+    assert 0.002 < places.std(axis=0).max() < 0.05
+    before = places[7]
+    scene.camera.parent.portrait_rig.seed = 3
+    assert np.abs(_view(scene, root, 8).position_m - before).max() > 1e-4
+    assert "a later end" in session.raised(session.OPERATORS.add_rig, type="ORBIT", frame_start=9, frame_end=9)
+
+
+def check_dolly_zoom(folder: Path) -> None:
+    """What is at the locked depth keeps its size, in the drawn frames too, while the distance shrinks."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    scene.render.resolution_x = scene.render.resolution_y = 256
+    session.OPERATORS.add_rig(type="DOLLY_ZOOM", frame_start=1, frame_end=9)
+    rig = scene.camera.parent.portrait_rig
+    rig.subject_depth_m = 0.0
+    points = np.array([[0.07, 0.0, 0.0], [-0.07, 0.0, 0.0], [0.0, 0.1, 0.0], [0.0, -0.1, 0.0]])
+    scene.frame_set(5)
+    scene.camera.location.z *= 1.2  # keys that the user moves by hand
+    scene.camera.keyframe_insert("location", index=2, frame=5)
+    views = [_view(scene, root, frame) for frame in (1, 3, 5, 9)]
+    distances = [np.linalg.norm(view.position_m) for view in views]
+    assert distances[0] > 2.4 * distances[-1]
+    for view in views[1:]:
+        np.testing.assert_allclose(view.project(points)[0], views[0].project(points)[0], atol=0.02)
+    # Drawn: across the eyes' height the ears lie near the locked depth, so the head's width holds within some pixels,
+    # where distance alone would have made it 2.5 times as wide.
+    widths = []
+    for view in views:
+        row = int(view.project(np.zeros(3))[0][1])
+        alpha = op_picture(folder, folder / "small.portrait", view)[row, :, 3]
+        widths.append(np.count_nonzero(alpha > 0.5))
+    print("widths in pixels:", widths, "distances:", np.round(distances, 3))
+    assert max(widths) / min(widths) < 1.12
+    rig.fov_end_deg = 120.0
+    assert "inside the head" in rig.problem
+    scene.render.engine = "CYCLES"
+    scene.frame_start, scene.frame_end = 1, 9
+    session.OPERATORS.export(filepath=str(folder / "Kamera weg.json"))
+    assert len(load_cameras(folder / "Kamera weg.json")) == 9
+
+
+def _view(scene: bpy.types.Scene, root: bpy.types.Object, frame: int) -> object:
+    scene.frame_set(frame)
+    return camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())[0]
+
+
+if __name__ == "__main__":
+    session.main(globals())

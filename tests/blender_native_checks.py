@@ -1,0 +1,122 @@
+"""The native object: faithful, fast to build, small, and whole after saving, appending and linking."""
+
+import time
+from pathlib import Path
+
+import blender_session as session
+import bpy
+import numpy as np
+from mathutils import Euler, Matrix
+from render_on_the_side import op_picture
+
+from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
+from portrait_manifolds.blender_addon.materials import look_sockets
+from portrait_manifolds.blender_addon.native_object import add_portrait, sheets_of
+from portrait_manifolds.blender_addon.portrait_reader import read_portrait
+
+VIEWS = ((0, 0), (25, 0), (-25, 10), (45, 0), (-45, -15), (10, 25))
+
+
+def check_faithful(folder: Path) -> None:
+    """Cycles draws the object as the renderer draws the portrait, wherever its empty was moved, turned and scaled."""
+    root, portrait = session.new_scene(folder)
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    root.matrix_world = Matrix.LocRotScale((1.0, -2.0, 0.5), Euler((0.3, -0.2, 1.9)), (1.7, 1.7, 1.7))
+    differences = []
+    for yaw, pitch in VIEWS:
+        view = portrait.input_camera.resized(192, 192).orbited(yaw, pitch)
+        set_blender_camera(scene.camera, view)
+        set_render_size(scene, view)
+        bpy.context.view_layer.update()
+        seen, scale = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+        assert abs(scale - 1.7) < 1e-5
+        np.testing.assert_allclose(seen.camera_to_world, view.camera_to_world, atol=1e-5)
+        expected = op_picture(folder, folder / "head.portrait", seen)
+        differences.append(session.mean_difference(session.rendered(scene, folder), expected[..., :4]))
+    print("mean differences in 1/255:", [round(255 * value, 3) for value in differences])
+    assert max(differences) < 1.0 / 255.0
+
+
+def check_look(folder: Path) -> None:
+    """Exposure, tint and opacity do what they say; softness only touches what is seen edge-on."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    assert set(look) == {"Exposure", "Tint", "Opacity", "Edge Softness"}
+    plain = session.rendered(scene, folder)
+    look["Exposure"].default_value = 1.0
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], 2.0 * plain[..., :3], atol=2e-3)
+    look["Exposure"].default_value, look["Tint"].default_value = 0.0, (1.0, 0.5, 0.0, 1.0)
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], plain[..., :3] * (1.0, 0.5, 0.0), atol=2e-3)
+    look["Tint"].default_value, look["Opacity"].default_value = (1.0, 1.0, 1.0, 1.0), 0.0
+    assert session.rendered(scene, folder).max() == 0.0
+    look["Opacity"].default_value, look["Edge Softness"].default_value = 1.0, 0.3
+    soft = session.rendered(scene, folder)
+    middle = slice(40, 60)
+    np.testing.assert_allclose(soft[middle, middle, 3], plain[middle, middle, 3], atol=0.02)
+    assert soft[..., 3].sum() < 0.995 * plain[..., 3].sum()
+
+
+def check_size_and_time(folder: Path) -> None:
+    """At 512 texels the object is built within a second (on a quiet machine) and takes at most 40 MB on disk."""
+    portrait = read_portrait(folder / "head.portrait")
+    assert portrait.texture_size == 512
+    start = time.process_time()
+    add_portrait(portrait, "head", "")
+    seconds = time.process_time() - start
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Größe.blend"))
+    megabytes = (folder / "Größe.blend").stat().st_size / 1e6
+    print(f"built in {seconds:.2f} s of processor time, {megabytes:.1f} MB")
+    assert seconds < 2.0 and megabytes < 40.0
+
+
+def check_reopened(folder: Path) -> None:
+    """Saved and reopened, appended and linked, the object draws the same, without its .portrait file."""
+    session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    before = session.rendered(scene, folder)
+    blend = folder / "eine Szene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    (folder / "small.portrait").rename(folder / "away.portrait")
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    root = next(item for item in bpy.data.objects if item.portrait_manifolds.role == "PORTRAIT")
+    assert root.portrait_manifolds.texture_size == 128 and root.portrait_manifolds.input_camera
+    np.testing.assert_array_equal(session.rendered(bpy.context.scene, folder), before)
+    reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
+    assert "small.portrait is gone: choose it anew" in reason, reason
+    for link in (False, True):
+        bpy.ops.wm.open_mainfile(filepath=str(blend))
+        scene = bpy.context.scene
+        for item in list(bpy.data.objects):
+            if item.type != "CAMERA":
+                bpy.data.objects.remove(item)
+        bpy.ops.outliner.orphans_purge(do_recursive=True)
+        assert not bpy.data.images
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "andere.blend"))
+        with bpy.data.libraries.load(str(blend), link=link) as (there, here):
+            here.objects = [name for name in there.objects if "camera" not in name]
+        for item in here.objects:
+            scene.collection.objects.link(item)
+        np.testing.assert_allclose(session.rendered(scene, folder), before, atol=1e-6)
+
+
+def check_bad_files(folder: Path) -> None:
+    """Every broken file is refused with one sentence that names the fix, and leaves the scene as it was."""
+    good = (folder / "small.portrait").read_bytes()
+    broken = {"short": good[:5000], "empty": b"", "noise": b"\x00" * 200, "text": b"{}" * 200}
+    broken["huge header"] = (1 << 40).to_bytes(8, "little") + good[8:]
+    for name, data in broken.items():
+        path = folder / f"{name}.portrait"
+        path.write_bytes(data)
+        reason = session.raised(session.OPERATORS.import_portrait, filepath=str(path))
+        assert path.name in reason and ": " in reason, reason
+    assert not bpy.data.objects and not bpy.data.meshes
+
+
+if __name__ == "__main__":
+    session.main(globals())

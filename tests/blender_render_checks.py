@@ -1,0 +1,219 @@
+"""What the backend draws for Blender: frames, the engine, the composite; and what happens when it is stopped."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import blender_session as session
+import bpy
+import numpy as np
+from render_on_the_side import op_picture
+
+from portrait_manifolds.backend.errors import ProcessingError
+from portrait_manifolds.blender_addon import engine
+from portrait_manifolds.blender_addon.backend_process import Cancelled, backend
+from portrait_manifolds.blender_addon.cameras import camera_from_blender
+from portrait_manifolds.blender_addon.native_object import sheets_of
+
+OPERATORS = session.OPERATORS
+
+
+def check_frames(folder: Path) -> None:
+    """Render Portrait draws what the renderer draws, at the scene's size, and completes a folder it finds."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 128, 96, 50
+    OPERATORS.add_rig(type="SWING", frame_start=3, frame_end=6)
+    frames = folder / "Bilder ä"
+    arguments = {"directory": str(frames), "frame_start": 3, "frame_end": 6, "samples": 1}
+    assert OPERATORS.render_portrait(**arguments) == {"FINISHED"}
+    assert sorted(path.name for path in frames.glob("*.exr")) == [f"frame_{k:04d}.exr" for k in range(3, 7)]
+    scene.frame_set(4)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    expected = op_picture(folder, folder / "small.portrait", view)
+    (frames / "frame_0005.exr").unlink()
+    os.utime(frames / "frame_0004.exr", (1, 1))
+    assert OPERATORS.render_portrait(**arguments) == {"FINISHED"}
+    assert (frames / "frame_0004.exr").stat().st_mtime == 1 and (frames / "frame_0005.exr").is_file()
+    assert scene.frame_current == 4
+    assert OPERATORS.render_portrait(**(arguments | {"file_format": "png"})) == {"FINISHED"}
+    drawn = session.loaded(frames / "frame_0004.png")  # 8 bits, straight, sRGB-encoded
+    assert drawn.shape == (48, 64, 4)
+    np.testing.assert_allclose(session.premultiplied(drawn), expected[..., :4], atol=1.2 / 255.0)
+    reason = session.raised(OPERATORS.render_portrait, **(arguments | {"directory": str(folder / "small.portrait")}))
+    assert "is a file" in reason
+
+
+def check_engine(folder: Path) -> None:
+    """F12 and Render Animation with the engine give the renderer's picture; the nearer of two portraits is in front."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    scene.portrait_manifolds.samples = 1
+    scene.render.resolution_percentage = 20
+    scene.camera.data.shift_x, scene.render.pixel_aspect_y = 0.1, 1.25
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    expected = op_picture(folder, folder / "small.portrait", view)
+    np.testing.assert_allclose(session.rendered(scene, folder), expected[..., :4], atol=1e-5)
+    scene.frame_start, scene.frame_end, scene.render.filepath = 1, 3, str(folder / "film_")
+    assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+    assert len(list(folder.glob("film_*.exr"))) == 3
+    OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
+    second = bpy.context.view_layer.objects.active
+    second.location = (0.05, 0.6, 0.0)
+    far = session.rendered(scene, folder)
+    solid = expected[..., 3] > 0.999
+    np.testing.assert_allclose(far[solid], expected[solid][:, :4], atol=5e-3)
+    second.location = (0.05, -0.3, 0.0)
+    assert np.abs(session.rendered(scene, folder)[solid] - expected[solid][:, :4]).mean() > 0.01
+    assert not engine.failures
+
+
+def check_engine_failures(folder: Path) -> None:
+    """Blender says FINISHED whatever an engine does; the failure is kept, and the command line ends with its reason."""
+    session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    (folder / "small.portrait").unlink()
+    scene.render.filepath = str(folder / "failed.png")
+    try:
+        bpy.ops.render.render(write_still=True)
+    except RuntimeError as error:
+        assert "is gone" in str(error)
+    assert len(engine.failures) == 1 and "choose it anew" in engine.failures[0]
+    try:
+        engine.raise_failures()
+    except ProcessingError:
+        engine.clear_failures()
+    assert not engine.failures
+
+
+def check_compositing(folder: Path) -> None:
+    """A cube half in front: the portrait is before what is behind it and behind what is before it, on both sides."""
+    root, _ = session.new_scene(folder, "head.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 25
+    near = _glowing_cube("near", (0.05, -0.25, 0.0), 0.06, (1.0, 0.0, 0.0))
+    far = _glowing_cube("far", (-0.08, 0.3, 0.0), 0.2, (0.0, 1.0, 0.0))
+    bpy.context.view_layer.objects.active = root
+    for _ in range(2):  # pressed again, it must not stack up
+        assert OPERATORS.setup_compositing() == {"FINISHED"}
+    picture = session.rendered(scene, folder)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    portrait = op_picture(folder, folder / "head.portrait", view, samples=2)
+    sheets_of(root).hide_render = True
+    on_near, on_far = _cover(scene, near, far, folder), _cover(scene, far, near, folder)
+    head = portrait[..., 3] > 0.999
+    red, green = np.array([1.0, 0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
+    assert (on_near & head).sum() > 50 and (on_far & head & ~on_near).sum() > 50
+    np.testing.assert_allclose(picture[on_near], np.broadcast_to(red, picture[on_near].shape), atol=1e-4)
+    behind = on_far & head & ~on_near
+    np.testing.assert_allclose(picture[behind], portrait[behind][:, :4], atol=2e-3)
+    beside = on_far & (portrait[..., 3] == 0.0) & ~on_near
+    np.testing.assert_allclose(picture[beside], np.broadcast_to(green, picture[beside].shape), atol=1e-4)
+    faint = on_far & (portrait[..., 3] > 0.2) & (portrait[..., 3] < 0.8) & ~on_near
+    mixed = portrait[faint][:, :4] + (1.0 - portrait[faint][:, 3:4]) * green
+    assert faint.sum() > 5
+    np.testing.assert_allclose(picture[faint], mixed, atol=2e-3)
+
+
+def check_cancel_and_death(folder: Path) -> None:
+    """A cancelled render keeps whole frames; a killed backend is noticed, and the next request starts another."""
+    _, portrait = session.new_scene(folder, "head.portrait")
+    view = portrait.input_camera.resized(512, 512).to_dict()
+    params = {
+        "portrait": str(folder / "head.portrait"),
+        "cameras": [view] * 400,
+        "directory": str(folder / "many"),
+        "format": "png",
+    }
+    for stage_fraction in (0.0, 0.01):
+        job = backend().request("frames", params, "Render")
+        while job.fraction < stage_fraction:
+            assert not job.poll()
+            job.rest()
+        job.cancel()
+        try:
+            job.wait()
+            raise AssertionError("not cancelled")
+        except Cancelled:
+            pass
+        assert backend().alive
+    frames = list((folder / "many").glob("*.png"))
+    assert 0 < len(frames) < 400 and not list((folder / "many").glob(".*"))
+    for path in frames:
+        assert session.loaded(path).shape == (512, 512, 4)
+    process = backend().request("hello", {}, "Hello").wait()["process"]
+    job = backend().request("frames", params | {"directory": str(folder / "killed")}, "Render")
+    os.kill(process, signal.SIGKILL)
+    start = time.monotonic()
+    try:
+        job.wait()
+        raise AssertionError("death not noticed")
+    except ProcessingError as error:
+        assert "stopped unexpectedly" in str(error) and "try again" in str(error)
+    assert time.monotonic() - start < 5.0
+    assert backend().request("hello", {}, "Hello").wait()["process"] != process
+
+
+def check_edit(folder: Path) -> None:
+    """The front view opens as an image; applying it asks the backend, whose reason is passed on where it cannot."""
+    root, portrait = session.new_scene(folder, "small.portrait")
+    assert "press Edit Front View" in session.raised(OPERATORS.apply_edit)
+    assert OPERATORS.edit_front_view() == {"FINISHED"}
+    image = root.portrait_manifolds.edited_image
+    assert tuple(image.size) == (portrait.input_camera.width_px, portrait.input_camera.height_px)
+    mesh = sheets_of(root).data
+    try:
+        done = OPERATORS.apply_edit() == {"FINISHED"}
+    except RuntimeError as error:
+        done = False
+        assert "edit" in str(error) and "update it" in str(error), error
+    assert done == (sheets_of(root).data != mesh)
+
+
+def check_export(folder: Path) -> None:
+    """Every ending writes its file; others are refused."""
+    session.new_scene(folder, "small.portrait")
+    bpy.context.scene.frame_end = 3
+    for name in ("Kopf ä.glb", "Kopf ä.ply", "Kopf ä.portrait", "Kopf ä.json"):
+        assert OPERATORS.export(filepath=str(folder / name)) == {"FINISHED"}
+        assert (folder / name).stat().st_size > 1000
+    assert len(json.loads((folder / "Kopf ä.json").read_text())) == 3
+    assert "end the name in" in session.raised(OPERATORS.export, filepath=str(folder / "head.obj"))
+    assert "another folder" in session.raised(OPERATORS.export, filepath=str(folder / "none" / "x.portrait"))
+
+
+def _glowing_cube(name: str, place: tuple, size: float, colour: tuple) -> bpy.types.Object:
+    bpy.ops.mesh.primitive_cube_add(size=size, location=place)
+    cube = bpy.context.object
+    cube.name = name
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    emission, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
+    emission.inputs[0].default_value = (*colour, 1.0)
+    tree.links.new(emission.outputs[0], output.inputs[0])
+    cube.data.materials.append(material)
+    return cube
+
+
+def _cover(scene: bpy.types.Scene, shown: bpy.types.Object, hidden: bpy.types.Object, folder: Path) -> np.ndarray:
+    """Pixels wholly on a cube, without the compositor."""
+    hidden.hide_render, scene.render.use_compositing = True, False
+    alpha = session.rendered(scene, folder)[..., 3]
+    hidden.hide_render, scene.render.use_compositing = False, True
+    inside = alpha > 0.999
+    for axis in (0, 1):
+        inside = inside & np.roll(inside, 1, axis) & np.roll(inside, -1, axis)
+    return inside
+
+
+if __name__ == "__main__":
+    session.main(globals())

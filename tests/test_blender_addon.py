@@ -1,0 +1,58 @@
+"""The Blender add-on, in Blender processes: each check is a function of a script beside this file.
+
+PORTRAIT_MANIFOLDS_BPY names another Python whose bpy is tried instead, for the versions of `make test-blender-matrix`;
+the backend is this environment's either way.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from portrait_manifolds.backend.made_portrait import made_portrait
+
+TESTS = Path(__file__).parent
+PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
+CHECKS = {
+    "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
+    "camera": ("round_trip", "refused", "photo_camera", "rigs", "dolly_zoom"),
+    "render": ("frames", "engine", "engine_failures", "compositing", "cancel_and_death", "edit", "export"),
+}
+
+pytestmark = pytest.mark.skipif(
+    sys.executable == PYTHON and find_spec("bpy") is None, reason="needs Blender's module: pip install bpy"
+)
+
+
+@pytest.fixture(scope="session")
+def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """head.portrait (512 texels) and small.portrait (128)."""
+    folder = tmp_path_factory.mktemp("portraits")
+    made_portrait(512).save(folder / "head.portrait")
+    made_portrait(128).save(folder / "small.portrait")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, portraits: Path) -> Path:
+    """A folder of a check's own, with a space and umlauts in its name."""
+    folder = tmp_path / "Köpfe und mehr"
+    shutil.copytree(portraits, folder)
+    return folder
+
+
+@pytest.mark.parametrize(("script", "check"), [(script, check) for script in CHECKS for check in CHECKS[script]])
+def test_in_blender(script: str, check: str, folder: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "PORTRAIT_MANIFOLDS_PYTHON": sys.executable}
+    if sys.executable != PYTHON:
+        (tmp_path / "packages").mkdir()
+        (tmp_path / "packages" / "portrait_manifolds").symlink_to(TESTS.parent)
+        environment["PYTHONPATH"] = str(tmp_path / "packages")
+    command = [PYTHON, str(TESTS / f"blender_{script}_checks.py"), check, str(folder)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    print(result.stdout[-4000:])
+    assert result.returncode == 0, result.stderr[-4000:]
