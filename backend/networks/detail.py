@@ -14,7 +14,8 @@ from .layers import Residual, conv_block, enlarged
 
 
 class EncoderDetail(nn.Module):
-    """[B, 3, H, W] in -1..1 to a voxel [B, features, D, H / 4, W / 4] and a flat map [B, flat, H / 4, W / 4]."""
+    """[B, 3, H, W] in -1..1 to a voxel [B, features, D, H / 4, W / 4], a flat map [B, flat, H / 4, W / 4] and the
+    logits of a matte [B, 1, H, W]: where the person is."""
 
     def __init__(self, config: InversionConfig) -> None:
         super().__init__()
@@ -31,18 +32,23 @@ class EncoderDetail(nn.Module):
         self.up_4 = conv_block(c8 + c4, c8)
         voxel = config.features * detail.voxel_depth
         self.out = nn.Conv2d(c8, voxel + detail.flat, 3, 1, 1)
+        self.matte_4, self.matte_2 = conv_block(c8, c2), conv_block(2 * c2, c2)
+        self.matte = nn.Conv2d(c2, 4, 3, 1, 1)
 
-    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        at_4 = self.down_4(self.down_2(photo))
+    def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        at_2 = self.down_2(photo)
+        at_4 = self.down_4(at_2)
         at_8 = self.down_8(at_4)
         at_16 = self.down_16(at_8)
         at_32 = self.down_32(at_16)
         x = self.up_16(torch.cat([enlarged(at_32), at_16], 1))
         x = self.up_8(torch.cat([enlarged(x), at_8], 1))
-        out = self.out(self.up_4(torch.cat([enlarged(x), at_4], 1)))
+        x = self.up_4(torch.cat([enlarged(x), at_4], 1))
+        out = self.out(x)
+        matte = self.matte(self.matte_2(torch.cat([enlarged(self.matte_4(x)), at_2], 1)))
         features, depth = self.shape
         voxel, flat = out.split([features * depth, out.shape[1] - features * depth], 1)
-        return voxel.unflatten(1, (features, depth)), flat
+        return voxel.unflatten(1, (features, depth)), flat, F.pixel_shuffle(matte, 2)
 
 
 def sample_voxel(voxel: Tensor, projected: Tensor, depth: Tensor, half_depth_m: float) -> Tensor:

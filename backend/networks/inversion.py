@@ -16,7 +16,7 @@ from .geometry import CameraBatch, SheetGeometry
 from .layers import enlarged
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
-from .visibility import Shown, clean_foreground, shown, visibility
+from .visibility import Shown, clean_foreground, hull, shown, visibility
 
 VISIBILITY_PX = 128
 
@@ -33,6 +33,7 @@ class Painting:
     displacement_m: Tensor  # [B, D, D]
     coarse_displacement_m: Tensor  # [B, D, D], from the w+ path alone
     radius_m: Tensor  # [B, G, G], r + delta
+    matte: Tensor  # [B, 1, H, W], 0..1: where the photo shows the person
     w_plus: Tensor  # [B, layers, code]
 
     def textures(self) -> Tensor:
@@ -63,7 +64,8 @@ class Inversion(nn.Module):
 
             photo ─┬─ E_w ── w+ ── synthesis ─┬── coarse manifolds ────────────────┐
                    │                          └── coarse displacement ──┐          │
-                   └─ E_detail ─┬─ flat ── sampled on the coarse surface ┴─ delta   │
+                   └─ E_detail ─┬─ matte ── visual hull ─────────────────┐
+                                ├─ flat ── sampled on the coarse surface ┴─ delta   │
                                 └─ voxel ── sampled on the displaced sheets ─────── ⊕
                                                                                    │
             opacity, colour, confidence ◁── decoder ◁── super-resolution ◁─────────┘
@@ -75,7 +77,7 @@ class Inversion(nn.Module):
             normalised = photo * 2.0 - 1.0
             w_plus = self.encoder_w(normalised)
             manifolds, synthesised = self.synthesis(w_plus)
-            voxel, flat = self.encoder_detail(normalised)
+            voxel, flat, matte = self.encoder_detail(normalised)
         coarse_g, g = self._displacement(synthesised, flat, views)
         mean = self.geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
@@ -87,21 +89,24 @@ class Inversion(nn.Module):
         with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
             features = self.super_resolution(manifolds + detail)
             opacity, confidence, painted = self.decoder(features)
-        opacity, confidence, painted = (torch.sigmoid(x.float()) for x in (opacity, confidence, painted))
+        opacity, confidence, painted, matte = (torch.sigmoid(x.float()) for x in (opacity, confidence, painted, matte))
         radius = self.geometry.total_radius(displacement)
         if fine:
             confidence = enlarged(confidence)
             painted = enlarged(painted.flatten(1, 2)).unflatten(1, (self.config.sheets, 3))
+        else:
+            opacity = F.avg_pool2d(opacity, 2)
         with torch.no_grad():
-            seen = self.shown(F.avg_pool2d(opacity, 2), radius, cameras)
-            points = self.geometry.points(displacement, confidence.shape[-1])
-            projected, depth = views.project(points)
+            projected, depth = views.project(self.geometry.points(displacement, opacity.shape[-1]))
+        opacity = opacity * hull(matte, projected)
+        with torch.no_grad():
+            seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
             visible = visibility(seen, projected, depth)
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
         return Painting(
-            opacity if fine else F.avg_pool2d(opacity, 2),
+            opacity,
             confidence,
             visible,
             painted,
@@ -109,6 +114,7 @@ class Inversion(nn.Module):
             displacement,
             mean * torch.expm1(coarse_g),
             radius,
+            matte,
             w_plus,
         )
 

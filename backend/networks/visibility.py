@@ -40,6 +40,16 @@ def visibility(seen: Shown, projected: Tensor, depth_m: Tensor) -> Tensor:
     return torch.sigmoid((surface + MARGIN_M - depth_m) / SOFTNESS_M) * sure * inside
 
 
+def hull(matte: Tensor, projected: Tensor) -> Tensor:
+    """The visual hull: matte [B, 1, H, W] at projections [B, S, V, U, 2], one outside the picture; [B, S, V, U].
+
+    Whatever stands before the background in the photograph is clear, however deep it lies (Laurentini, PAMI 1994).
+    """
+    grid = projected.flatten(1, 2)
+    sampled = F.grid_sample(matte, grid, "bilinear", "border", False)[:, 0].reshape(projected.shape[:-1])
+    return torch.where((projected.abs() < 1.0).all(-1), sampled, 1.0)
+
+
 def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
     """The photo [B, 3, H, W] with what is not surely foreground filled from what is, by push and pull.
 
@@ -53,6 +63,6 @@ def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
     colour = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
     for premultiplied, coverage in reversed(levels[:-1]):
         colour = F.interpolate(colour, coverage.shape[-2:], mode="bilinear", align_corners=False)
-        share = (coverage * 1.0).clamp(0.0, 1.0)
+        share = coverage.clamp(0.0, 1.0)
         colour = premultiplied / coverage.clamp_min(1e-4) * share + colour * (1.0 - share)
     return colour

@@ -33,6 +33,8 @@ class Batch:
     photo: Tensor  # [B, 3, H, W] in 0..1
     cameras: list[Camera]
     targets: list[Target]
+    opacity: Tensor  # [B, 1, H, W], of the photographs' foregrounds
+    known: Tensor  # [B, 1, H, W], 1 where that is to be learned
     radius_m: Tensor  # [B, R, R], 0 where unknown
 
 
@@ -70,7 +72,10 @@ def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, 
             targets.append(_target(rng, item, example, view, part_px))
     photo = torch.from_numpy(np.stack([example.photo for example in examples])).permute(0, 3, 1, 2).float() / 255.0
     radius = torch.from_numpy(np.stack([example.radius_m for example in examples]))
-    return Batch(photo.contiguous(), [example.camera(0) for example in examples], targets, radius)
+    opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
+    known = torch.from_numpy(np.stack([example.depth[:1] != UNKNOWN_DEPTH for example in examples])).float()
+    cameras = [example.camera(0) for example in examples]
+    return Batch(photo.contiguous(), cameras, targets, opacity, known, radius)
 
 
 def augmented(rng: np.random.Generator, example: Example) -> Example:

@@ -20,7 +20,7 @@ from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from .batches import Batch, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
-from .losses import LossWeights, shape_losses, view_losses
+from .losses import LossWeights, matte_loss, shape_losses, view_losses
 from .preview import save_sheet
 from .samples import sample_sheet
 
@@ -117,6 +117,7 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
         for name, value in view_losses(drawn, target, torch.rand(3, 1, 1)).items():
             sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
+    terms["matte"] = matte_loss(painting, batch)
     factors = asdict(weights)
     return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
 

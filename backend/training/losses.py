@@ -9,7 +9,7 @@ from torch import Tensor
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
 from ..networks.geometry import SheetGeometry, resampled
 from ..networks.inversion import Painting
-from .batches import Target
+from .batches import Batch, Target
 
 MAX_DEPTH_ERROR_M = 0.03
 MAX_LOG_RADIUS_ERROR = 0.35
@@ -26,6 +26,7 @@ class LossWeights:
     depth: float = 8.0
     radius: float = 2.0
     smooth: float = 0.3
+    matte: float = 0.3
 
 
 def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:
@@ -46,6 +47,12 @@ def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, 
         "opacity": ((opacity - target.opacity).abs() * target.known).mean(),
         "depth": (error * on_surface).mean(),
     }
+
+
+def matte_loss(painting: Painting, batch: Batch) -> Tensor:
+    """Cross entropy of the matte against the foreground's opacity, where that is known."""
+    entropy = F.binary_cross_entropy(painting.matte, batch.opacity, reduction="none")
+    return (entropy * batch.known).mean()
 
 
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:
