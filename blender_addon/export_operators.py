@@ -42,7 +42,7 @@ class PORTRAIT_MANIFOLDS_OT_export(JobOperator, ExportHelper):
         return ExportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        path = Path(bpy.path.abspath(self.filepath))
+        path = Path(bpy.path.abspath(self.filepath)).absolute()
         kind = path.suffix.lower()
         try:
             root = active_portrait(context)
@@ -66,7 +66,7 @@ class PORTRAIT_MANIFOLDS_OT_export(JobOperator, ExportHelper):
 
     def start(self, context: bpy.types.Context) -> Job:
         root = active_portrait(context)
-        self._path = Path(bpy.path.abspath(self.filepath))
+        self._path = Path(bpy.path.abspath(self.filepath)).absolute()
         arguments = ["export", str(portrait_path(root)), "-o", str(self._path)]
         return backend().request("command", {"arguments": arguments}, f"Export of {root.name}")
 

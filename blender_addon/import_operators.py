@@ -60,7 +60,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
         return ImportHelper.invoke(self, context, event)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        path = Path(bpy.path.abspath(self.filepath))
+        path = Path(bpy.path.abspath(self.filepath)).absolute()
         if path.suffix.lower() != ".portrait":
             return JobOperator.execute(self, context)
         try:
@@ -71,7 +71,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
         return {"FINISHED"}
 
     def start(self, context: bpy.types.Context) -> Job:
-        photo = Path(bpy.path.abspath(self.filepath))
+        photo = Path(bpy.path.abspath(self.filepath)).absolute()
         if not photo.is_file():
             raise InputError(f"There is no file {photo}: choose a photograph or a .portrait file.")
         self._output = _free_path(photo.stem)
@@ -85,7 +85,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
         return backend().request("command", {"arguments": arguments}, f"Import of {photo.name}")
 
     def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        self._add(context, self._output, photo=bpy.path.abspath(self.filepath))
+        self._add(context, self._output, photo=str(Path(bpy.path.abspath(self.filepath)).absolute()))
 
     def _add(self, context: bpy.types.Context, path: Path, photo: str) -> None:
         portrait = read_portrait(path)

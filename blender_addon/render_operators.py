@@ -72,7 +72,7 @@ def frames_folder(text: str) -> Path:
     """A folder as users name it; InputError for one beside a .blend that is not saved yet."""
     if text.startswith("//") and not bpy.data.filepath:
         raise InputError("The frames' folder is beside the .blend, which is not saved: save it or choose a folder.")
-    return Path(bpy.path.abspath(text))
+    return Path(bpy.path.abspath(text)).absolute()
 
 
 def _beyond_note(cameras: list[Camera], frames: range, photo: Camera) -> str:
