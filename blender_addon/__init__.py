@@ -87,8 +87,10 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Removes it, in the reverse order."""
+    """Removes it, in the reverse order. At exit Blender may ask again for what `_leave` has done already."""
     global _command_handle
+    if _command_handle is None:
+        return
     atexit.unregister(_leave)
     bpy.utils.unregister_cli_command(_command_handle)
     bpy.app.handlers.render_pre.remove(follow_before_render)

@@ -12,7 +12,8 @@ MODULE = "bl_ext.user_default.portrait_manifolds"
 
 def main(zip_path: str, folder: str) -> None:
     bpy.ops.wm.save_userpref()
-    bpy.ops.wm.read_userpref()
+    if bpy.app.version >= (4, 5, 0):  # bpy 4.2.0 crashes here, whatever is installed, and does without
+        bpy.ops.wm.read_userpref()
     installed = bpy.ops.extensions.package_install_files(
         filepath=zip_path, repo="user_default", enable_on_install=True, overwrite=True
     )
