@@ -1,6 +1,7 @@
 """The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -97,6 +98,8 @@ def resampled(maps: Tensor, size: int) -> Tensor:
     return F.interpolate(flat, (size, size), mode="bilinear", align_corners=False).reshape(*maps.shape[:-2], size, size)
 
 
+@cache
 def texel_directions(size: int) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
-    return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)
+    with torch.inference_mode(False):  # kept, and training may need it
+        return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)

@@ -16,7 +16,7 @@ from .geometry import CameraBatch, SheetGeometry
 from .layers import enlarged
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
-from .visibility import Shown, clean_foreground, hull, shown, visibility
+from .visibility import Shown, clean_foreground, hull, shown, surroundings, visibility
 
 VISIBILITY_PX = 128
 
@@ -71,6 +71,7 @@ class Inversion(nn.Module):
             opacity, colour, confidence ◁── decoder ◁── super-resolution ◁─────────┘
                 │
                 └── drawn from the photo's camera ── visibility ── confidence x visibility
+                                                                   └── surroundings ── + colour
         """
         views = CameraBatch.of(cameras, photo.device)
         with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
@@ -89,7 +90,7 @@ class Inversion(nn.Module):
         with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
             features = self.super_resolution(manifolds + detail)
             opacity, confidence, painted = self.decoder(features)
-        opacity, confidence, painted, matte = (torch.sigmoid(x.float()) for x in (opacity, confidence, painted, matte))
+        opacity, confidence, matte = (torch.sigmoid(x.float()) for x in (opacity, confidence, matte))
         radius = self.geometry.total_radius(displacement)
         if fine:
             confidence = enlarged(confidence)
@@ -105,6 +106,8 @@ class Inversion(nn.Module):
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
+            around = surroundings(photographed, opacity * confidence * visible)
+        painted = torch.sigmoid(painted.float() + torch.logit(around, 0.02)[:, None])
         return Painting(
             opacity,
             confidence,
@@ -124,14 +127,15 @@ class Inversion(nn.Module):
         for i, camera in enumerate(cameras):
             colourless = torch.zeros(*opacity.shape[1:], 3, device=opacity.device)
             textures = torch.cat([colourless, opacity[i, ..., None].detach()], -1)
-            pictures.append(self.render(textures, radius_m[i].detach(), camera.resized(size_px, size_px)))
+            pictures.append(self.render(textures, radius_m[i].detach(), camera.resized(size_px, size_px), mip_levels=1))
         drawn = torch.stack(pictures).permute(0, 3, 1, 2)  # [B, 5, H, W]
         alpha = drawn[:, 3:4]
         return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
 
-    def render(self, textures: Tensor, radius_m: Tensor, camera: Camera) -> Tensor:
+    def render(self, textures: Tensor, radius_m: Tensor, camera: Camera, *, mip_levels: int | None = None) -> Tensor:
         """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
-        return render_manifolds(textures, radius_m, self.geometry.spread, self.geometry.offsets_m, camera)
+        geometry = self.geometry
+        return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
 
     def _displacement(self, synthesised: Tensor, flat: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor]:
         """log((r + delta) / r) of the w+ path and corrected, each [B, D, D]."""

@@ -51,18 +51,36 @@ def hull(matte: Tensor, projected: Tensor) -> Tensor:
 
 
 def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
-    """The photo [B, 3, H, W] with what is not surely foreground filled from what is, by push and pull.
+    """The photo [B, 3, H, W] with what is not surely foreground filled from what is.
 
-    Colours flow outward over the outline, so that no background is mixed into hair and cheeks (Gortler et al.,
-    SIGGRAPH 1996, section 3.4). `sure` [B, 1, h, w] is resampled to the photo.
+    Colours flow outward over the outline, so that no background is mixed into hair and cheeks. `sure` [B, 1, h, w] is
+    resampled to the photo.
     """
-    weight = F.interpolate(sure, photo.shape[-2:], mode="bilinear", align_corners=False)
-    levels = [(photo * weight, weight)]
+    return push_pull(photo, F.interpolate(sure, photo.shape[-2:], mode="bilinear", align_corners=False))
+
+
+def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
+    """What the photo shows around each texel, [B, 3, V, U]: skin goes on as skin, hair as hair, where nothing is shown.
+
+    photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says; sheets are taken together, then filled over the
+    chart.
+    """
+    total = weight.sum(1, keepdim=True)
+    colour = (photographed * weight[:, :, None]).sum(1) / total.clamp_min(1e-4)
+    return push_pull(colour, total.clamp_max(1.0))
+
+
+def push_pull(colour: Tensor, weight: Tensor) -> Tensor:
+    """Colours [B, 3, H, W] where `weight` [B, 1, H, W] is one, smoothly continued to where it is zero.
+
+    Gortler et al., SIGGRAPH 1996, section 3.4; sides are powers of two.
+    """
+    levels = [(colour * weight, weight)]
     while min(levels[-1][1].shape[-2:]) > 1:
-        levels.append(tuple(F.avg_pool2d(x, 2) for x in levels[-1]))  # type: ignore[arg-type]
-    colour = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
+        premultiplied, coverage = levels[-1]
+        levels.append((F.avg_pool2d(premultiplied, 2), F.avg_pool2d(coverage, 2)))
+    filled = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
     for premultiplied, coverage in reversed(levels[:-1]):
-        colour = F.interpolate(colour, coverage.shape[-2:], mode="bilinear", align_corners=False)
-        share = coverage.clamp(0.0, 1.0)
-        colour = premultiplied / coverage.clamp_min(1e-4) * share + colour * (1.0 - share)
-    return colour
+        filled = F.interpolate(filled, coverage.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.lerp(filled, premultiplied / coverage.clamp_min(1e-4), coverage.clamp(0.0, 1.0))
+    return filled

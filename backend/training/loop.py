@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
 
+MIP_LEVELS = 1
+"""A texel is not much smaller than a pixel of the views that are compared."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -113,7 +116,7 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
     sums: dict[str, Tensor] = {}
     for target in batch.targets:
-        drawn = network.render(textures[target.item], radii[target.item], target.camera)
+        drawn = network.render(textures[target.item], radii[target.item], target.camera, mip_levels=MIP_LEVELS)
         for name, value in view_losses(drawn, target, torch.rand(3, 1, 1)).items():
             sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
