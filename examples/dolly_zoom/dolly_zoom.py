@@ -1,0 +1,100 @@
+"""A dolly zoom keyframed in Blender and drawn by the backend: a film, stills, the scene, and Cycles' view of one frame.
+
+Usage: python dolly_zoom.py [FOLDER [HEAD.portrait]]     (by default a made head, no photograph)
+
+The same steps by hand: File > Import > Portrait, Match Photo Camera, Dolly Zoom, Render Portrait.
+"""
+
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from portrait_manifolds import Portrait, blender_addon
+from portrait_manifolds.backend.animation import render_film
+from portrait_manifolds.backend.camera import load_cameras
+from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
+from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.outputs.png import save_png
+
+FRAMES, WIDTH_PX, HEIGHT_PX = 48, 640, 480
+
+
+def main(folder: Path, portrait_path: Path | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    head = folder / "head.portrait"
+    portrait = Portrait.load(portrait_path) if portrait_path else made_portrait()
+    portrait.save(head)
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    blender_addon.register()
+    build_scene(head)
+    bpy.ops.wm.save_as_mainfile(filepath=str((folder / "dolly_zoom.blend").absolute()))
+
+    # The backend's frames, as the panel's Render Portrait makes them; and a film of the same cameras.
+    stills = (1, FRAMES // 2, FRAMES)
+    for frame in stills:
+        bpy.ops.portrait_manifolds.render_portrait(
+            directory=str(folder / "stills"), frame_start=frame, frame_end=frame, file_format="png"
+        )
+    bpy.ops.portrait_manifolds.export(filepath=str(folder / "cameras.json"))
+    cameras = load_cameras(folder / "cameras.json")
+    render_film(portrait, cameras, folder / "dolly_zoom.mp4", fps=24)
+
+    # Cycles draws the same frame from the mesh in the scene.
+    middle = stills[1]
+    rendered = cycles_frame(middle, folder / "cycles.exr")
+    expected, _ = portrait.render(cameras[middle - 1])
+    over_grey = [0.5 * (1.0 - alpha) + colour for colour, alpha in (rendered, premultiplied(expected))]
+    difference = np.abs(np.subtract(*(linear_to_srgb(np.clip(picture, 0.0, 1.0)) for picture in over_grey))).mean()
+    save_png(folder / "cycles.png", straight(*rendered), provenance=portrait.provenance)
+    print(f"Cycles and the backend differ by {255.0 * difference:.2f}/255 on average at frame {middle}.")
+    blender_addon.unregister()
+
+
+def build_scene(head: Path) -> None:
+    """The portrait, and a camera whose lens widens as it nears; the face keeps its size."""
+    operators = bpy.ops.portrait_manifolds
+    operators.import_portrait(filepath=str(head.absolute()))
+    scene = bpy.context.scene
+    operators.add_rig(type="DOLLY_ZOOM", frame_start=1, frame_end=FRAMES)
+    scene.frame_start, scene.frame_end = 1, FRAMES
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH_PX, HEIGHT_PX
+    scene.camera.data.sensor_fit = "VERTICAL"  # frame by height: the photograph is square, the film is wide
+    scene.camera.data.sensor_height = scene.camera.data.sensor_width
+    scene.view_settings.view_transform = "Standard"
+
+
+def cycles_frame(frame: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The native object in Cycles: premultiplied linear colour [H, W, 3] and alpha [H, W, 1]."""
+    scene = bpy.context.scene
+    scene.frame_set(frame)
+    scene.world = bpy.data.worlds.new("black")
+    scene.render.engine, scene.render.film_transparent, scene.render.dither_intensity = "CYCLES", True, 0.0
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.use_adaptive_sampling = 1, False, False
+    scene.cycles.max_bounces, scene.cycles.filter_width = 0, 0.01
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
+    scene.render.filepath = str(path.absolute())
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path.absolute()))
+    pixels = np.empty(4 * WIDTH_PX * HEIGHT_PX, np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(HEIGHT_PX, WIDTH_PX, 4)[::-1]
+    return pixels[..., :3], pixels[..., 3:]
+
+
+def premultiplied(rgba: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Straight sRGB [H, W, 4] as `cycles_frame` gives it."""
+    return srgb_to_linear(rgba[..., :3]) * rgba[..., 3:], rgba[..., 3:]
+
+
+def straight(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The inverse: straight sRGB [H, W, 4]."""
+    return np.concatenate([linear_to_srgb(np.clip(colour / np.maximum(alpha, 1e-6), 0.0, 1.0)), alpha], axis=-1)
+
+
+if __name__ == "__main__":
+    arguments = [Path(text) for text in sys.argv[1:3]]
+    main(*(arguments + [Path("out/dolly_zoom"), None][len(arguments) :]))
