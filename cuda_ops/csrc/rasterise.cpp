@@ -38,7 +38,10 @@ struct Texture {
     bool opaque;
 };
 
+struct Setup;
+
 struct Scene {
+    const Setup* setups;    // [T], worked out once for all tiles
     const float* pixels;    // [V, 3] x, y in pixels, depth in metres
     const float* uv;        // [V, 2]
     const float* gain;      // [V, 4]
@@ -173,6 +176,10 @@ void sort_fragments(TileBuffers& buffers) {
     }
 }
 
+// Sample s along a side of the whole picture lies at (s + 0.5) / n.
+int first_sample(float low, int n) { return int(std::ceil(std::max(low * n - 0.5f, -1e6f))); }
+int last_sample(float high, int n) { return int(std::floor(std::min(high * n - 0.5f, 1e6f))); }
+
 // Calls visit(pixel x, pixel y, sample, 1/depth) for each sample of the tile that the triangle covers. A sample exactly
 // on an edge belongs to the triangle of which it is a left edge, or a top one: layers must not count it twice. Opaque
 // triangles take a hair more (`slack` of their area), so that rounding never opens a gap between two.
@@ -183,15 +190,12 @@ void cover(const Scene& scene, const Setup& setup, int left, int top, int right,
     const float *px = setup.x, *py = setup.y;
     float min_x = std::min({px[0], px[1], px[2]}), max_x = std::max({px[0], px[1], px[2]});
     float min_y = std::min({py[0], py[1], py[2]}), max_y = std::max({py[0], py[1], py[2]});
-    // Sample s of the whole picture lies at (s + 0.5) / n.
-    auto first = [n](float low) { return int(std::ceil(std::max(low * n - 0.5f, -1e6f))); };
-    auto last = [n](float high) { return int(std::floor(std::min(high * n - 0.5f, 1e6f))); };
-    int x0 = std::max(left * n, first(min_x)), x1 = std::min(right * n - 1, last(max_x));
-    int y0 = std::max(top * n, first(min_y)), y1 = std::min(bottom * n - 1, last(max_y));
+    int x0 = std::max(left * n, first_sample(min_x, n)), x1 = std::min(right * n - 1, last_sample(max_x, n));
+    int y0 = std::max(top * n, first_sample(min_y, n)), y1 = std::min(bottom * n - 1, last_sample(max_y, n));
     if (x0 > x1 || y0 > y1) return;
     const float sign = setup.inverse_area > 0 ? 1.0f : -1.0f, scale = std::fabs(setup.inverse_area);
     const float sx = (x0 + 0.5f) * step, sy = (y0 + 0.5f) * step, least = -slack / scale;
-    float origin[3], along_x[3], along_y[3];
+    float origin[3], along_x[3], along_y[3], samples_a_unit[3];
     bool owns[3];
     for (int k = 0; k < 3; ++k) {
         int a = (k + 1) % 3, b = (k + 2) % 3;
@@ -199,10 +203,19 @@ void cover(const Scene& scene, const Setup& setup, int left, int top, int right,
         origin[k] = sign * ((px[a] - sx) * (py[b] - sy) - (px[b] - sx) * (py[a] - sy));
         along_x[k] = -dy * step;
         along_y[k] = dx * step;
+        samples_a_unit[k] = along_x[k] != 0.0f ? 1.0f / along_x[k] : 0.0f;
         owns[k] = dy < 0 || (dy == 0 && dx > 0);
     }
-    for (int y = y0; y <= y1; ++y)
-        for (int x = x0; x <= x1; ++x) {
+    for (int y = y0; y <= y1; ++y) {
+        // The row's samples that may be inside, a sample to spare: most of a thin lock's bounding box is outside.
+        float low = 0.0f, high = float(x1 - x0);
+        for (int k = 0; k < 3; ++k) {
+            const float reach = (least - origin[k] - float(y - y0) * along_y[k]) * samples_a_unit[k];
+            if (along_x[k] > 0.0f) low = std::max(low, reach - 1.0f);
+            if (along_x[k] < 0.0f) high = std::min(high, reach + 1.0f);
+        }
+        if (!(low <= high)) continue;
+        for (int x = x0 + int(low); x <= x0 + int(high); ++x) {
             float e[3];
             bool inside = true;
             for (int k = 0; k < 3; ++k) {
@@ -213,6 +226,7 @@ void cover(const Scene& scene, const Setup& setup, int left, int top, int right,
                 visit(x / n, y / n, (y % n) * n + x % n,
                       scale * (e[0] * setup.inverse_depth[0] + e[1] * setup.inverse_depth[1] + e[2] * setup.inverse_depth[2]));
         }
+    }
 }
 
 void centre_of(uint32_t mask, int n, float* x, float* y) {
@@ -231,31 +245,32 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
     buffers.triangle.assign(TILE * TILE * per_pixel, -1);
     buffers.latest.assign(TILE * TILE, -1);
     buffers.fragments.clear();
-    Setup setup;
     auto is_opaque = [&](int32_t t) {
         int32_t index = scene.texture_of_triangle[t];
         return index < 0 || scene.textures[index].opaque;
     };
     for (int64_t i = 0; i < count; ++i) {
         int32_t t = triangles[i];
-        if (!is_opaque(t) || !setup.make(scene, t)) continue;
-        cover(scene, setup, left, top, right, bottom, 1e-6f, [&](int x, int y, int sample, float inverse) {
+        if (!is_opaque(t)) continue;
+        cover(scene, scene.setups[t], left, top, right, bottom, 1e-6f, [&](int x, int y, int sample, float inverse) {
             int at = ((y - top) * TILE + x - left) * per_pixel + sample;
             if (inverse > buffers.inverse_depth[at]) { buffers.inverse_depth[at] = inverse; buffers.triangle[at] = t; }
         });
     }
     // Near to far, so that locks of hair that let nothing through spare the work on those behind them.
     buffers.layers.clear();
-    for (int64_t i = 0; i < count; ++i)
-        if (!is_opaque(triangles[i]) && setup.make(scene, triangles[i]))
-            buffers.layers.push_back({*std::max_element(setup.inverse_depth, setup.inverse_depth + 3), triangles[i]});
+    for (int64_t i = 0; i < count; ++i) {
+        if (is_opaque(triangles[i])) continue;
+        const float* inverse_depth = scene.setups[triangles[i]].inverse_depth;
+        buffers.layers.push_back({*std::max_element(inverse_depth, inverse_depth + 3), triangles[i]});
+    }
     std::sort(buffers.layers.begin(), buffers.layers.end(), [](const Layer& a, const Layer& b) {
         return a.inverse_depth != b.inverse_depth ? a.inverse_depth > b.inverse_depth : a.triangle < b.triangle;
     });
     buffers.front = buffers.inverse_depth;
     for (const Layer& layer : buffers.layers) {
         const int32_t t = layer.triangle;
-        setup.make(scene, t);
+        const Setup& setup = scene.setups[t];
         const Level level = mip_level(scene, setup, t);
         size_t first = buffers.fragments.size();
         cover(scene, setup, left, top, right, bottom, 0.0f, [&](int x, int y, int sample, float inverse) {
@@ -315,7 +330,7 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
                 done |= mask;
                 float cx, cy, inverse;
                 centre_of(mask, n, &cx, &cy);
-                setup.make(scene, ids[s]);
+                const Setup& setup = scene.setups[ids[s]];
                 Colour c = shade(scene, setup, ids[s], x + cx, y + cy, mip_level(scene, setup, ids[s]), &inverse);
                 r += through * c.r; g += through * c.g; b += through * c.b; a += through; z += through_z;
             }
@@ -381,7 +396,8 @@ int32_t rasterise(const float* pixels, const float* uv, const float* gain, const
         if (triangles[i] < 0 || triangles[i] >= vertex_count) return 2;
     for (int64_t i = 0; i < triangle_count; ++i)
         if (texture_of_triangle[i] < -1 || texture_of_triangle[i] >= texture_count) return 3;
-    Scene scene{pixels, uv, gain, add, triangles, texture_of_triangle, {}, width, height, samples};
+    std::vector<Setup> setups(triangle_count);
+    Scene scene{setups.data(), pixels, uv, gain, add, triangles, texture_of_triangle, {}, width, height, samples};
     for (int32_t k = 0; k < texture_count; ++k) {
         int32_t h = texture_sizes[2 * k], w = texture_sizes[2 * k + 1], levels = 1;
         for (int32_t side = std::max(h, w); side > 1; side /= 2) ++levels;
@@ -391,12 +407,15 @@ int32_t rasterise(const float* pixels, const float* uv, const float* gain, const
     std::vector<Bounds> bounds(triangle_count);
     std::vector<int64_t> start(tiles + 1, 0);
     for (int64_t t = 0; t < triangle_count; ++t) {
-        Setup setup;
+        Setup& setup = setups[t];
         bounds[t] = {1, 1, 0, 0};
         if (!setup.make(scene, t)) continue;
         float x0 = std::min({setup.x[0], setup.x[1], setup.x[2]}), x1 = std::max({setup.x[0], setup.x[1], setup.x[2]});
         float y0 = std::min({setup.y[0], setup.y[1], setup.y[2]}), y1 = std::max({setup.y[0], setup.y[1], setup.y[2]});
         if (x1 < 0 || y1 < 0 || x0 >= width || y0 >= height) continue;
+        // Many a triangle of a distant head lies between the samples.
+        if (first_sample(x0, samples) > last_sample(x1, samples)) continue;
+        if (first_sample(y0, samples) > last_sample(y1, samples)) continue;
         bounds[t] = {int(std::max(x0, 0.0f)) / TILE, int(std::max(y0, 0.0f)) / TILE,
                      int(std::min(x1, width - 1.0f)) / TILE, int(std::min(y1, height - 1.0f)) / TILE};
         for (int ty = bounds[t].y0; ty <= bounds[t].y1; ++ty)
