@@ -56,7 +56,7 @@ class Alignment:
 
     def crop_camera(self, size_px: int) -> Camera:
         """The camera of the aligned crop at `size_px` x `size_px`: the same place, turned and zoomed."""
-        return crop_camera(self.camera, self.crop_to_photo, size_px)
+        return self.camera.cropped(self.crop_to_photo, size_px, size_px)
 
 
 def align(
@@ -119,30 +119,6 @@ def apply_crop(crop_to_photo: np.ndarray, coordinates: np.ndarray) -> np.ndarray
 def invert_crop(crop_to_photo: np.ndarray, points_px: np.ndarray) -> np.ndarray:
     """Photo pixels [..., 2] to crop coordinates [..., 2]."""
     return (points_px - crop_to_photo[:, 2]) @ np.linalg.inv(crop_to_photo[:, :2]).T
-
-
-def crop_camera(camera: Camera, crop_to_photo: np.ndarray, size_px: int) -> Camera:
-    """`camera` of a photograph to the camera of its crop at `size_px` x `size_px` pixels.
-
-    A turn of the picture is a roll about the optical axis, so the crop's camera is exact wherever the principal
-    point lies.
-    """
-    half_px = crop_half_size_px(crop_to_photo)
-    cos, sin = crop_to_photo[:, 0] / half_px
-    roll = np.eye(4)
-    roll[:2, :2] = [[cos, sin], [-sin, cos]]  # picture y is down, camera y is up
-    factor = 0.5 * size_px / half_px
-    principal = (invert_crop(crop_to_photo, np.array([camera.cx_px, camera.cy_px])) + 1.0) * 0.5 * size_px
-    return replace(
-        camera,
-        camera_to_world=camera.camera_to_world @ roll,
-        fx_px=camera.fx_px * factor,
-        fy_px=camera.fy_px * factor,
-        cx_px=float(principal[0]),
-        cy_px=float(principal[1]),
-        width_px=size_px,
-        height_px=size_px,
-    )
 
 
 def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, border: str = "edge") -> np.ndarray:

@@ -103,6 +103,30 @@ class Camera:
             height_px=height_px,
         )
 
+    def cropped(self, crop_to_photo: np.ndarray, width_px: int, height_px: int) -> "Camera":
+        """The camera of a turned square of this picture: the same place, rolled upright and zoomed.
+
+        `crop_to_photo` [2, 3] maps the square's coordinates in [-1, 1]^2 (x right, y down) to this picture's pixels;
+        the square fills the smaller side of the new picture. A turn of the picture is a roll about the optical axis,
+        so this is exact wherever the principal point lies.
+        """
+        half_px = float(np.hypot(*crop_to_photo[:, 0]))
+        cosine, sine = crop_to_photo[:, 0] / half_px  # of the square's turn in this picture, clockwise as seen
+        factor = 0.5 * min(width_px, height_px) / half_px
+        roll = np.eye(4)
+        roll[:2, :2] = [[cosine, sine], [-sine, cosine]]  # picture y is down, camera y is up
+        offset = np.array([self.cx_px, self.cy_px]) - crop_to_photo[:, 2]
+        across, down = np.array([[cosine, sine], [-sine, cosine]]) @ offset * factor
+        return Camera(
+            self.camera_to_world @ roll,
+            self.fx_px * factor,
+            self.fy_px * factor,
+            0.5 * width_px + across,
+            0.5 * height_px + down,
+            width_px,
+            height_px,
+        )
+
     def with_fov(self, fov_deg: float) -> "Camera":
         """The same place with another lens: `fov_deg` is the vertical field of view, 0 to 170 degrees."""
         if not 0.0 < fov_deg < 170.0:

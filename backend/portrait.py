@@ -37,28 +37,6 @@ class Crop:
         matrix.setflags(write=False)
         object.__setattr__(self, "to_photo", matrix)
 
-    def camera(self, photo_camera: Camera, width_px: int, height_px: int) -> Camera:
-        """The photo's camera, upright and framed on the crop: its square fills the smaller side of the picture."""
-        (ax, _, x), (ay, _, y) = self.to_photo
-        half_px = np.sqrt(abs(np.linalg.det(self.to_photo[:, :2])))
-        roll = np.arctan2(ay, ax)  # of the crop in the photo, clockwise as seen
-        cosine, sine = np.cos(roll), np.sin(roll)
-        scale = 0.5 * min(width_px, height_px) / half_px
-        # Turn the camera clockwise by the roll; the principal point turns about the crop's centre the other way.
-        pose = photo_camera.camera_to_world.copy()
-        pose[:3, :3] = pose[:3, :3] @ np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-        offset = np.array([photo_camera.cx_px - x, photo_camera.cy_px - y])
-        across, down = np.array([[cosine, sine], [-sine, cosine]]) @ offset * scale
-        return Camera(
-            pose,
-            photo_camera.fx_px * scale,
-            photo_camera.fy_px * scale,
-            0.5 * width_px + across,
-            0.5 * height_px + down,
-            width_px,
-            height_px,
-        )
-
 
 @dataclass(frozen=True)
 class Portrait:
@@ -107,7 +85,7 @@ class Portrait:
         """The photograph's camera; with a size, upright and framed on the head (the aligned crop)."""
         if width_px is None or height_px is None:
             return self.input_camera
-        return self.crop.camera(self.input_camera, width_px, height_px)
+        return self.input_camera.cropped(self.crop.to_photo, width_px, height_px)
 
     @cached_property
     def renderer(self) -> "Renderer":

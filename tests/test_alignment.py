@@ -11,7 +11,6 @@ from portrait_manifolds.backend.alignment import (
     LandmarkTemplate,
     align,
     apply_crop,
-    crop_camera,
     crop_from_landmarks,
     crop_half_size_px,
     invert_crop,
@@ -73,7 +72,7 @@ def test_the_crops_camera_sees_what_the_crop_shows(template: LandmarkTemplate) -
     points = picture_of(template, camera)
     crop = crop_from_landmarks(points)
     crop[:, :2] = crop[:, :2] @ np.array([[0.9, -0.4], [0.4, 0.9]]) / np.hypot(0.9, 0.4)  # a roll
-    zoomed = crop_camera(camera, crop, 256)
+    zoomed = camera.cropped(crop, 256, 256)
     expected = (invert_crop(crop, points) + 1.0) * 128.0
     np.testing.assert_allclose(zoomed.project(template.points_m)[0], expected, atol=1e-6)
     np.testing.assert_allclose(apply_crop(crop, invert_crop(crop, points)), points, atol=1e-9)

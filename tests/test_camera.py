@@ -102,7 +102,7 @@ def test_a_crops_camera_sees_the_crop(roll_deg: float, half_px: float, x: float,
     roll = np.radians(roll_deg)
     cosine, sine = half_px * np.cos(roll), half_px * np.sin(roll)
     crop = Crop(np.array([[cosine, -sine, 400.0], [sine, cosine, 300.0]]))
-    upright = crop.camera(camera, 256, 256)
+    upright = camera.cropped(crop.to_photo, 256, 256)
     on_crop = np.array([x, y])
     photo = crop.to_photo[:, :2] @ on_crop + crop.to_photo[:, 2]
     ray = np.array([(photo[0] - camera.cx_px) / camera.fx_px, (camera.cy_px - photo[1]) / camera.fy_px, -1.0])

@@ -25,7 +25,7 @@ from .photography import degraded, encoded_srgb, graded, sample_background, samp
 from .real import real_portrait
 from .subject import Subject
 from .surface import outermost_radius_m
-from .views import _aligned, _input_camera, render_view
+from .views import aligned_camera, input_standpoint, render_view
 
 RADIUS_SIZE = 64
 DEPTH_UNIT_M = 1e-4
@@ -65,8 +65,8 @@ def subject_example(
 ) -> Example:
     """Photographs a synthetic subject and draws novel views of it as the estimated camera understands it."""
     look = sample_look(rng)
-    standpoint = _input_camera(rng)
-    camera, points_px = _aligned(rng, standpoint, subject, size_px)
+    standpoint = input_standpoint(rng)
+    camera, points_px = aligned_camera(rng, standpoint, subject, size_px)
     view = render_view(subject, camera, look)
     background = graded(sample_background(rng, size_px, list(backgrounds)), look)
     alpha = view.rgba[..., 3:].astype(np.float32) / 255.0

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ...cuda_ops.rasterise import Mesh, rasterise
-from ..alignment import crop_camera, crop_from_landmarks, invert_crop, sample_crop
+from ..alignment import crop_from_landmarks, invert_crop, sample_crop
 from .assets import triangulate, vertex_normals
 from .library import Library
 from .photos import read_photo
@@ -27,7 +27,7 @@ def _tile(library: Library, index: int, tile_px: int) -> np.ndarray:
     points = library.faces.points_px[index].astype(np.float64)
     crop = crop_from_landmarks(points)
     picture = sample_crop(photo, crop, size)
-    camera = crop_camera(library.fits.camera(index, photo.shape[1], photo.shape[0]), crop, size)
+    camera = library.fits.camera(index, photo.shape[1], photo.shape[0]).cropped(crop, size, size)
     vertices = head.shape_m(library.fits.identity[index], library.fits.expression[index])
     names = ("M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth")
     triangles = triangulate(head.faces[head.faces_of(*names)])

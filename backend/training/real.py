@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...cuda_ops.rasterise import Mesh, rasterise
-from ..alignment import Alignment, LandmarkTemplate, align, crop_camera, sample_crop
+from ..alignment import Alignment, LandmarkTemplate, align, sample_crop
 from ..camera import Camera
 from ..landmarks import LandmarkDetector
 from .assets import HEAD_AND_NECK, triangulate
@@ -54,7 +54,7 @@ def real_portrait(
     border = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), crop, size_px, border="zero")
     probability = sample_crop((detector.person(photo)[..., None] * 255).astype(np.uint8), crop, size_px)[..., 0] / 255.0
     opacity, foreground = matte(picture, probability)
-    camera = crop_camera(library.fits.camera(index, photo.shape[1], photo.shape[0]), crop, size_px)
+    camera = library.fits.camera(index, photo.shape[1], photo.shape[0]).cropped(crop, size_px, size_px)
     depth, measured = extrapolated_depth(library.studio, library.fits, index, camera, opacity)
     inside = (border[..., 0] / 255.0).astype(np.float32)
     return RealPortrait(name, picture, inside, opacity, foreground, depth, measured, camera, estimate)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cuda_ops.rasterise import rasterise
-from ..alignment import Alignment, LandmarkTemplate, align, crop_camera, crop_from_landmarks
+from ..alignment import Alignment, LandmarkTemplate, align, crop_from_landmarks
 from ..camera import Camera, look_at
 from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
 from .photography import Look, degraded, encoded_srgb, graded, sample_background, sample_look
@@ -54,8 +54,8 @@ def photograph(
 ) -> SubjectViews:
     """Draws the input view and `novel_views` others within the promised angles of it, at other distances and lenses."""
     look = sample_look(rng)
-    standpoint = _input_camera(rng)
-    camera, points_px = _aligned(rng, standpoint, subject, size_px)
+    standpoint = input_standpoint(rng)
+    camera, points_px = aligned_camera(rng, standpoint, subject, size_px)
     view = render_view(subject, camera, look, samples, threads)
     estimate = align(points_px, (standpoint.width_px, standpoint.height_px), template)
     background = graded(sample_background(rng, size_px, list(backgrounds)), look)
@@ -64,7 +64,7 @@ def photograph(
     photo = degraded(encoded_srgb(mixed), look, rng)
     novel = []
     for _ in range(novel_views):
-        other, _ = _aligned(rng, _novel_camera(rng, standpoint), subject, novel_size_px or size_px)
+        other, _ = aligned_camera(rng, _novel_camera(rng, standpoint), subject, novel_size_px or size_px)
         novel.append(render_view(subject, other, look, samples, threads))
     return SubjectViews(photo, view, estimate, novel)
 
@@ -83,17 +83,19 @@ def render_view(subject: Subject, camera: Camera, look: Look | None, samples: in
     return View((np.clip(picture, 0, 1) * 255.0 + 0.5).astype(np.uint8), depth_m, camera)
 
 
-def _aligned(rng: np.random.Generator, standpoint: Camera, subject: Subject, size_px: int) -> tuple[Camera, np.ndarray]:
+def aligned_camera(
+    rng: np.random.Generator, standpoint: Camera, subject: Subject, size_px: int
+) -> tuple[Camera, np.ndarray]:
     """The crop's camera as the alignment would cut it from jittered landmarks, and those in the wide picture."""
     points, _ = standpoint.project(subject.landmarks_m)
     half_px = 0.25 * standpoint.width_px
     points = points + rng.normal(size=points.shape) * LANDMARK_NOISE * half_px
     middle = points.mean(0)  # errors of one detection go together: the whole face a little off
     points = middle + (points - middle) * np.exp(rng.normal() * 0.012) + rng.normal(size=2) * 0.010 * half_px
-    return crop_camera(standpoint, crop_from_landmarks(points), size_px), points
+    return standpoint.cropped(crop_from_landmarks(points), size_px, size_px), points
 
 
-def _input_camera(rng: np.random.Generator) -> Camera:
+def input_standpoint(rng: np.random.Generator) -> Camera:
     """A wide picture as people take them: mostly from the front, a long or a short lens, hardly tilted."""
     fov_deg = float(np.clip(12.0 * np.exp(rng.normal() * 0.35), 6.0, 40.0))
     yaw, pitch = rng.normal() * 15.0, rng.normal() * 6.5 + 4.0
