@@ -13,13 +13,13 @@
 // Plain C interface, no dependencies. All arrays are contiguous; see rasterise.py for shapes.
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <thread>
 #include <vector>
+
+#include "parallel.h"
 
 namespace {
 
@@ -427,17 +427,11 @@ int32_t rasterise(const float* pixels, const float* uv, const float* gain, const
     for (int64_t t = 0; t < triangle_count; ++t)
         for (int ty = bounds[t].y0; ty <= bounds[t].y1; ++ty)
             for (int tx = bounds[t].x0; tx <= bounds[t].x1; ++tx) binned[fill[ty * tiles_x + tx]++] = int32_t(t);
-    std::atomic<int> next{0};
-    auto work = [&] {
-        TileBuffers buffers;
-        for (int tile = next++; tile < tiles; tile = next++)
-            draw_tile(scene, binned.data() + start[tile], start[tile + 1] - start[tile], tile % tiles_x, tile / tiles_x,
-                      buffers, rgba, depth);
-    };
-    std::vector<std::thread> helpers;
-    for (int i = 1; i < std::min(threads, tiles); ++i) helpers.emplace_back(work);
-    work();
-    for (auto& helper : helpers) helper.join();
+    std::vector<TileBuffers> buffers(threads);
+    pm::parallel_for(tiles, threads, [&](int64_t tile, int thread) {
+        draw_tile(scene, binned.data() + start[tile], start[tile + 1] - start[tile], int(tile) % tiles_x,
+                  int(tile) / tiles_x, buffers[thread], rgba, depth);
+    });
     return 0;
 }
 
