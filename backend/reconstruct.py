@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
 from .landmarks import LandmarkDetector
@@ -49,7 +50,9 @@ def reconstruct(
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
     photograph = photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)
     device_name = choose_device(device)
+    progress.report(0.05, "finding the face")
     points_px = find_face(photograph, face)
+    progress.report(0.15, "loading the networks")
 
     import torch
 
@@ -57,6 +60,7 @@ def reconstruct(
     from .texturing import paint_textures
 
     weights = load_weights(device_name)
+    progress.report(0.35, "making the portrait")
     alignment = align_photograph(photograph, points_px, weights.template, fov_deg)
     network = weights.network
     side_px = network.config.photo_px
@@ -65,7 +69,9 @@ def reconstruct(
     with torch.inference_mode():
         picture = torch.from_numpy(crop).to(device_name).permute(2, 0, 1)[None].float() / 255.0
         painting = network(picture.contiguous(memory_format=torch.channels_last), [camera])
+        progress.report(0.55, "painting the sheets")
         textures = paint_textures(network, painting, photograph.rgb, alignment.crop_to_photo, camera, texture_size)
+        progress.report(0.95, "finishing")
         geometry = network.geometry
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),

@@ -5,7 +5,7 @@ import json
 import bpy
 
 from ..backend.errors import InputError
-from .cameras import set_blender_camera
+from .cameras import render_size, set_blender_camera
 from .job_operator import checked
 from .native_object import active_portrait
 from .photo_camera import add_camera, photo_view
@@ -81,7 +81,8 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         root = active_portrait(context)
-        view = photo_view(root)
+        # The whole photograph is inside the scene's picture, whatever its shape.
+        view = photo_view(root).resized(*render_size(scene))
         start = scene.frame_start if self.frame_start < 0 else self.frame_start
         end = scene.frame_end if self.frame_end < 0 else self.frame_end
         if end <= start:

@@ -100,7 +100,7 @@ def check_rigs(folder: Path) -> None:
 
     root, _ = session.new_scene(folder, "small.portrait")
     scene, photo = bpy.context.scene, photo_view(bpy.context.view_layer.objects.active)
-    scene.render.resolution_x = scene.render.resolution_y = 64
+    scene.render.resolution_x, scene.render.resolution_y = 96, 64
     for kind, path in (("ORBIT", orbit), ("SWING", swing)):
         assert session.OPERATORS.add_rig(type=kind, frame_start=5, frame_end=28) == {"FINISHED"}
         pivot = scene.camera.parent
@@ -111,6 +111,11 @@ def check_rigs(folder: Path) -> None:
             view = _view(scene, root, frame)
             np.testing.assert_allclose(view.camera_to_world, expected.camera_to_world, atol=2e-5)
     session.OPERATORS.add_rig(type="PUSH_IN", frame_start=1, frame_end=10)
+    corners = np.array([(0.5, 0.5, 1.0), (photo.width_px, photo.height_px, 1.0)])  # the photograph's, in its pixels
+    inverse = np.linalg.inv([[photo.fx_px, 0, photo.cx_px], [0, photo.fy_px, photo.cy_px], [0, 0, 1.0]])
+    rays = (corners @ inverse.T * (1, -1, -1)) @ photo.camera_to_world[:3, :3].T
+    pixels = _view(scene, root, 1).project(photo.position_m + rays)[0]
+    assert pixels.min() >= -0.01 and (pixels <= np.array([96, 64]) + 0.01).all(), "the whole photograph is inside"
     first, last = (np.linalg.norm(_view(scene, root, frame).position_m) for frame in (1, 10))
     assert abs(last / first - 0.6) < 1e-4
     session.OPERATORS.add_rig(type="HANDHELD", frame_start=1, frame_end=40)

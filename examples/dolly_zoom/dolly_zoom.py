@@ -58,11 +58,9 @@ def build_scene(head: Path) -> None:
     operators = bpy.ops.portrait_manifolds
     operators.import_portrait(filepath=str(head.absolute()))
     scene = bpy.context.scene
-    operators.add_rig(type="DOLLY_ZOOM", frame_start=1, frame_end=FRAMES)
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.render.resolution_x, scene.render.resolution_y = WIDTH_PX, HEIGHT_PX
-    scene.camera.data.sensor_fit = "VERTICAL"  # frame by height: the photograph is square, the film is wide
-    scene.camera.data.sensor_height = scene.camera.data.sensor_width
+    operators.add_rig(type="DOLLY_ZOOM")
     scene.view_settings.view_transform = "Standard"
 
 
