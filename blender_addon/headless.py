@@ -7,6 +7,7 @@ Prints the frames' folder; ends with 0 only if every frame is there, 2 for bad i
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,9 @@ def main() -> None:
         code = render_file(sys.argv[1:])
     finally:
         unregister()
-    sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # bpy 4.2.0 crashes at exit once a property group with update callbacks was registered
 
 
 if __name__ == "__main__":

@@ -94,3 +94,18 @@ def test_command_line_renders_a_scene(tmp_path: Path, small_head: Portrait) -> N
     result = run("Szene ü.blend", "-o", "more")
     assert result.returncode == 1 and "is gone: choose it anew" in result.stderr, result.stderr
     assert not (folder / "more").exists()
+
+
+def test_export_writes_a_blend(tmp_path: Path, small_head: Portrait) -> None:
+    small_head.save(tmp_path / "Kopf ü.portrait")
+    command = [sys.executable, "-m", "portrait_manifolds.backend", "export", "Kopf ü.portrait", "-o", "Kopf ü.blend"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Kopf ü.blend", "Kopf ü.portrait"]
+    script = (  # opened without the add-on
+        "import bpy\nimport os\nbpy.ops.wm.open_mainfile(filepath=os.path.abspath('Kopf ü.blend'))\n"
+        "scene = bpy.context.scene\nassert scene.camera and scene.view_settings.view_transform == 'Standard'\n"
+        "assert [image for image in bpy.data.images if image.packed_file and image.alpha_mode == 'CHANNEL_PACKED']\n"
+        "assert len([item for item in scene.objects if item.type == 'MESH']) == 1\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr

@@ -122,7 +122,7 @@ def test_info_says_what_a_file_holds(folder: Path, small_head: Portrait) -> None
         (("animate", "head.portrait", "-o", "a.mp4", "--format", "png"), "folder"),
         (("animate", "head.portrait", "-o", "a.mp4", "--background", "red"), "#rrggbb"),
         (("animate", "head.portrait", "-o", "head.portrait", "--frames", "2"), "is a file"),
-        (("export", "head.portrait", "-o", "a.obj"), ".glb or .ply"),
+        (("export", "head.portrait", "-o", "a.obj"), ".glb, .ply or .blend"),
         (("info", "photo.png"), "not a portrait"),
     ],
 )

@@ -1,19 +1,15 @@
 """`portrait-manifolds blender`: the portraits of a Blender scene, drawn along its camera's animation."""
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from ..errors import InputError, ProcessingError
+from ..blender_process import run_blender
+from ..errors import InputError
 from .options import Output
-
-_HEADLESS = "portrait_manifolds.blender_addon.headless"
 
 
 @dataclass(frozen=True)
@@ -44,19 +40,7 @@ class Blender:
         arguments += ["--samples", str(self.samples)]
         if first is not None:
             arguments += ["--first", str(first), "--last", str(last)]
-        if self.blender is None:
-            program = [sys.executable, "-m", _HEADLESS]
-        else:
-            program = [str(self.blender), "--background", "--command", "portrait_manifolds"]
-        # What draws is this very installation, unless the user has chosen another.
-        environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ}
-        result = subprocess.run([*program, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
-        if result.returncode:
-            lines = result.stderr.strip().splitlines() or [f"Blender ended with {result.returncode}."]
-            reason = lines[-1].removeprefix("portrait-manifolds: ")
-            if "No module named 'bpy'" in result.stderr:
-                reason = "There is no bpy module here: `pip install bpy`, or name a program with --blender."
-            raise (InputError if result.returncode == 2 else ProcessingError)(reason)
+        run_blender("headless", arguments, self.blender)
 
 
 def _parse_frames(text: str | None) -> tuple[int | None, int | None]:

@@ -9,23 +9,31 @@ from .options import Output, PortraitFile
 
 @dataclass(frozen=True)
 class Export:
-    """Write a portrait as GLB (unlit sheets, back to front) or PLY (Gaussian splats)."""
+    """Write a portrait as GLB (unlit sheets, back to front), PLY (Gaussian splats) or a Blender file."""
 
     portrait: PortraitFile
     """The portrait to export."""
     output: Output
-    """File to write, .glb or .ply."""
+    """File to write, .glb, .ply or .blend (needs the bpy module)."""
 
     def run(self) -> None:
         """Writes the file."""
         kind = self.output.suffix.lower()
-        if kind not in (".glb", ".ply"):
-            raise InputError(f"A portrait cannot be written as {self.output.name}: end the name in .glb or .ply.")
+        if kind not in (".glb", ".ply", ".blend"):
+            raise InputError(
+                f"A portrait cannot be written as {self.output.name}: end the name in .glb, .ply or .blend."
+            )
         portrait = Portrait.load(self.portrait)
         if kind == ".glb":
             from ..outputs.glb import export_glb
 
             export_glb(portrait, self.output)
+        elif kind == ".blend":
+            from ..atomic import atomic_path
+            from ..blender_process import run_blender
+
+            with atomic_path(self.output) as temporary:
+                run_blender("save_blend", [str(self.portrait.resolve()), str(temporary.resolve())])
         else:
             from ..outputs.ply import export_ply
 

@@ -1,0 +1,29 @@
+"""Work that needs Blender, done in a process of its own: pip's bpy beside this package, or a Blender program."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import InputError, ProcessingError
+
+
+def run_blender(task: str, arguments: Sequence[str], program: Path | None = None) -> None:
+    """Runs `portrait_manifolds.blender_addon.TASK` with bpy, or the extension's command in a Blender program.
+
+    Raises InputError or ProcessingError with the last line of what went wrong.
+    """
+    if program is None:
+        command = [sys.executable, "-m", f"portrait_manifolds.blender_addon.{task}"]
+    else:
+        command = [str(program), "--background", "--command", "portrait_manifolds"]
+    # What draws is this very installation, unless the user has chosen another.
+    environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ}
+    result = subprocess.run([*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or [f"Blender ended with {result.returncode}: run it by hand."]
+        reason = lines[-1].removeprefix("portrait-manifolds: ")
+        if "No module named 'bpy'" in result.stderr:
+            reason = "There is no bpy module here: `pip install bpy`."
+        raise (InputError if result.returncode == 2 else ProcessingError)(reason)
