@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .alignment import crop_half_size_px, sample_crop
 from .camera import Camera
-from .networks.geometry import CameraBatch
+from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import Shown, clean_foreground, visibility
 
@@ -39,17 +39,21 @@ def paint_textures(
     seen = network.shown(painting.opacity, painting.radius_m, [crop_camera], SURFACE_PX)
     picture = clean_foreground(picture, seen.sure)
     view = CameraBatch.of([crop_camera], device)
+    geometry = network.geometry
+    radius = resampled(geometry.total_radius(painting.displacement_m)[0], texture_size)
+    spread = resampled(geometry.spread, texture_size)
+    directions = texel_directions(texture_size).to(device)
     textures = np.zeros((network.config.sheets, texture_size, texture_size, 4), np.uint8)
-    offsets = network.geometry.offsets_m
-    for sheet in range(network.config.sheets):
+    for sheet, offset_m in enumerate(geometry.offsets_m):
         opacity = _enlarged(painting.opacity[0, sheet, None], texture_size)[0]
         opacity = ((opacity - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
         rows, columns = (opacity > 0.5 / 255.0).nonzero(as_tuple=True)
         if not len(rows):
             continue
-        points = network.geometry.points(painting.displacement_m, texture_size, offsets[sheet : sheet + 1])
-        points = points[0, 0, rows, columns][None, None, None]  # [1, 1, 1, N, 3]
-        colour = _colour(painting, sheet, picture, seen, view, points, rows, columns, texture_size)
+        distance = radius[rows, columns] + offset_m * spread[rows, columns]
+        points = distance[:, None] * directions[rows, columns]  # [N, 3]
+        texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
+        colour = _colour(painting, sheet, picture, seen, view, points, texels)
         rgba = torch.cat([colour, opacity[rows, columns, None]], -1)
         textures[sheet, rows.cpu(), columns.cpu()] = (rgba.clamp(0, 1) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
     return textures
@@ -63,15 +67,14 @@ def picture_side_px(crop_to_photo: np.ndarray, texture_size: int) -> int:
 
 
 def _colour(
-    painting: Painting, sheet: int, picture: Tensor, seen: Shown, view: CameraBatch, points: Tensor,
-    rows: Tensor, columns: Tensor, texture_size: int,
-) -> Tensor:  # fmt: skip
-    """Colours [N, 3] of one sheet's texels."""
-    projected, depth = view.project(points)  # [1, 1, 1, N, 2], [1, 1, 1, N]
+    painting: Painting, sheet: int, picture: Tensor, seen: Shown, view: CameraBatch, points: Tensor, texels: Tensor
+) -> Tensor:
+    """Colours [N, 3] of one sheet's texels at points [N, 3] and map coordinates [N, 2] in -1..1."""
+    projected, depth = view.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
     visible = visibility(seen, projected, depth)[0, 0, 0]
     photographed = F.grid_sample(picture, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 3]
     own = torch.cat([painting.painted[0, sheet], painting.confidence[0, sheet, None]])
-    own = _enlarged(own, texture_size)[:, rows, columns].T  # [N, 4]
+    own = F.grid_sample(own[None], texels[None, None], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
     return torch.lerp(own[:, :3], photographed, (own[:, 3] * visible)[:, None])
 
 
