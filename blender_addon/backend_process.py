@@ -93,7 +93,7 @@ class Backend:
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("wb") as errors:
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     [python, "-m", "portrait_manifolds.backend", "serve"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -106,6 +106,8 @@ class Backend:
             raise ProcessingError(
                 f"The backend's Python {python} does not start ({error.strerror}): set it up in the preferences."
             ) from error
+        assert process.stdin is not None and process.stdout is not None
+        self._process, self._requests, self._answers = process, process.stdin, process.stdout
         threading.Thread(target=self._read, daemon=True).start()
 
     @property
@@ -126,8 +128,8 @@ class Backend:
     def send(self, message: dict[str, Any]) -> None:
         """Writes a line; a dead backend is noticed by the reading thread."""
         try:
-            self._process.stdin.write((json.dumps(message) + "\n").encode())
-            self._process.stdin.flush()
+            self._requests.write((json.dumps(message) + "\n").encode())
+            self._requests.flush()
         except (OSError, ValueError):
             pass
 
@@ -138,7 +140,7 @@ class Backend:
         self._bury()
 
     def _read(self) -> None:
-        for line in self._process.stdout:
+        for line in self._answers:
             try:
                 message = json.loads(line)
             except ValueError:

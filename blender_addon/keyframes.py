@@ -14,6 +14,7 @@ def set_keys(item: bpy.types.ID, path: str, index: int, keys: Sequence[Key]) -> 
     if curve is None:
         item.keyframe_insert(path, index=index, frame=keys[0][0])
         curve = fcurve(item, path, index)
+        assert curve is not None
     curve.keyframe_points.clear()
     curve.keyframe_points.add(len(keys))
     for point, (frame, value, interpolation, easing) in zip(curve.keyframe_points, keys, strict=True):

@@ -55,7 +55,7 @@ class PORTRAIT_MANIFOLDS_PT_look(_PortraitPanel):
     bl_label = "Look"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, root = self.layout, _portrait(context)
+        layout, root = self.layout, active_portrait(context)
         layout.use_property_split = True
         layout.label(text=root.name, icon="OUTLINER_OB_EMPTY")
         layout.prop(root.portrait_manifolds, "filepath")

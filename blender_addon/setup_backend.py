@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import IO
 
 from ..backend.errors import ProcessingError
 from .backend_home import environment_folder, environment_python, user_folder
@@ -43,7 +44,7 @@ class SetUp:
             self.error = "The set-up was cancelled." if self._cancelled else str(error)
         self.done = True
 
-    def _install(self, log: object) -> None:
+    def _install(self, log: IO[bytes]) -> None:
         python = environment_python(self._folder)
         if not self._works(python):
             self._step(log, "making the environment", [sys.executable, "-m", "venv", "--clear", str(self._folder)])
@@ -64,7 +65,7 @@ class SetUp:
             return False
         return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
 
-    def _step(self, log: object, stage: str, command: list[str]) -> None:
+    def _step(self, log: IO[bytes], stage: str, command: list[str]) -> None:
         if self._cancelled:
             raise ProcessingError("cancelled")
         self.stage = stage

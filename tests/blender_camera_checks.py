@@ -10,7 +10,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from render_on_the_side import op_picture
 
-from portrait_manifolds.backend.camera import load_cameras
+from portrait_manifolds.backend.camera import Camera, load_cameras
 from portrait_manifolds.backend.conventions import PORTRAIT_TO_BLENDER
 from portrait_manifolds.blender_addon.cameras import (
     beyond_promise,
@@ -161,7 +161,7 @@ def check_dolly_zoom(folder: Path) -> None:
     assert len(load_cameras(folder / "Kamera weg.json")) == 9
 
 
-def _view(scene: bpy.types.Scene, root: bpy.types.Object, frame: int) -> object:
+def _view(scene: bpy.types.Scene, root: bpy.types.Object, frame: int) -> Camera:
     scene.frame_set(frame)
     return camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())[0]
 

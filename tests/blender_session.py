@@ -8,6 +8,7 @@ runs the script's function `check_CHECK(folder)`. `import bpy` changes a process
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -88,7 +89,7 @@ def mean_difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(first - second).mean())
 
 
-def raised(call: object, **arguments: object) -> str:
+def raised(call: Callable, **arguments: object) -> str:
     """The reason with which an operator fails; fails itself if it does not."""
     try:
         result = call(**arguments)
