@@ -60,10 +60,10 @@ def paint_textures(
 
 
 def picture_side_px(crop_to_photo: np.ndarray, texture_size: int) -> int:
-    """Side of the crop that has the detail a texture can hold, and no more than the photograph has."""
+    """Side of the crop, a power of two, that has all of the photograph's detail that a texture can hold."""
     native = 2.0 * crop_half_size_px(crop_to_photo)
     finest = 2.0 * texture_size  # the face fills less of the chart than of the crop
-    return int(2 ** round(np.log2(np.clip(native, 256.0, max(finest, 256.0)))))
+    return int(2 ** np.ceil(np.log2(np.clip(native, 256.0, max(finest, 256.0)))))
 
 
 def _colour(
