@@ -188,6 +188,47 @@ def check_export(folder: Path) -> None:
     assert "another folder" in session.raised(OPERATORS.export, filepath=str(folder / "none" / "x.portrait"))
 
 
+def check_photograph(folder: Path) -> None:
+    """A photograph becomes an object that lies on it from its camera, and that Cycles draws as the backend does."""
+    photo = folder / "Astro naut ü.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
+    job = backend().request(
+        "command", {"arguments": ["reconstruct", str(photo), "-o", str(folder / "no.portrait")]}, ""
+    )
+    while job.fraction < 0.1:
+        assert not job.poll()
+        job.rest()
+    job.cancel()
+    try:
+        job.wait()
+        raise AssertionError("not cancelled")
+    except Cancelled:
+        assert not (folder / "no.portrait").exists()
+    start = time.monotonic()
+    assert OPERATORS.import_portrait(filepath=str(photo), texture_size=256) == {"FINISHED"}
+    print(f"imported in {time.monotonic() - start:.1f} s")
+    assert OPERATORS.match_photo_camera() == {"FINISHED"}
+    root, scene = bpy.context.view_layer.objects.active, bpy.context.scene
+    assert root.portrait_manifolds.filepath == "//Astro naut ü.portrait"
+    assert root.portrait_manifolds.photo == "//Astro naut ü.png"
+    background = scene.camera.data.background_images[0].image
+    assert tuple(background.size) == (scene.render.resolution_x, scene.render.resolution_y) == (512, 512)
+    session.exact_cycles(scene)
+    scene.render.use_compositing = False
+    drawn = session.rendered(scene, folder)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    expected = op_picture(folder, folder / "Astro naut ü.portrait", view)
+    difference = session.mean_difference(drawn, expected[..., :4])
+    on_photo = drawn[..., 3] > 0.98
+    photograph = session.premultiplied(session.loaded(photo))
+    print(f"to the op {255 * difference:.3f}/255; covers {on_photo.mean():.0%} of the picture")
+    assert difference < 1.0 / 255.0 and on_photo.mean() > 0.1
+    on_photo[180:] = False  # the face; what is below is the networks' matter
+    to_photo = session.mean_difference(drawn[on_photo][None], photograph[on_photo][None])
+    print(f"to the face in the photograph {255 * to_photo:.1f}/255")
+    assert to_photo < 0.04
+
+
 def _glowing_cube(name: str, place: tuple, size: float, colour: tuple) -> bpy.types.Object:
     bpy.ops.mesh.primitive_cube_add(size=size, location=place)
     cube = bpy.context.object

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from portrait_manifolds.backend.made_portrait import made_portrait
 
@@ -45,8 +46,22 @@ def folder(tmp_path: Path, portraits: Path) -> Path:
     return folder
 
 
+def test_photograph(folder: Path, tmp_path: Path) -> None:
+    """The astronaut, through the real backend process."""
+    data = pytest.importorskip("skimage.data", reason="has the astronaut's photograph")
+    if not (TESTS.parent / "backend" / "weights").is_dir():
+        pytest.skip("there are no weights yet")
+    Image.fromarray(data.astronaut()).save(folder / "Astro naut ü.png")
+    run_check("render", "photograph", folder, tmp_path)
+
+
 @pytest.mark.parametrize(("script", "check"), [(script, check) for script in CHECKS for check in CHECKS[script]])
 def test_in_blender(script: str, check: str, folder: Path, tmp_path: Path) -> None:
+    run_check(script, check, folder, tmp_path)
+
+
+def run_check(script: str, check: str, folder: Path, tmp_path: Path) -> None:
+    """Runs a check's script in a Blender process."""
     environment = {**os.environ, "PORTRAIT_MANIFOLDS_PYTHON": sys.executable}
     if sys.executable != PYTHON:
         (tmp_path / "packages").mkdir()
