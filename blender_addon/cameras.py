@@ -1,5 +1,6 @@
 """Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
 
+from collections.abc import Iterator
 from math import sqrt
 
 import bpy
@@ -83,27 +84,24 @@ def beyond_promise(view: Camera, photo: Camera) -> bool:
     return bool(yaw > PROMISED_YAW_DEG + 1e-6 or abs(angles[0][1] - angles[1][1]) > PROMISED_PITCH_DEG + 1e-6)
 
 
-def animation_cameras(
-    scene: bpy.types.Scene, root: bpy.types.Object, frames: range, size: tuple[int, int] | None = None
-) -> tuple[list[Camera], float]:
-    """The scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
+def sample_animation(
+    scene: bpy.types.Scene, root: bpy.types.Object, frames: range, found: list[tuple[Camera, float]]
+) -> Iterator[float]:
+    """Appends the scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
 
-    Leaves the scene at the frame it was on. Raises InputError for a portrait whose scale changes.
+    Yields the share done after each frame. Leaves the scene at the frame it was on. Raises InputError as
+    `camera_from_blender` does, and for a portrait whose scale changes.
     """
     before, subframe = scene.frame_current, scene.frame_subframe
-    cameras, scales = [], []
     try:
         for frame in frames:
             scene.frame_set(frame)
-            depsgraph = bpy.context.evaluated_depsgraph_get()
-            view, scale = camera_from_blender(scene.camera, root, depsgraph, size)
-            cameras.append(view)
-            scales.append(scale)
+            found.append(camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get()))
+            if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
+                raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
+            yield len(found) / len(frames)
     finally:
         scene.frame_set(before, subframe=subframe)
-    if scales and max(scales) - min(scales) > 1e-4 * max(scales):
-        raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
-    return cameras, scales[0] if scales else 1.0
 
 
 def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:

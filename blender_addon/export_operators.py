@@ -7,10 +7,10 @@ from typing import Any
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..backend.camera import save_cameras
+from ..backend.camera import Camera, save_cameras
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Job, backend
-from .cameras import animation_cameras
+from .cameras import sample_animation
 from .job_operator import JobOperator, show_error
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
@@ -49,7 +49,9 @@ class PORTRAIT_MANIFOLDS_OT_export(JobOperator, ExportHelper):
             if kind == ".json":
                 scene = context.scene
                 frames = range(scene.frame_start, scene.frame_end + 1)
-                save_cameras(path, animation_cameras(scene, root, frames)[0])
+                found: list[tuple[Camera, float]] = []
+                list(sample_animation(scene, root, frames, found))
+                save_cameras(path, [view for view, _ in found])
             elif kind == ".portrait":
                 shutil.copyfile(portrait_path(root), path)
             elif kind in {".glb", ".ply"}:

@@ -1,8 +1,10 @@
 """Operators whose work is done by the backend: to the end in the background, else beside the user's own work."""
 
 import logging
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import bpy
@@ -12,10 +14,39 @@ from .backend_process import Cancelled, Job
 
 log = logging.getLogger(__name__)
 TICK_S = 0.1
-_running: list[Job] = []
+STEP_S = 0.05
+"""The longest that reading the scene holds up the window at a time."""
 
 
-def running_job() -> Job | None:
+class Preparation:
+    """Blender's own work before a request, in short steps; shown and cancelled like a job."""
+
+    def __init__(self, what: str, steps: Iterator[float]) -> None:
+        self.what, self.stage, self.fraction = what, "reading the scene", 0.0
+        self._steps, self._cancelled = steps, False
+
+    def cancel(self) -> None:
+        """The next step will raise Cancelled."""
+        self._cancelled = True
+
+    def advance(self, seconds: float) -> bool:
+        """Works for about `seconds`; whether it is finished. Raises Cancelled, or what the work raises."""
+        if self._cancelled:
+            self._steps.close()  # type: ignore[attr-defined]  # a generator, which puts the frame back
+            raise Cancelled(f"{self.what} was cancelled.")
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            fraction = next(self._steps, None)
+            if fraction is None:
+                return True
+            self.fraction = fraction
+        return False
+
+
+_running: list[Job | Preparation] = []
+
+
+def running_job() -> Job | Preparation | None:
     """The job under way, for the panel."""
     return _running[-1] if _running else None
 
@@ -49,10 +80,14 @@ def show_error(operator: bpy.types.Operator, error: Exception) -> None:
 
 
 class JobOperator(bpy.types.Operator):
-    """Base of such operators: they implement `start` and `finish`."""
+    """Base of such operators: they implement `start` and `finish`, and `prepare` if the scene must be read."""
 
     bl_options = {"REGISTER"}
-    job: Job
+    job: Job | Preparation
+
+    def prepare(self, context: bpy.types.Context) -> Iterator[float]:
+        """Work of Blender's own before the request; yields the share done, often."""
+        yield from ()
 
     def start(self, context: bpy.types.Context) -> Job:
         """Sends the request; raises InputError."""
@@ -67,10 +102,13 @@ class JobOperator(bpy.types.Operator):
             self.report({"ERROR"}, f"{_running[-1].what} is under way: wait for it or cancel it.")
             return {"CANCELLED"}
         try:
-            self.job = self.start(context)
+            self.job = Preparation(self.bl_label, self.prepare(context))
             if bpy.app.background:
-                self.finish(context, self.job.wait())
+                self.job.advance(inf)
+                self.finish(context, self.start(context).wait())
                 return {"FINISHED"}
+            if self.job.advance(STEP_S):
+                self.job = self.start(context)
         except (InputError, ProcessingError, Cancelled) as error:
             show_error(self, error)
             return {"CANCELLED"}
@@ -87,18 +125,22 @@ class JobOperator(bpy.types.Operator):
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
-            if not self.job.poll():
+            result = self._result(context)
+            if result is None:
                 self._show_progress(context)
                 return {"PASS_THROUGH"}
             self._leave(context)
-            self.finish(context, self.job.result())
+            self.finish(context, result)
         except Cancelled as stop:
+            self._leave(context)
             self.report({"INFO"}, str(stop))
             return {"CANCELLED"}
         except (InputError, ProcessingError) as error:
+            self._leave(context)
             show_error(self, error)
             return {"CANCELLED"}
         except Exception:
+            self._leave(context)
             log.error("%s", traceback.format_exc())
             raise
         bpy.ops.ed.undo_push(message=self.bl_label)
@@ -108,6 +150,16 @@ class JobOperator(bpy.types.Operator):
         """Blender closes or loads another file."""
         self.job.cancel()
         self._leave(context)
+
+    def _result(self, context: bpy.types.Context) -> dict[str, Any] | None:
+        """The backend's answer, or None as long as there is none."""
+        if isinstance(self.job, Job):
+            return self.job.result() if self.job.poll() else None
+        if self.job.advance(STEP_S):
+            job = self.start(context)
+            _running[_running.index(self.job)] = job
+            self.job = job
+        return None
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         job = self.job

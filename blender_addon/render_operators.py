@@ -1,5 +1,6 @@
 """Render Portrait: the scene's camera animation, drawn by the backend to RGBA + depth frames."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import bpy
 from ..backend.camera import Camera
 from ..backend.errors import InputError
 from .backend_process import Job, backend
-from .cameras import animation_cameras, beyond_promise
+from .cameras import beyond_promise, sample_animation
 from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
@@ -40,27 +41,32 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
         name="Samples", description="Rays along each side of a pixel; 0 takes the panel's", default=0, min=0, max=8
     )
 
-    def start(self, context: bpy.types.Context) -> Job:
-        scene, settings = context.scene, context.scene.portrait_manifolds
+    def prepare(self, context: bpy.types.Context) -> Iterator[float]:
+        scene = context.scene
         root = active_portrait(context)
         first = scene.frame_start if self.frame_start < 0 else self.frame_start
         last = scene.frame_end if self.frame_end < 0 else self.frame_end
         if last < first:
             raise InputError(f"Frames {first} to {last} cannot be drawn: give a later end.")
-        frames = range(first, last + 1)
-        cameras, scale = animation_cameras(scene, root, frames)
-        self._note = _beyond_note(cameras, frames, photo_view(root))
-        directory = frames_folder(self.directory or settings.directory)
+        self._name, self._frames = root.name, range(first, last + 1)
+        self._found: list[tuple[Camera, float]] = []
+        self._portrait = str(portrait_path(root))
+        self._directory = str(frames_folder(self.directory or scene.portrait_manifolds.directory))
+        yield from sample_animation(scene, root, self._frames, self._found)
+        self._note = _beyond_note([view for view, _ in self._found], self._frames, photo_view(root))
+
+    def start(self, context: bpy.types.Context) -> Job:
+        settings = context.scene.portrait_manifolds
         params = {
-            "portrait": str(portrait_path(root)),
-            "cameras": [camera.to_dict() for camera in cameras],
-            "directory": str(directory),
-            "first_frame": first,
-            "depth_scale": scale,
+            "portrait": self._portrait,
+            "cameras": [view.to_dict() for view, _ in self._found],
+            "directory": self._directory,
+            "first_frame": self._frames.start,
+            "depth_scale": self._found[0][1],
             "format": settings.file_format if self.file_format == "SCENE" else self.file_format,
             "samples": self.samples or settings.samples,
         }
-        return backend().request("frames", params, f"Render of {root.name}")
+        return backend().request("frames", params, f"Render of {self._name}")
 
     def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
         frames = result["frames"]

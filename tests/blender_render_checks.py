@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import blender_session as session
@@ -119,6 +120,31 @@ def check_compositing(folder: Path) -> None:
     mixed = portrait[faint][:, :4] + (1.0 - portrait[faint][:, 3:4]) * green
     assert faint.sum() > 5
     np.testing.assert_allclose(picture[faint], mixed, atol=2e-3)
+
+
+def check_stand_in(folder: Path) -> None:
+    """The stand-in is one closed head, unseen by the camera, whose shadow falls on a wall behind the portrait."""
+    _, portrait = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    for _ in range(2):
+        OPERATORS.setup_compositing()
+    stand_ins = [item for item in scene.objects if item.portrait_manifolds.role == "STAND_IN"]
+    assert len(stand_ins) == 1 and not stand_ins[0].visible_camera
+    mesh = stand_ins[0].data
+    assert set(Counter(key for polygon in mesh.polygons for key in polygon.edge_keys).values()) == {2}, "closed"
+    assert all(polygon.normal.dot(polygon.center) > 0 for polygon in mesh.polygons), "outwards"
+    heights = [vertex.co.z for vertex in mesh.vertices]
+    assert 0.2 < max(heights) - min(heights) < 0.6 and portrait.manifolds.sheets == 24
+    session.exact_cycles(scene)
+    scene.cycles.max_bounces, scene.cycles.samples, scene.render.use_compositing = 1, 8, False
+    scene.render.resolution_percentage = 15
+    bpy.ops.mesh.primitive_plane_add(size=4.0, location=(0.0, 0.6, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.ops.object.light_add(type="SUN", rotation=(np.radians(80), 0.0, np.radians(10)))
+    shaded = session.rendered(scene, folder)[..., :3].mean()
+    stand_ins[0].hide_render = True
+    lit = session.rendered(scene, folder)[..., :3].mean()
+    print(f"wall {lit:.3f}, with the shadow {shaded:.3f}")
+    assert shaded < 0.9 * lit
 
 
 def check_cancel_and_death(folder: Path) -> None:

@@ -21,7 +21,7 @@ PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "dolly_zoom"),
-    "render": ("frames", "engine", "engine_failures", "compositing", "cancel_and_death", "edit", "export"),
+    "render": ("frames", "engine", "engine_failures", "compositing", "stand_in", "cancel_and_death", "edit", "export"),
 }
 
 pytestmark = pytest.mark.skipif(
