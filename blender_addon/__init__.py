@@ -106,5 +106,5 @@ def unregister() -> None:
 
 def _leave() -> None:
     """At exit: bpy as a module does not disable add-ons, and an engine left registered hangs or crashes it."""
-    with contextlib.suppress(RuntimeError, ValueError, ReferenceError):
+    with contextlib.suppress(RuntimeError, ValueError, ReferenceError, AttributeError):
         unregister()

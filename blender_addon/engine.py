@@ -32,29 +32,30 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
     bl_use_postprocess = True
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
-        width, height = self.resolution_x, self.resolution_y
         try:
-            picture = self._draw(depsgraph, (width, height))
+            self._put_out(self._draw(depsgraph, (self.resolution_x, self.resolution_y)), depsgraph.view_layer_eval.name)
         except (InputError, ProcessingError) as error:
             self._fail(str(error))
-            return
         except Cancelled:
-            return
+            pass
         except Exception as error:
             self._fail(f"The engine failed ({type(error).__name__}: {error}): please report it.")
             raise
-        result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer_eval.name)
+
+    def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
+        self.register_pass(scene, layer, "Combined", 4, "RGBA", "COLOR")
+        if layer.use_pass_z:
+            self.register_pass(scene, layer, "Depth", 1, "Z", "VALUE")
+
+    def _put_out(self, picture: np.ndarray, layer: str) -> None:
+        height, width = picture.shape[:2]
+        result = self.begin_result(0, 0, width, height, layer=layer)
         for render_pass in result.layers[0].passes:
             if render_pass.name == "Combined":
                 render_pass.rect.foreach_set(picture[..., :4].ravel())
             elif render_pass.name in {"Depth", "Z"}:
                 render_pass.rect.foreach_set(picture[..., 4].ravel())
         self.end_result(result)
-
-    def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
-        self.register_pass(scene, layer, "Combined", 4, "RGBA", "COLOR")
-        if layer.use_pass_z:
-            self.register_pass(scene, layer, "Depth", 1, "Z", "VALUE")
 
     def _fail(self, message: str) -> None:
         failures.append(message)

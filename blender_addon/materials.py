@@ -16,7 +16,8 @@ def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
     material.use_transparency_overlap = True
     material.use_backface_culling = True
     # Hundreds of thousands of unlit triangles are no lamps: sampling them as such would only cost time.
-    material.cycles.emission_sampling = "NONE"
+    if hasattr(material, "cycles"):
+        material.cycles.emission_sampling = "NONE"
     tree = material.node_tree
     tree.nodes.clear()
     texture = _node(tree, "ShaderNodeTexImage", -300, image=image, interpolation="Linear", extension="EXTEND")

@@ -86,7 +86,9 @@ def raise_transparent_bounces(scene: bpy.types.Scene, sheets: int) -> str:
     beyond the second draw black.
     """
     needed = min(max(64, 3 * sheets), MAX_TRANSPARENT_BOUNCES)
-    cycles = scene.cycles
+    cycles = getattr(scene, "cycles", None)
+    if cycles is None:  # Cycles is an add-on, and may be off
+        return ""
     changed = []
     if cycles.transparent_max_bounces < needed:
         changed.append(f"Max from {cycles.transparent_max_bounces}")
