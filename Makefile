@@ -28,7 +28,7 @@ test: setup
 	$(BIN)/python -m pytest
 
 demo: setup
-	$(BIN)/python examples/made_head/made_head.py out/made_head
+	$(BIN)/python examples/dolly_zoom/dolly_zoom.py out/demo
 
 bench: setup
 	$(BIN)/portrait-manifolds bench

@@ -1,35 +1,41 @@
-"""A dolly zoom keyframed in Blender and drawn by the backend: a film, stills, the scene, and Cycles' view of one frame.
+"""A photograph, its portrait and a dolly zoom keyframed in Blender: film, stills, scene, and Cycles' view of a frame.
 
-Usage: python dolly_zoom.py [FOLDER [HEAD.portrait]]     (by default a made head, no photograph)
+Usage: python dolly_zoom.py [FOLDER [PHOTO or HEAD.portrait]]     (by default scikit-image's astronaut, public domain)
 
 The same steps by hand: File > Import > Portrait, Match Photo Camera, Dolly Zoom, Render Portrait.
 """
 
+import json
 import sys
 from pathlib import Path
 
 import bpy
 import numpy as np
+from PIL import Image
+from skimage import data
 
-from portrait_manifolds import Portrait, blender_addon
+from portrait_manifolds import Portrait, blender_addon, reconstruct
 from portrait_manifolds.backend.animation import render_film
 from portrait_manifolds.backend.camera import load_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
-from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.outputs.png import save_png
+from portrait_manifolds.blender_addon.cameras import set_blender_camera
 
 FRAMES, WIDTH_PX, HEIGHT_PX = 48, 640, 480
 
 
-def main(folder: Path, portrait_path: Path | None) -> None:
+def main(folder: Path, source: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     head = folder / "head.portrait"
-    portrait = Portrait.load(portrait_path) if portrait_path else made_portrait()
+    if source is None:
+        source = folder / "astronaut.png"
+        Image.fromarray(data.astronaut()).save(source)
+    portrait = Portrait.load(source) if source.suffix == ".portrait" else reconstruct(source)
     portrait.save(head)
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_addon.register()
-    build_scene(head)
+    build_scene(head, portrait)
     bpy.ops.wm.save_as_mainfile(filepath=str((folder / "dolly_zoom.blend").absolute()))
 
     # The backend's frames, as the panel's Render Portrait makes them; and a film of the same cameras.
@@ -51,9 +57,20 @@ def main(folder: Path, portrait_path: Path | None) -> None:
     save_png(folder / "cycles.png", straight(*rendered), provenance=portrait.provenance)
     print(f"Cycles and the backend differ by {255.0 * difference:.2f}/255 on average at frame {middle}.")
     blender_addon.unregister()
+    contact_sheet([*sorted((folder / "stills").glob("*.png")), folder / "cycles.png"], folder / "contact_sheet.png")
+    print(folder / "dolly_zoom.mp4", folder / "contact_sheet.png", sep="\n")
 
 
-def build_scene(head: Path) -> None:
+def contact_sheet(pictures: list[Path], path: Path) -> None:
+    """The backend's stills, then Cycles' frame, over grey."""
+    sheet = Image.new("RGBA", (len(pictures) * WIDTH_PX // 2, HEIGHT_PX // 2), (128, 128, 128, 255))
+    for index, picture in enumerate(pictures):
+        small = Image.open(picture).convert("RGBA").resize((WIDTH_PX // 2, HEIGHT_PX // 2), Image.Resampling.LANCZOS)
+        sheet.alpha_composite(small, (index * WIDTH_PX // 2, 0))
+    sheet.convert("RGB").save(path)
+
+
+def build_scene(head: Path, portrait: Portrait) -> None:
     """The portrait, and a camera whose lens widens as it nears; the face keeps its size."""
     operators = bpy.ops.portrait_manifolds
     operators.import_portrait(filepath=str(head.absolute()))
@@ -61,6 +78,12 @@ def build_scene(head: Path) -> None:
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.render.resolution_x, scene.render.resolution_y = WIDTH_PX, HEIGHT_PX
     operators.add_rig(type="DOLLY_ZOOM")
+    # Framed on the head instead of on the whole photograph: the rig starts from another camera, and is keyed anew.
+    view = portrait.camera(WIDTH_PX, HEIGHT_PX)
+    set_blender_camera(scene.camera, view)
+    rig = next(thing.portrait_rig for thing in scene.objects if thing.portrait_rig.base_camera)
+    rig.base_camera = json.dumps(view.to_dict())
+    rig.fov_start_deg = view.fov_deg
     scene.view_settings.view_transform = "Standard"
 
 
