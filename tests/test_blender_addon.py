@@ -21,7 +21,8 @@ PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "dolly_zoom"),
-    "render": ("frames", "engine", "engine_failures", "compositing", "stand_in", "cancel_and_death", "edit", "export"),
+    "compositing": ("compositing", "stand_in"),
+    "render": ("frames", "engine", "engine_failures", "cancel_and_death", "edit", "export"),
 }
 
 pytestmark = pytest.mark.skipif(
