@@ -39,7 +39,7 @@ def photos(count: int = 2) -> torch.Tensor:
 def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> None:
     painting = network(photos(), [camera(), camera(-20)], fine=fine)
     side = CONFIG.chart * (4 if fine else 2)
-    textures = painting.textures()
+    textures = painting.textures().detach()
     assert textures.shape == (2, CONFIG.sheets, side, side, 4)
     assert float(textures.min()) >= 0.0 and float(textures.max()) <= 1.0
     assert painting.displacement_m.shape == (2, CONFIG.chart, CONFIG.chart)

@@ -80,7 +80,7 @@ def test_bad_input_names_its_fix(tmp_path: Path) -> None:
 def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: Portrait) -> None:
     rgba, depth = portrait.render(portrait.input_camera)
     assert rgba.shape == (512, 512, 4)
-    face = (slice(90, 170), slice(185, 260))
+    face = (slice(95, 150), slice(200, 250))
     assert rgba[face][..., 3].min() > 0.9
     error = rgba[face][..., :3] - astronaut[face] / 255.0
     assert -10 * np.log10((error**2).mean()) > 26.0
@@ -97,10 +97,11 @@ def test_a_turned_head_is_whole(portrait: Portrait) -> None:
 
 @needs_weights
 def test_faces_are_counted_from_the_largest(astronaut: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
-    two = np.concatenate([astronaut, astronaut[:, ::-1]], axis=1)
-    with pytest.raises(InputError, match=r"no face 3|no face 5"):
+    head = astronaut[:230, 120:350]
+    two = np.concatenate([head, head[:, ::-1]], axis=1)
+    with pytest.raises(InputError, match="no face 5"):
         reconstruct(two, texture_size=256, face=5)
-    assert reconstruct(two, texture_size=256, face=1).input_camera.width_px == 1024
+    assert reconstruct(two, texture_size=256, face=1).input_camera.width_px == 460
     assert "2 faces" in caplog.text
 
 
