@@ -212,8 +212,11 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
     const F gap = (p.value - splat<F>(offsets[last])) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
     const F within = p.spread * splat<F>(frame.level_step) / larger(-p.slope * p.spread, splat<F>(0.05));
-    const F towards = splat<F>(0.95) * ray.length / larger(-p.slope * p.spread, splat<F>(0.05) * ray.length);
-    const F outside = gap * clamp(towards, splat<F>(frame.relaxation), splat<F>(2.0));
+    // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
+    const F fall = -p.slope * p.spread / ray.length;
+    const F cautious = splat<F>(frame.relaxation);
+    const F share = select(fall > splat<F>(0.45), larger(splat<F>(0.95) / fall, cautious), cautious);
+    const F outside = smaller(gap * share, longest);
     const F step = select(gap > F{}, outside, smaller(within, longest));
     F t_next = smaller(t + larger(step, shortest) / ray.length, end);
     FieldPoint<F> q = field(frame, ray, t_next);
@@ -255,7 +258,7 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
       sink.enter(sheet, lanes, entry_depth(frame, ray, level, guess, t, t_next, lanes));
     }
     lowest = low;
-    const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.7) * ray.length);
+    const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.95) * ray.length);
     alive = alive & (t_next < end) & (lowest > splat<F>(offsets[0])) & sink.open() & none_of(leaves);
     if (!any(alive)) break;
     p = q, t = t_next;
