@@ -11,6 +11,7 @@ from conftest import bumpy_manifolds, random_portrait, small_camera, tensors
 from portrait_manifolds.backend import made_portrait_truth, render
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.reference import finish_picture
@@ -112,6 +113,22 @@ def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
     assert np.isfinite(depth).any()
     finite = np.isfinite(depth) & np.isfinite(expected_depth.numpy())
     assert np.median(np.abs(depth[finite] - expected_depth.numpy()[finite])) < 1e-4 * distance
+
+
+def test_steep_shoulders_have_no_holes() -> None:
+    """Where the radius grows fast the field falls, rises and falls again along a ray: the march must not leap over."""
+    v = map_grid(64)[..., 1]
+    radius = torch.from_numpy(0.11 + 0.3 / (1.0 + np.exp(10.0 * (v + 1.1))) + 0.06 * np.cos(9.0 * v))
+    textures = torch.ones(24, 16, 16, 4, dtype=torch.float64)
+    spread = torch.ones_like(radius)
+    offsets = torch.from_numpy(default_offsets_m(24).astype(np.float64))
+    camera = look_at((0, 0, 1.2), (0, -0.1, 0), fov_deg=30, width_px=32, height_px=32)
+    opacity = [
+        render_manifolds(textures, radius, spread, offsets, camera, implementation=name)[..., 3]
+        for name in ("native", "reference")
+    ]
+    assert (opacity[1] > 0.99).double().mean() > 0.2
+    assert ((opacity[0] - opacity[1]).abs() > 0.05).double().mean() < 0.01
 
 
 def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
