@@ -4,6 +4,7 @@ No torch here: a picture is drawn without importing it. Arrays of torch tensors 
 """
 
 import ctypes
+import sys
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
@@ -122,8 +123,7 @@ class NativeScene:
 
     def backward(self, view: View, gradient: np.ndarray, threads: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
         """Gradient [H, W, 5] of `accumulate` to those of the texture levels and of the radius map [G, G]."""
-        # numpy.zeros takes fresh pages from the system as they are touched: texels no ray met cost nothing.
-        levels = [np.zeros(level.shape, self.real) for level in self.keep[2 : 2 + self.scene.level_count]]
+        levels = [_zeros(level.shape, self.real) for level in self.keep[2 : 2 + self.scene.level_count]]
         radius = np.zeros((self.map_size, self.map_size), self.real)
         pointers = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
         self._call(
@@ -135,6 +135,26 @@ class NativeScene:
     def _call(self, name: str, *arguments: Any) -> None:
         pointers = [c_void_p(x.ctypes.data) if isinstance(x, np.ndarray) else x for x in arguments]
         getattr(self.library, name)(*pointers)
+
+
+_pool: list[np.ndarray] = []
+_POOL_BYTES = 512 << 20
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeroed memory; an array that nobody holds any more serves again.
+
+    To touch 130 MB of fresh pages can take several times as long as to compute the gradients in them.
+    """
+    for array in _pool:
+        # Three references: the pool's, the loop's and the argument's own.
+        if array.shape == shape and array.dtype == dtype and sys.getrefcount(array) == 3:
+            array.fill(0)
+            return array
+    fresh = np.zeros(shape, dtype)
+    if sum(array.nbytes for array in _pool) + fresh.nbytes <= _POOL_BYTES:
+        _pool.append(fresh)
+    return fresh
 
 
 def scene_numbers(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, half_extent: float) -> dict[str, Any]:

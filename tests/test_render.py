@@ -68,6 +68,24 @@ def test_gradients_are_those_of_finite_differences(implementation: str) -> None:
     assert torch.autograd.gradcheck(picture, leaves, eps=1e-6, atol=2e-4, rtol=1e-3)
 
 
+def test_gradients_that_are_held_are_not_written_again(small_head: Portrait) -> None:
+    textures, radius, spread, offsets = tensors(small_head)
+    leaf = textures.requires_grad_()
+
+    def gradient(yaw: float) -> torch.Tensor:
+        camera = small_head.camera(24, 24).orbited(yaw)
+        out = render_manifolds(leaf, radius, spread, offsets, camera, mip_levels=1, implementation="native")
+        return torch.autograd.grad(out.sum(), leaf)[0]
+
+    first = gradient(0.0)
+    kept = first.clone()
+    second = gradient(30.0)
+    assert torch.equal(first, kept)
+    assert not torch.equal(first, second)
+    del first
+    assert torch.allclose(gradient(0.0), kept, atol=1e-5)  # in memory that has been used before
+
+
 def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
     manifolds = small_head.manifolds
     textures, radius, spread, offsets = tensors(small_head)

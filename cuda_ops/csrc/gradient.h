@@ -45,7 +45,7 @@ template <class F, class Stored> struct Recorder {
 };
 
 // Receives the gradients of four texels of a texture level, and of four texels of the radius map:
-// scatter.texels(level, sheet, v, corners, lanes, gradient[4]) and scatter.radius_map(index, lanes, gradient[4]).
+// scatter.texels(level, sheet, u, v, index[4], lanes, gradient[4]) and scatter.radius_map(index, lanes, gradient[4]).
 template <class F, class Stored, class Scatter>
 PM_FN void backward(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask alive,
                     const F* gradient /* r, g, b, opacity, depth */, Scatter& scatter) {
@@ -84,7 +84,7 @@ PM_FN void backward(const FrameOf<F>& frame, F column, F row, typename Lanes<F>:
         to_texel[k] = {to_r * mix, to_g * mix, to_b * mix, w * (to_opacity + pull)};
         to_weight[k] = (corner.a * to_opacity + (corner.a + splat<F>(TINY_OPACITY)) * pull) * share;
       }
-      scatter.texels(level, c.sheet, c.v, q.index, c.lanes, to_texel);
+      scatter.texels(level, c.sheet, c.u, c.v, q.index, c.lanes, to_texel);
       to_u += ((to_weight[1] - to_weight[0]) * (one - q.y) + (to_weight[3] - to_weight[2]) * q.y) * splat<F>(size);
       to_v += ((to_weight[2] - to_weight[0]) * (one - q.x) + (to_weight[3] - to_weight[1]) * q.x) * splat<F>(size);
     }

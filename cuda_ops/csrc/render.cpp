@@ -68,30 +68,44 @@ void accumulate(const Scene& scene, const View& view, Real* out, int threads) {
   });
 }
 
-// Adds gradients to shared arrays. A stripe of the chart's rows is locked while its texels are written.
+// One for each tile of the chart, each in a cache line of its own.
+struct alignas(64) Lock {
+  std::atomic_flag taken{};
+};
+constexpr int LOCK_TILES = 32;  // along a side of the chart; about as large as a screen tile
+using Locks = std::array<Lock, LOCK_TILES * LOCK_TILES>;
+
+// The chart tiles that `lanes` reach, with `reach` to spare around them.
+struct TileRange {
+  int left, right, top, bottom;
+};
+
+template <class F>
+TileRange tiles_of(F u, F v, typename Lanes<F>::Mask lanes, float reach) {
+  const F one = splat<F>(1.0);
+  const auto tile = [](double x) { return std::clamp(int(x * LOCK_TILES), 0, LOCK_TILES - 1); };
+  return {tile(least(select(lanes, u, one)) - reach), tile(greatest(select(lanes, u, F{})) + reach),
+          tile(least(select(lanes, v, one)) - reach), tile(greatest(select(lanes, v, F{})) + reach)};
+}
+
+// Adds gradients to shared arrays. The tiles of the chart that are written are locked meanwhile.
 template <class F, class Real> struct SharedScatter {
-  static constexpr int STRIPES = 256;
   typedef Real Four __attribute__((vector_size(4 * sizeof(Real))));
   const Scene& scene;
   Real* const* levels;
-  std::array<std::atomic_flag, STRIPES>& locks;
+  Locks& locks;
   Real* radius;  // this thread's own
 
-  void texels(int level, int sheet, F v, const typename Lanes<F>::Int* index, typename Lanes<F>::Mask lanes,
+  void texels(int level, int sheet, F u, F v, const typename Lanes<F>::Int* index, typename Lanes<F>::Mask lanes,
               const Texel<F>* gradient) {
     if (!any(lanes)) return;
     const int64_t size = scene.texture_size >> level;
     Real* base = levels[level] + sheet * size * size * 4;
-    float top = 1, bottom = 0;
-    for (int lane = 0; lane < Lanes<F>::count; ++lane) {
-      if (!holds(lanes, lane)) continue;
-      top = std::min(top, float(get(v, lane))), bottom = std::max(bottom, float(get(v, lane)));
-    }
-    const float reach = 1.5f / size;
-    const int first = std::clamp(int((top - reach) * STRIPES), 0, STRIPES - 1);
-    const int last = std::clamp(int((bottom + reach) * STRIPES), 0, STRIPES - 1);
-    for (int stripe = first; stripe <= last; ++stripe)  // always ascending: no deadlock
-      while (locks[stripe].test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+    const TileRange range = tiles_of<F>(u, v, lanes, 1.5f / size);
+    for (int row = range.top; row <= range.bottom; ++row)  // always in this order: no deadlock
+      for (int column = range.left; column <= range.right; ++column)
+        while (locks[row * LOCK_TILES + column].taken.test_and_set(std::memory_order_acquire))
+          std::this_thread::yield();
     for (int k = 0; k < 4; ++k)
       for (int lane = 0; lane < Lanes<F>::count; ++lane) {
         if (!holds(lanes, lane)) continue;
@@ -103,7 +117,9 @@ template <class F, class Real> struct SharedScatter {
         sum += more;
         std::memcpy(texel, &sum, sizeof sum);
       }
-    for (int stripe = first; stripe <= last; ++stripe) locks[stripe].clear(std::memory_order_release);
+    for (int row = range.top; row <= range.bottom; ++row)
+      for (int column = range.left; column <= range.right; ++column)
+        locks[row * LOCK_TILES + column].taken.clear(std::memory_order_release);
   }
 
   void radius_map(const typename Lanes<F>::Int* index, typename Lanes<F>::Mask lanes, const F* gradient) {
@@ -116,7 +132,7 @@ template <class F, class Real> struct SharedScatter {
 template <class F, class Real>
 void accumulate_backward(const Scene& scene, const View& view, const Real* gradient, Real* const* levels, Real* radius,
                          int threads) {
-  static std::array<std::atomic_flag, SharedScatter<F, Real>::STRIPES> locks{};
+  Locks locks{};
   const auto frame = make_frame<Real>(scene, view);
   const int64_t map = int64_t(scene.map_size) * scene.map_size;
   std::vector<Real> own(map * threads);

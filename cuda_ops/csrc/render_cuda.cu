@@ -51,7 +51,7 @@ struct AtomicScatter {
   const Levels& levels;
   float* radius;
 
-  __device__ void texels(int level, int sheet, float, const int* index, bool lane, const Texel<float>* gradient) {
+  __device__ void texels(int level, int sheet, float, float, const int* index, bool lane, const Texel<float>* gradient) {
     if (!lane) return;
     const int64_t size = frame.texture_size >> level;
     float* base = levels.texels[level] + sheet * size * size * 4;
