@@ -26,7 +26,8 @@ def write_stand_in(folder: Path, seed: int = 0) -> Path:
     """Writes head_model.npz and wardrobe.npz into `folder`; returns it."""
     rng = np.random.default_rng(seed)
     vertices = np.zeros((VERTICES, 3))
-    faces, uv_faces, uv, material = [], [], [], []
+    faces, uv_faces, material = [], [], []
+    uv: list[np.ndarray] = []
 
     def grid(start: int, points: np.ndarray, name: str, tile: int = 0, order: np.ndarray | None = None) -> None:
         rows, columns = points.shape[:2]
@@ -35,7 +36,7 @@ def write_stand_in(folder: Path, seed: int = 0) -> Path:
         at = index.reshape(rows, columns) + start
         quads = np.stack([at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]], -1).reshape(-1, 4)
         v, u = np.mgrid[0:rows, 0:columns]
-        own = np.arange(rows * columns).reshape(rows, columns) + sum(map(len, uv))
+        own = np.arange(rows * columns).reshape(rows, columns) + sum(len(part) for part in uv)
         uv.append(np.stack([tile + 0.02 + 0.96 * u / (columns - 1), 0.98 - 0.96 * v / (rows - 1)], -1).reshape(-1, 2))
         faces.append(quads)
         uv_faces.append(np.stack([own[:-1, :-1], own[1:, :-1], own[1:, 1:], own[:-1, 1:]], -1).reshape(-1, 4))
