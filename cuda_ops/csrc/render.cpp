@@ -186,8 +186,6 @@ void mark_occupied(const Stored* texels, int sheets, int size, int count, uint64
 
 extern "C" {
 
-int pm_interface_version() { return 1; }
-
 // Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
 void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, int threads) {
   const auto frame = make_frame<float>(*scene, *view);
