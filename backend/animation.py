@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from . import progress
@@ -12,11 +13,23 @@ from .atomic import atomic_path
 from .camera import Camera
 from .errors import InputError
 from .outputs.exr import save_exr
-from .outputs.mp4 import Mp4Writer
+from .outputs.mp4 import Mp4Writer, over_background
 from .outputs.png import save_png
 from .portrait import Portrait
 
 SETTINGS_FILE = "frames.json"
+
+Draw = Callable[[Portrait, Sequence[Camera], int, tuple[float, float, float]], Iterator[np.ndarray]]
+"""What makes a film's frames of a portrait, cameras, samples and background: [H, W, 3] uint8 sRGB, in order."""
+
+
+def draw_frames(
+    portrait: Portrait, cameras: Sequence[Camera], samples: int, background: tuple[float, float, float]
+) -> Iterator[np.ndarray]:
+    """The frames one after another, in this process."""
+    colour = np.asarray(background, np.float32)
+    for camera in tqdm(cameras, "frames", disable=None):
+        yield over_background(portrait.render(camera, samples)[0], colour)
 
 
 def render_film(
@@ -26,15 +39,16 @@ def render_film(
     fps: float,
     samples: int = 2,
     background: tuple[float, float, float] = (0.5, 0.5, 0.5),
+    draw: Draw = draw_frames,
 ) -> None:
     """H.264 MP4 over `background` (sRGB); InputError if the cameras differ in size or fps is not positive."""
     sizes = {(camera.width_px, camera.height_px) for camera in cameras}
     if len(sizes) != 1:
         raise InputError("The path's cameras differ in size: give one with --size.")
     width_px, height_px = sizes.pop()
-    with Mp4Writer(path, width_px, height_px, fps, background=background, provenance=portrait.provenance) as film:
-        for camera in tqdm(cameras, "frames", disable=None):
-            film.write(portrait.render(camera, samples)[0])
+    with Mp4Writer(path, width_px, height_px, fps, provenance=portrait.provenance) as film:
+        for pixels in draw(portrait, cameras, samples, background):
+            film.write_pixels(pixels)
 
 
 def render_frames(

@@ -34,25 +34,31 @@ class Photograph:
 
 
 def load_photograph(path: Path | str) -> Photograph:
-    """Reads a photograph; transparent pixels become white, 16 bits 8, CMYK and wide-gamut colours sRGB.
-
-    Raises InputError if it cannot be read, is smaller than 48 pixels a side or larger than 120 megapixels.
-    """
+    """Reads a photograph; see decode_photograph. Raises InputError also where the file cannot be read."""
     path = Path(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror}): check the path.") from error
+    return decode_photograph(data, path.name)
+
+
+def decode_photograph(data: bytes, name: str) -> Photograph:
+    """A file's bytes; transparent pixels become white, 16 bits 8, CMYK and wide-gamut colours sRGB.
+
+    Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than 120
+    megapixels.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            _check_size(path.name, *image.size)
+            _check_size(name, *image.size)
             fov_deg = _exif_fov_deg(image)
             upright = ImageOps.exif_transpose(image)
             rgb = np.asarray(_to_srgb(upright))
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path.name} is too large: shrink it to at most {MAX_PIXELS // 10**6} megapixels.") from error
+        raise InputError(f"{name} is too large: shrink it to at most {MAX_PIXELS // 10**6} megapixels.") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(f"{path.name} cannot be read as a picture: save it again as JPEG or PNG.") from error
+        raise InputError(f"{name} cannot be read as a picture: save it again as JPEG or PNG.") from error
     return Photograph(np.ascontiguousarray(rgb), hashlib.sha256(data).hexdigest(), fov_deg)
 
 

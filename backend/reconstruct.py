@@ -32,14 +32,14 @@ MAX_CROP_FOV_DEG = 40.0
 
 
 def reconstruct(
-    photo: Path | str | np.ndarray,
+    photo: Path | str | np.ndarray | Photograph,
     *,
     texture_size: int = 512,
     fov_deg: float | None = None,
     face: int = 1,
     device: Device = "auto",
 ) -> Portrait:
-    """Reconstructs a portrait from a file or from pixels [H, W, 3] uint8 (sRGB).
+    """Reconstructs a portrait from a file, from pixels [H, W, 3] uint8 (sRGB) or from what was read already.
 
     `texture_size` is a power of two, 256 to 1024; `fov_deg` the photograph's vertical field of view (by default from
     EXIF, else 12 degrees across the face's square); `face` counts from the largest. Method: Deng et al., CVPR 2023
@@ -48,7 +48,7 @@ def reconstruct(
     """
     if texture_size not in (256, 512, 1024):
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
-    photograph = photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)
+    photograph = _photograph(photo)
     device_name = choose_device(device)
     progress.report(0.05, "finding the face")
     points_px = find_face(photograph, face)
@@ -134,6 +134,12 @@ def align_photograph(
     if photograph.rgb[::8, ::8].mean() < DARK:
         log.warning("the photo is dark: the portrait will be noisy")
     return alignment
+
+
+def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:
+    if isinstance(photo, Photograph):
+        return photo
+    return photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)
 
 
 def choose_device(device: Device) -> str:

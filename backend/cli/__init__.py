@@ -30,6 +30,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         return parse_train(given[1:])
 
     from .animate import Animate
+    from .batch import Batch
     from .bench import Bench
     from .blender import Blender
     from .evaluate import Evaluate
@@ -44,6 +45,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Animate, tyro.conf.subcommand("animate")]
         | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[Batch, tyro.conf.subcommand("batch")]
         | Annotated[Info, tyro.conf.subcommand("info")]
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
         | Annotated[Bench, tyro.conf.subcommand("bench")]

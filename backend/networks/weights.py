@@ -14,9 +14,8 @@ from ..atomic import atomic_path
 from ..errors import ProcessingError
 from .config import SizeName, inversion_config
 from .inversion import Inversion
+from .manifest import FOLDER, MANIFEST, read_manifest
 
-FOLDER = Path(__file__).parents[1] / "weights"
-MANIFEST = "manifest.json"
 FULL_PRECISION = ("geometry.", "template.")
 
 
@@ -32,22 +31,21 @@ class Weights:
 @cache
 def load_weights(device: str = "cpu", folder: Path = FOLDER) -> Weights:
     """The network that ships; raises ProcessingError where a file is missing or damaged."""
+    manifest = read_manifest(folder)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        data = (folder / manifest["file"]).read_bytes()
-    except (OSError, ValueError, KeyError) as error:
+        data = (folder / manifest.file).read_bytes()
+    except OSError as error:
         raise ProcessingError(f"The weights in {folder} are missing ({error}): install the package again.") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != manifest["sha256"]:
-        raise ProcessingError(f"{folder / manifest['file']} is damaged: install the package again.")
+    if hashlib.sha256(data).hexdigest() != manifest.sha256:
+        raise ProcessingError(f"{folder / manifest.file} is damaged: install the package again.")
     tensors = {name: value.float() for name, value in load(data).items()}
     template = LandmarkTemplate(
         tensors.pop("template.landmarks_m").numpy(), tensors.pop("template.landmark_weights").numpy()
     )
-    network = Inversion(inversion_config(manifest["size"]))
+    network = Inversion(inversion_config(manifest.size))
     network.load_state_dict(tensors)
     network = network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    return Weights(network, template, f"{manifest['name']}-{digest[:12]}")
+    return Weights(network, template, manifest.identity)
 
 
 def save_weights(folder: Path, name: str, size: SizeName, network: Inversion, template: LandmarkTemplate) -> None:

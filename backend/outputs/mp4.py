@@ -82,7 +82,10 @@ class Mp4Writer:
             raise InputError(
                 f"A frame of shape {rgba.shape} does not fit the video: give [{self.height_px}, {self.width_px}, 4]."
             )
-        pixels = over_background(rgba, self._background)
+        self.write_pixels(over_background(rgba, self._background))
+
+    def write_pixels(self, pixels: np.ndarray) -> None:
+        """Adds a frame that lies over its background already, [H, W, 3] uint8 sRGB."""
         pixels = np.pad(pixels, ((0, self.height_px % 2), (0, self.width_px % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         # Without a named matrix FFmpeg converts with BT.601's, and the tags would lie.

@@ -1,0 +1,85 @@
+"""What a batch makes of every photograph."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from ..camera import Camera, load_cameras
+from ..camera_paths import MAX_FRAMES, PATHS, path_cameras
+from ..errors import InputError
+from ..networks.manifest import read_manifest
+from ..portrait import Portrait
+from ..reconstruct import Device
+
+STILL_SIZE_PX = (512, 512)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The same for all photographs of a batch; raises InputError for what cannot be made of any."""
+
+    texture_size: int = 512
+    refine_steps: int = 0
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    size_px: tuple[int, int] | None = None  # of stills and films; by default 512 x 512, or the JSON cameras' own
+    path: str | None = None  # None: no film
+    frames: int = 96
+    fps: float = 24.0
+    samples: int = 2
+    device: Device = "auto"
+    json_cameras: tuple[Camera, ...] = field(default=(), init=False)  # of the file at `path`: workers need not see it
+
+    def __post_init__(self) -> None:
+        if self.texture_size not in (256, 512, 1024):
+            raise InputError(f"Textures of {self.texture_size} texels cannot be made: use 256, 512 or 1024.")
+        if not 1 <= self.samples <= 8:
+            raise InputError(f"{self.samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        if self.refine_steps < 0:
+            raise InputError(f"{self.refine_steps} steps of refinement cannot be made: give 0 or more.")
+        if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
+            raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
+        if not 0.0 < self.fps <= 1000.0:
+            raise InputError(f"A film of {self.fps} frames a second cannot be made: give more than 0 and at most 1000.")
+        if not 1 <= self.frames <= MAX_FRAMES:
+            raise InputError(f"{self.frames} frames cannot be made: give 1 to {MAX_FRAMES}.")
+        if self.path is not None and self.path not in PATHS:
+            if not Path(self.path).is_file():
+                raise InputError(
+                    f"There is no camera path {self.path!r}: use {', '.join(PATHS)} or a JSON file of cameras."
+                )
+            object.__setattr__(self, "json_cameras", tuple(load_cameras(self.path)))
+
+    def still_camera(self, portrait: Portrait) -> Camera:
+        """Framed on the head."""
+        return portrait.camera(*(self.size_px or STILL_SIZE_PX)).orbited(self.yaw_deg, self.pitch_deg)
+
+    def film_cameras(self, portrait: Portrait) -> list[Camera]:
+        """Those of the path; none without one."""
+        if self.json_cameras:
+            return [camera.resized(*self.size_px) if self.size_px else camera for camera in self.json_cameras]
+        if self.path is None:
+            return []
+        return path_cameras(self.path, portrait.camera(*(self.size_px or STILL_SIZE_PX)), self.frames)
+
+    def fingerprint(self) -> str:
+        """A hash of all that outputs depend on beside the photograph, the weights and the program's version included.
+
+        Not of the device: it changes nothing that can be seen. Raises ProcessingError where the weights are missing.
+        """
+        path = [camera.to_dict() for camera in self.json_cameras] or self.path
+        facts = (
+            *(self.texture_size, self.refine_steps, self.yaw_deg, self.pitch_deg, self.size_px, path),
+            *((self.frames, self.fps) if path else ()),
+            *(self.samples, read_manifest().identity, _version()),
+        )
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def _version() -> str:
+    try:
+        return version("portrait-manifolds")
+    except PackageNotFoundError:
+        return "not installed"
