@@ -45,7 +45,7 @@ TOKEN_FILE = "shared"
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where results go, and how a node knows whether it can reach it."""
 
     output: Path
@@ -53,6 +53,7 @@ class _Place:
     fingerprint: str
 
     def is_shared(self) -> bool:
+        """Whether this process sees the driver's output folder."""
         try:
             return (unfinished_folder(self.output) / TOKEN_FILE).read_text(encoding="utf-8") == self.token
         except OSError:
@@ -70,15 +71,15 @@ def run_ray(
     own_folder = None if address else tempfile.mkdtemp(prefix="ray-")
     try:
         _connect(ray, address, own_folder, workers or default_workers(len(tasks), on_gpu=settings.device != "cpu"))
-        place = _Place(output.resolve(), secrets.token_hex(), settings.fingerprint())
+        place = Place(output.resolve(), secrets.token_hex(), settings.fingerprint())
         (unfinished_folder(output) / TOKEN_FILE).write_text(place.token, encoding="utf-8")
-        make = ray.remote(
+        remote = ray.remote(
             num_cpus=1,
             num_gpus=_gpu_share(ray, settings),
             memory=WORKER_BYTES,
             max_retries=RETRIES,
             max_calls=0,  # else a process that used a GPU ends with its task, and its networks with it
-        )(_make)
+        )(make)
         waiting, running = deque(tasks), dict[Any, Task]()
         while waiting or running:
             # Nodes may come and go; only what can run now is sent, so that photographs do not pile up in memory.
@@ -86,7 +87,7 @@ def run_ray(
             while waiting and len(running) < most:
                 task = waiting.popleft()
                 try:
-                    running[make.remote(task, read_photo(task), settings, place)] = task
+                    running[remote.remote(task, read_photo(task), settings, place)] = task
                 except InputError as error:
                     yield failure(task, str(error))
             for done in ray.wait(list(running), num_returns=1)[0] if running else ():
@@ -97,7 +98,7 @@ def run_ray(
             shutil.rmtree(own_folder, ignore_errors=True)
 
 
-def _make(task: Task, data: bytes, settings: Settings, place: _Place) -> tuple[Outcome, dict[str, bytes]]:
+def make(task: Task, data: bytes, settings: Settings, place: Place) -> tuple[Outcome, dict[str, bytes]]:
     """A photograph on a node: its outcome, and its files unless they are in the output folder already."""
     if settings.fingerprint() != place.fingerprint:
         return failure(task, "A node has another version or other weights: install the same on all nodes."), {}
@@ -109,21 +110,27 @@ def _make(task: Task, data: bytes, settings: Settings, place: _Place) -> tuple[O
 
 
 def _outcome(ray: Any, done: Any, task: Task, output: Path) -> Outcome:
-    """What a finished task brings; files that came as bytes go to the output folder."""
+    """What a finished task brings, or that it died."""
     try:
         outcome, files = ray.get(done)
+        return bring(outcome, files, task, output)
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return failure(task, f"Its worker or node died {RETRIES + 1} times: see Ray's logs ({lines[0]}).")
-    if files:
-        try:
-            folder = Path(tempfile.mkdtemp(dir=unfinished_folder(output)))
-            for name, data in files.items():
-                (folder / name).write_bytes(data)
-            publish(folder, output, outcome)
-        except OSError as error:
-            return failure(task, f"Writing to {output} failed ({error.strerror or error}): free some space and retry.")
-    return outcome
+
+
+def bring(outcome: Outcome, files: dict[str, bytes], task: Task, output: Path) -> Outcome:
+    """Puts files that came as bytes into the output folder."""
+    if not files:
+        return outcome
+    try:
+        folder = Path(tempfile.mkdtemp(dir=unfinished_folder(output)))
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        publish(folder, output, outcome)
+        return outcome
+    except OSError as error:
+        return failure(task, f"Writing to {output} failed ({error.strerror or error}): free some space and retry.")
 
 
 def _draw_in_parts(
@@ -170,6 +177,8 @@ def _connect(ray: Any, address: str | None, own_folder: str | None, workers: int
         if address:
             ray.init(address=address, **quiet)
         else:
+            # Ray's agents wait this long for a head that was killed, before they go too.
+            os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
             ray.init(
                 address="local",
                 num_cpus=workers,

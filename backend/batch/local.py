@@ -17,6 +17,8 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from tqdm import tqdm
+
 from .cores import available_cores, keep_to, share_of
 from .outcome import PRIVATE, Outcome, unfinished_folder
 from .photos import Task
@@ -109,6 +111,7 @@ def _work(pipe: Connection, index: int, cores: list[int], settings: Settings, ou
     sys.stdout.flush()
     for stream in (1, 2):
         os.dup2(log, stream)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore that outlives a killed process
     keep_to(cores)
     from .work import attempt
 

@@ -80,13 +80,15 @@ def _run(
 
 
 def _prepare(output: Path) -> None:
-    """Makes the output folder and takes away what a killed run left unfinished, and its report."""
+    """Makes the output folder and takes away what an earlier run left unfinished, its logs and its report."""
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: name a folder with -o.")
     try:
         (output / PRIVATE).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished_folder(output), ignore_errors=True)
         unfinished_folder(output).mkdir()
+        for log in (output / PRIVATE).glob("*.log"):
+            log.unlink()
         clear_report(output)
     except OSError as error:
         raise InputError(f"Cannot write to {output} ({error.strerror}): choose a folder you may write to.") from error
