@@ -29,6 +29,7 @@ from portrait_manifolds.backend.portrait import Portrait
 
 needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 ASTRONAUT, MIRRORED = "Jürgen & co", "jürgen & CO-2"
+QUICK = "--workers 1 --texture-size 256 --size 64x64 --path swing --frames 3 --samples 1 --device cpu"
 SMALL = Settings(texture_size=256, size_px=(48, 48), samples=1, device="cpu")
 
 
@@ -134,8 +135,7 @@ def test_a_note_counts_only_for_whole_files_of_the_same(tmp_path: Path) -> None:
 def killed_and_resumed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict, float]]:
     """The output folder of a run killed after its first portrait and taken up by another; what that one printed."""
     output = tmp_path_factory.mktemp("Ausgabe") / "neu"
-    options = "--workers 1 --texture-size 256 --size 64x64 --path swing --frames 3 --samples 1 --device cpu".split()
-    arguments = (photos, photos / "more" / "*", "-o", output, *options)
+    arguments = (photos, photos / "more" / "*", "-o", output, *QUICK.split())
     process = batch(*arguments)
     note = output / PRIVATE / "notes" / f"{ASTRONAUT}.json"
     deadline = time.monotonic() + 100

@@ -8,6 +8,7 @@ folder its tasks move their files there, elsewhere the files come back as bytes.
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,8 @@ GPU_SHARE = 0.5
 
 PART_BYTES, MAX_PART_FRAMES = 32 << 20, 48
 """Films longer than a part of this size are drawn as several tasks."""
+
+CONNECT_TIMEOUT_S = 10.0
 
 OBJECT_STORE_BYTES = 1 << 30
 """Memory for what tasks pass to each other in a cluster of our own; more goes to disk."""
@@ -76,7 +79,7 @@ def run_ray(
         remote = ray.remote(
             num_cpus=1,
             num_gpus=_gpu_share(ray, settings),
-            memory=WORKER_BYTES,
+            memory=_memory_bytes(ray),
             max_retries=RETRIES,
             max_calls=0,  # else a process that used a GPU ends with its task, and its networks with it
         )(make)
@@ -175,10 +178,9 @@ def _connect(ray: Any, address: str | None, own_folder: str | None, workers: int
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address:
+            _knock(address)
             ray.init(address=address, **quiet)
         else:
-            # Ray's agents wait this long for a head that was killed, before they go too.
-            os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
             ray.init(
                 address="local",
                 num_cpus=workers,
@@ -187,10 +189,22 @@ def _connect(ray: Any, address: str | None, own_folder: str | None, workers: int
                 _temp_dir=own_folder,
                 **quiet,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"No Ray cluster answers at {address}" if address else "Ray cannot be started here"
         reason = " ".join(str(error).split())
         raise InputError(f"{where} ({reason[:200]}): start one with `ray start --head`.") from error
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nothing listens at HOST:PORT; Ray itself goes on trying for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
+
+
+def _memory_bytes(ray: Any) -> int:
+    """The memory a photograph's task asks for, so that no node takes too many: no more than a node has."""
+    return int(min(WORKER_BYTES, max(node["Resources"].get("memory", 0) for node in ray.nodes())))
 
 
 def _gpu_share(ray: Any, settings: Settings) -> float:

@@ -1,5 +1,7 @@
 """The small pictures of the report: photographs and portraits side by side, and the contact sheet."""
 
+import unicodedata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +64,7 @@ class ContactSheet:
         columns = min(COLUMNS, len(self._pairs))
         rows = -(-len(self._pairs) // columns)
         page = Image.new("RGB", (columns * cell_width + _GAP_PX, rows * cell_height + _GAP_PX), "white")
-        draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
+        draw, font = ImageDraw.Draw(page), _font(13)
         for index, (photo, still, name) in enumerate(self._pairs):
             x = _GAP_PX + index % columns * cell_width
             y = _GAP_PX + index // columns * cell_height
@@ -80,7 +82,20 @@ class ContactSheet:
             page.save(temporary, quality=88, exif=exif)
 
 
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """DejaVu Sans, the system's or the one that MediaPipe brings with matplotlib: Pillow's own has no accents."""
+    matplotlib = find_spec("matplotlib")
+    folders = [Path(matplotlib.origin).parent / "mpl-data/fonts/ttf"] if matplotlib and matplotlib.origin else []
+    for name in ("DejaVuSans.ttf", *(str(folder / "DejaVuSans.ttf") for folder in folders)):
+        try:
+            return ImageFont.truetype(name, size_px)
+        except OSError:
+            continue
+    return ImageFont.load_default(size_px)
+
+
 def _fitting(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    name = unicodedata.normalize("NFC", name)
     if font.getlength(name) <= width_px:
         return name
     while name and font.getlength(name + "…") > width_px:

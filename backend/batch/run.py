@@ -4,7 +4,8 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -50,8 +51,11 @@ def run_batch(
         else:
             todo.append(task)
     try:
-        with tqdm(total=len(tasks), initial=len(outcomes), desc="photos", unit="photo", disable=None) as bar:
-            for outcome in _run(todo, settings, output, engine, workers, address):
+        with (
+            closing(_run(todo, settings, output, engine, workers, address)) as coming,
+            tqdm(total=len(tasks), initial=len(outcomes), desc="photos", unit="photo", disable=None) as bar,
+        ):
+            for outcome in coming:
                 outcomes[outcome.name] = outcome
                 bar.update()
                 progress.report(len(outcomes) / len(tasks), outcome.name)
@@ -66,17 +70,18 @@ def run_batch(
 
 def _run(
     tasks: Sequence[Task], settings: Settings, output: Path, engine: Engine, workers: int | None, address: str | None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     if not tasks:
-        return iter(())
+        return
     if engine == "ray":
         from .cluster import run_ray
 
-        return run_ray(tasks, settings, output, workers, address)
-    from .local import run_local
+        yield from run_ray(tasks, settings, output, workers, address)
+    else:
+        from .local import run_local
 
-    most = default_workers(len(tasks), on_gpu=settings.device != "cpu")
-    return run_local(tasks, settings, output, min(workers or most, len(tasks)))
+        most = default_workers(len(tasks), on_gpu=settings.device != "cpu")
+        yield from run_local(tasks, settings, output, min(workers or most, len(tasks)))
 
 
 def _prepare(output: Path) -> None:
