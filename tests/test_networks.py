@@ -43,7 +43,13 @@ def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> No
     assert textures.shape == (2, CONFIG.sheets, side, side, 4)
     assert float(textures.min()) >= 0.0 and float(textures.max()) <= 1.0
     assert painting.displacement_m.shape == (2, CONFIG.chart, CONFIG.chart)
-    assert painting.w_plus.shape == (2, 2 * len(CONFIG.style.synthesis), CONFIG.style.code)
+
+
+def test_the_shape_alone_is_the_painting_s(network: Inversion) -> None:
+    cameras = [camera(), camera(-20)]
+    painting, shape = network(photos(), cameras), network.shape(photos(), cameras)
+    for name in ("displacement_m", "coarse_displacement_m", "matte"):
+        torch.testing.assert_close(getattr(shape, name), getattr(painting, name))
 
 
 def test_every_weight_gets_a_gradient(network: Inversion) -> None:

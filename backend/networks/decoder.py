@@ -13,7 +13,7 @@ SKIN_LOGIT, AIR_LOGIT = 1.0, -4.0
 CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
 
-MAX_LOG_DISPLACEMENT = 0.5
+MAX_LOG_DISPLACEMENT = 0.6
 
 
 class Decoder(nn.Module):

@@ -22,6 +22,15 @@ VISIBILITY_PX = 128
 
 
 @dataclass(frozen=True)
+class Shape:
+    """The part of a painting that has no colour; see there."""
+
+    displacement_m: Tensor
+    coarse_displacement_m: Tensor
+    matte: Tensor
+
+
+@dataclass(frozen=True)
 class Painting:
     """What one forward pass says of a batch of photographs; T texels a side."""
 
@@ -34,7 +43,6 @@ class Painting:
     coarse_displacement_m: Tensor  # [B, D, D], from the w+ path alone
     radius_m: Tensor  # [B, G, G], r + delta
     matte: Tensor  # [B, 1, H, W], 0..1: where the photo shows the person
-    w_plus: Tensor  # [B, layers, code]
 
     def textures(self) -> Tensor:
         """Sheets [B, S, T, T, 4], sRGB-encoded colour and straight opacity, as render_manifolds takes them."""
@@ -74,12 +82,7 @@ class Inversion(nn.Module):
                                                                    └── surroundings ── + colour
         """
         views = CameraBatch.of(cameras, photo.device)
-        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
-            normalised = photo * 2.0 - 1.0
-            w_plus = self.encoder_w(normalised)
-            manifolds, synthesised = self.synthesis(w_plus)
-            voxel, flat, matte = self.encoder_detail(normalised)
-        coarse_g, g = self._displacement(synthesised, flat, views)
+        manifolds, voxel, matte, coarse_g, g = self._read(photo, views)
         mean = self.geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
         with torch.no_grad():
@@ -90,7 +93,7 @@ class Inversion(nn.Module):
         with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
             features = self.super_resolution(manifolds + detail)
             opacity, confidence, painted = self.decoder(features)
-        opacity, confidence, matte = (torch.sigmoid(x.float()) for x in (opacity, confidence, matte))
+        opacity, confidence = torch.sigmoid(opacity.float()), torch.sigmoid(confidence.float())
         radius = self.geometry.total_radius(displacement)
         if fine:
             confidence = enlarged(confidence)
@@ -118,8 +121,13 @@ class Inversion(nn.Module):
             mean * torch.expm1(coarse_g),
             radius,
             matte,
-            w_plus,
         )
+
+    def shape(self, photo: Tensor, cameras: list[Camera]) -> Shape:
+        """What `forward` says of the shape alone, for a fraction of its time."""
+        _, _, matte, coarse_g, g = self._read(photo, CameraBatch.of(cameras, photo.device))
+        mean = self.geometry.mean_radius(self.config.chart)
+        return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte)
 
     def shown(self, opacity: Tensor, radius_m: Tensor, cameras: list[Camera], size_px: int = VISIBILITY_PX) -> Shown:
         """The surface that the photographs show, from opacities [B, S, T, T] and radii [B, G, G]."""
@@ -136,6 +144,14 @@ class Inversion(nn.Module):
         """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
         geometry = self.geometry
         return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
+
+    def _read(self, photo: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""
+        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
+            normalised = photo * 2.0 - 1.0
+            manifolds, synthesised = self.synthesis(self.encoder_w(normalised))
+            voxel, flat, matte = self.encoder_detail(normalised)
+        return manifolds, voxel, torch.sigmoid(matte.float()), *self._displacement(synthesised, flat, views)
 
     def _displacement(self, synthesised: Tensor, flat: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor]:
         """log((r + delta) / r) of the w+ path and corrected, each [B, D, D]."""

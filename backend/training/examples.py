@@ -85,14 +85,19 @@ def subject_example(
 def photo_example(
     library: Library, index: int, template: LandmarkTemplate, size_px: int, detector: LandmarkDetector
 ) -> Example:
-    """A real photograph: its own view only, its foreground by matting, no depth; unknown outside its border."""
+    """A real photograph: its own view only, its foreground by matting; unknown outside its border.
+
+    Depth is the fitted face's, relative to the head's centre, and nothing elsewhere.
+    """
     real = real_portrait(library, index, template, size_px, detector)
+    estimate = real.estimate.crop_camera(size_px)
+    moved = estimate.project(np.zeros(3))[1] - real.camera.project(np.zeros(3))[1]
     opacity = (np.clip(real.opacity, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     example = pack(
         real.photo,
         [np.concatenate([real.foreground, opacity[..., None]], -1)],
-        [np.full(real.opacity.shape, np.inf)],
-        [real.estimate.crop_camera(size_px)],
+        [np.where(real.measured, real.depth_m + moved, np.inf)],
+        [estimate],
         np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
     )
     example.depth[0][real.inside < 0.99] = UNKNOWN_DEPTH

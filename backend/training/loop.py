@@ -18,6 +18,7 @@ from torch import Tensor
 from ..camera import Camera
 from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
+from ..networks.weights import load_weights
 from .batches import Batch, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from .losses import LossWeights, matte_loss, shape_losses, view_losses
@@ -27,6 +28,9 @@ from .samples import sample_sheet
 log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.safetensors"
+
+WARM_UP_STEPS = 50
+"""The learning rate rises linearly in these."""
 
 MIP_LEVELS = 1
 """A texel is not much smaller than a pixel of the views that are compared."""
@@ -42,8 +46,12 @@ class TrainConfig:
     """Folder for the checkpoint, the log and the sample pictures."""
     size: SizeName = "default"
     """Size of the networks."""
+    start: Path | None = None
+    """Folder of packed weights to begin with; without it training begins from nothing."""
     minutes: float = 60.0
     """Time to train, earlier runs included; the learning rate falls to nothing by then."""
+    shape_only: bool = False
+    """Learn radius and matte alone, which takes a third of the time: a first stage, for `start` of the next."""
     batch: int = 4
     """Photographs a step."""
     real: int = 1
@@ -73,6 +81,8 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
+    if config.start is not None:
+        network.load_state_dict(load_weights(folder=config.start).network.state_dict())
     network.geometry.set_mean(mean_radius_m)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
     average = MovingAverage(network, 0.998)
@@ -87,10 +97,18 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     recent: list[dict[str, float]] = []
     began = time.monotonic() - trained
     while (progress := (time.monotonic() - began) / (60.0 * config.minutes)) < 1.0:
-        rate = config.learning_rate * min(1.0, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
+        rate = (
+            config.learning_rate
+            * min(1.0, (step + 1) / WARM_UP_STEPS)
+            * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
+        )
         for group in optimiser.param_groups:
             group["lr"] = rate
-        terms = training_step(network, next(source), config.weights, fine=progress > config.fine_after)
+        batch = next(source)
+        if config.shape_only:
+            terms = shape_step(network, batch, config.weights)
+        else:
+            terms = training_step(network, batch, config.weights, fine=progress > config.fine_after)
         total = terms["total"]
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -121,6 +139,18 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
             sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
+    return weighted(terms, weights)
+
+
+def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
+    """The terms that need no drawing, and their weighted `total`."""
+    shape = network.shape(batch.photo.contiguous(memory_format=torch.channels_last), batch.cameras)
+    terms = shape_losses(shape, network.geometry, batch.radius_m) | {"matte": matte_loss(shape, batch)}
+    return weighted(terms, weights)
+
+
+def weighted(terms: dict[str, Tensor], weights: LossWeights) -> dict[str, Tensor]:
+    """Terms and their weighted sum, `total`."""
     factors = asdict(weights)
     return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
 

@@ -8,12 +8,14 @@ from torch import Tensor
 
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
 from ..networks.geometry import SheetGeometry, resampled
-from ..networks.inversion import Painting
+from ..networks.inversion import Painting, Shape
 from .batches import Batch, Target
 
 MAX_DEPTH_ERROR_M = 0.03
-MAX_LOG_RADIUS_ERROR = 0.35
-"""Beyond these a difference is another surface, and only its direction is learned from."""
+"""Beyond this a difference is another surface, and only its direction is learned from."""
+
+MAX_LOG_RADIUS = 0.5
+"""Long hair beside the neck lies farther out than the sheets should follow."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, 
     }
 
 
-def matte_loss(painting: Painting, batch: Batch) -> Tensor:
+def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     """Cross entropy of the matte against the foreground's opacity, where that is known."""
     entropy = F.binary_cross_entropy(painting.matte, batch.opacity, reduction="none")
     return (entropy * batch.known).mean()
@@ -66,12 +68,12 @@ def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Ten
     return total / scales
 
 
-def shape_losses(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> dict[str, Tensor]:
+def shape_losses(painting: Painting | Shape, geometry: SheetGeometry, radius_m: Tensor) -> dict[str, Tensor]:
     """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
     size = radius_m.shape[-1]
     mean = geometry.mean_radius(size)
-    wanted = torch.log(radius_m.clamp_min(1e-3) / mean)
-    known = ((radius_m > 0) & (wanted.abs() < MAX_LOG_RADIUS_ERROR)).float()
+    wanted = torch.log(radius_m.clamp_min(1e-3) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
+    known = (radius_m > 0).float()
     radius, logs = torch.zeros(()), []
     for displacement, weight in ((painting.displacement_m, 1.0), (painting.coarse_displacement_m, 0.3)):
         log = torch.log1p(resampled(displacement, size) / mean)

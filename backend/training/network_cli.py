@@ -16,6 +16,7 @@ from .loop import TrainConfig, resumed, train
 from .mean_shape import mean_shape_m
 from .splits import SPLITS, Split, SplitName, make_splits
 from .template import landmark_template, mean_radius_m
+from .workers import worker_context
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class TrainExamples:
         tasks += [("test", "subjects", shard) for shard in range(-(-self.subjects // 50 // SHARD))]
         tasks += [("train", "subjects", shard) for shard in range(-(-self.subjects // SHARD))]
         workers = self.source.workers
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, mp_context=worker_context()) as pool:
             list(pool.map(_draw, [(self, tasks[i::workers]) for i in range(workers)]))
 
 
