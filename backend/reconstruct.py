@@ -13,6 +13,7 @@ from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
 from .photograph import Photograph, load_photograph, photograph_of
 from .portrait import Crop, Portrait
+from .refine import refine
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,9 @@ Device = Literal["auto", "cpu", "cuda"]
 
 DETECTION_PX = 1280
 """Faces are looked for in the photograph shrunk to this."""
+
+SHARPENING_STEPS, MAX_REFINE_STEPS = 2, 10_000
+"""What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""
 
 SMALL_FACE_PX = 80
 STRONG_TURN_DEG = 40.0
@@ -38,16 +42,20 @@ def reconstruct(
     fov_deg: float | None = None,
     face: int = 1,
     device: Device = "auto",
+    refine_steps: int = 0,
 ) -> Portrait:
     """Reconstructs a portrait from a file, from pixels [H, W, 3] uint8 (sRGB) or from what was read already.
 
     `texture_size` is a power of two, 256 to 1024; `fov_deg` the photograph's vertical field of view (by default from
-    EXIF, else 12 degrees across the face's square); `face` counts from the largest. Method: Deng et al., CVPR 2023
+    EXIF, else 12 degrees across the face's square); `face` counts from the largest; `refine_steps` match the
+    textures longer to the photograph than the few steps that are always taken. Method: Deng et al., CVPR 2023
     (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
     Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
     """
     if texture_size not in (256, 512, 1024):
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
+    if not 0 <= refine_steps <= MAX_REFINE_STEPS:
+        raise InputError(f"{refine_steps} steps of refinement cannot be made: give 0 to {MAX_REFINE_STEPS}.")
     photograph = _photograph(photo)
     device_name = choose_device(device)
     progress.report(0.05, "finding the face")
@@ -79,9 +87,10 @@ def reconstruct(
             painting.displacement_m[0].cpu().numpy(),
             geometry.offsets_m.cpu().numpy(),
         )
-    return Portrait(
+    portrait = Portrait(
         manifolds, textures, alignment.camera, Crop(alignment.crop_to_photo), photograph.sha256, weights.identity
     )
+    return refine(portrait, photograph.rgb, SHARPENING_STEPS + refine_steps)
 
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:

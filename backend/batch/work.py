@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from ..animation import Draw, draw_frames, render_film
 from ..errors import InputError, ProcessingError
@@ -74,8 +73,12 @@ def attempt(
 
 def make_outputs(name: str, photograph: Photograph, settings: Settings, folder: Path, draw: Draw = draw_frames) -> None:
     """NAME.portrait, NAME.png and, with a path, NAME.mp4; raises what reconstructing and drawing raise."""
-    refine: dict[str, Any] = {"refine_steps": settings.refine_steps} if settings.refine_steps else {}
-    portrait = reconstruct(photograph, texture_size=settings.texture_size, device=settings.device, **refine)
+    portrait = reconstruct(
+        photograph,
+        texture_size=settings.texture_size,
+        device=settings.device,
+        refine_steps=settings.refine_steps,
+    )
     portrait.save(folder / f"{name}.portrait")
     rgba, _ = portrait.render(settings.still_camera(portrait), settings.samples)
     save_png(folder / f"{name}.png", rgba, provenance=portrait.provenance)

@@ -33,6 +33,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     from .batch import Batch
     from .bench import Bench
     from .blender import Blender
+    from .edit import Edit
     from .evaluate import Evaluate
     from .export import Export
     from .info import Info
@@ -44,6 +45,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")]
         | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Animate, tyro.conf.subcommand("animate")]
+        | Annotated[Edit, tyro.conf.subcommand("edit")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Batch, tyro.conf.subcommand("batch")]
         | Annotated[Info, tyro.conf.subcommand("info")]

@@ -20,6 +20,8 @@ class Reconstruct:
     """Portrait to write, .portrait."""
     texture_size: int = 512
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
+    refine: int = 0
+    """Steps by which the textures are matched longer to the photograph."""
     fov: float | None = None
     """The photograph's vertical field of view in degrees; by default from EXIF, else a usual portrait lens."""
     face: int = 1
@@ -34,6 +36,11 @@ class Reconstruct:
         from ..reconstruct import reconstruct
 
         portrait = reconstruct(
-            self.photo, texture_size=self.texture_size, fov_deg=self.fov, face=self.face, device=self.device
+            self.photo,
+            texture_size=self.texture_size,
+            fov_deg=self.fov,
+            face=self.face,
+            device=self.device,
+            refine_steps=self.refine,
         )
         portrait.save(self.output)

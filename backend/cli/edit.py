@@ -1,0 +1,31 @@
+"""`portrait-manifolds edit`: paint over the input view, carried into the portrait."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..portrait import Portrait
+from .options import Output, PortraitFile
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Carry a painted-over input view (`render --camera input`) into a portrait, so that every view shows it.
+
+    The shape stays; for a change of shape, reconstruct the painted picture anew.
+    """
+
+    portrait: PortraitFile
+    """The portrait that was painted on."""
+    image: Path
+    """The painted picture."""
+    output: Output
+    """Portrait to write, .portrait."""
+
+    def run(self) -> None:
+        """Writes the edited portrait."""
+        if self.output.suffix.lower() != ".portrait":
+            raise InputError(f"A portrait cannot be written as {self.output.name}: end the name in .portrait.")
+        from ..edit import edit, load_painted
+
+        edit(Portrait.load(self.portrait), load_painted(self.image)).save(self.output)

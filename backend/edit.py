@@ -1,0 +1,114 @@
+"""A painted-over input view carried into the portrait: geometry stays, and the paint is seen from every view."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .backprojection import SeenTexels, match_colours
+from .camera import Camera
+from .errors import InputError
+from .portrait import Portrait
+
+log = logging.getLogger(__name__)
+
+UNCHANGED = 2.0 / 255.0
+"""Differences up to this are the file's own rounding, not paint."""
+
+MATCHING_STEPS = 6
+SMALLEST_OPACITY = 0.02
+VIEW_SAMPLES = 2
+"""Rays along a pixel's side of the view that was painted on, as `render` draws it."""
+
+
+def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
+    """The portrait with what was painted over its input view.
+
+    `painted` is [H, W, 3 or 4] in 0..1, sRGB-encoded and straight: the picture that `render --camera input` gives,
+    changed; of another size it is resampled. Pixels equal to that picture stay. New colours go to the surface seen
+    there; lower opacity makes everything clear that lies behind the pixel. Paint beside the person has no surface to
+    lie on and is left out, with a warning. Raises InputError where the picture has another shape than the photograph.
+    """
+    camera = portrait.input_camera
+    painted = _resampled(painted, camera.width_px, camera.height_px)
+    drawn, _ = portrait.render(camera, VIEW_SAMPLES)
+    opacity = drawn[..., 3]
+    wanted_opacity = painted[..., 3] if painted.shape[2] == 4 else opacity
+    erased = np.where(opacity - wanted_opacity > UNCHANGED, wanted_opacity / np.maximum(opacity, 1e-3), 1.0)
+    difference = painted[..., :3] - drawn[..., :3]
+    changed = (np.abs(difference) > UNCHANGED).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
+    _say_what_is_left_out(changed, opacity)
+    changed &= opacity > SMALLEST_OPACITY
+    if (erased < 1.0).any():
+        portrait = _erased(portrait, camera, erased)
+    if not changed.any():
+        return portrait
+    # Pixels are matched in a window around the paint: a large photograph costs no more than what was changed.
+    window = _window(changed, margin_px=8)
+    part = _part(camera, window)
+    base, _ = portrait.render(part)
+    wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[window]
+    weight = (base[..., 3] > SMALLEST_OPACITY).astype(np.float32)
+    return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
+
+
+def load_painted(path: Path) -> np.ndarray:
+    """A picture file as `edit` takes it; raises InputError if it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+            return np.asarray(image.convert("RGBA" if alpha else "RGB"), np.float32) / 255.0
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"Cannot read {path} as a picture ({error}): paint over what `render` writes.") from error
+
+
+def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
+    height, width = painted.shape[:2]
+    if (width, height) == (width_px, height_px):
+        return painted
+    if abs(width / height - width_px / height_px) > 0.01 * width_px / height_px:
+        raise InputError(
+            f"The painted picture is {width} x {height}, the photograph {width_px} x {height_px}: "
+            "paint over what `render --camera input` writes, and keep its shape."
+        )
+    channels = [
+        Image.fromarray(painted[..., i]).resize((width_px, height_px), Image.Resampling.LANCZOS)
+        for i in range(painted.shape[2])
+    ]
+    return np.clip(np.stack([np.asarray(channel) for channel in channels], -1), 0.0, 1.0)
+
+
+def _say_what_is_left_out(changed: np.ndarray, opacity: np.ndarray) -> None:
+    beside = int((changed & (opacity <= SMALLEST_OPACITY)).sum())
+    if beside:
+        log.warning("%d painted pixels lie beside the person, where there is nothing to paint on: left out", beside)
+
+
+def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:
+    """Opacity times `kept` [H, W] along each pixel's ray, however deep."""
+    texels = SeenTexels(portrait, camera, None)
+    textures = portrait.textures.copy()
+    opacity = textures[texels.index][:, 3] * texels.sample(kept[..., None])[:, 0]
+    textures[texels.sheet, texels.row, texels.column, 3] = np.rint(opacity)
+    return replace(portrait, textures=textures)
+
+
+def _window(mask: np.ndarray, margin_px: int) -> tuple[slice, slice]:
+    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
+    top, left = max(0, rows[0] - margin_px), max(0, columns[0] - margin_px)
+    return slice(top, rows[-1] + 1 + margin_px), slice(left, columns[-1] + 1 + margin_px)
+
+
+def _part(camera: Camera, window: tuple[slice, slice]) -> Camera:
+    """The camera of a window of its picture."""
+    rows, columns = window
+    bottom, right = min(rows.stop, camera.height_px), min(columns.stop, camera.width_px)
+    return replace(
+        camera,
+        cx_px=camera.cx_px - columns.start,
+        cy_px=camera.cy_px - rows.start,
+        width_px=right - columns.start,
+        height_px=bottom - rows.start,
+    )

@@ -1,0 +1,111 @@
+"""Paint over the input view, carried into the portrait; and the textures matched to the photograph."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from portrait_manifolds.backend.edit import edit, load_painted
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.refine import refine
+
+PAINT = (0.1, 0.2, 0.9)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    made = made_portrait(texture_size=128)
+    return replace(made, input_camera=made.camera(160, 160))
+
+
+@pytest.fixture(scope="module")
+def view(portrait: Portrait) -> np.ndarray:
+    return np.rint(portrait.render(portrait.input_camera, 2)[0] * 255.0) / 255.0
+
+
+def cheek(size: int = 160, radius: float = 0.05) -> np.ndarray:
+    y, x = np.mgrid[0:size, 0:size] + 0.5
+    return np.hypot(x - 0.56 * size, y - 0.55 * size) < radius * size
+
+
+def test_a_view_that_is_not_painted_on_changes_nothing(portrait: Portrait, view: np.ndarray) -> None:
+    assert np.array_equal(edit(portrait, view).textures, portrait.textures)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_paint_is_seen_from_every_view_and_the_rest_stays(portrait: Portrait, view: np.ndarray, channels: int) -> None:
+    spot = cheek()
+    painted = view[..., :channels].copy()
+    painted[spot, :3] = PAINT
+    edited = edit(portrait, painted)
+    after = edited.render(portrait.input_camera, 2)[0]
+    inner, far = cheek(radius=0.03), ~cheek(radius=0.08) & (after[..., 3] > 0.99)
+    assert np.abs(after[inner, :3] - PAINT).mean() < 0.02
+    assert np.abs(after - view)[far].max() <= 1.5 / 255.0
+    for yaw in (-25.0, 25.0):
+        camera = portrait.input_camera.orbited(yaw)
+        turned = edited.render(camera)[0]
+        blue = (np.abs(turned[..., :3] - PAINT).max(-1) < 0.12) & (turned[..., 3] > 0.9)
+        assert 0.5 * inner.sum() < blue.sum() < 1.5 * spot.sum()
+
+
+def test_what_is_erased_is_clear_however_deep(portrait: Portrait, view: np.ndarray) -> None:
+    painted = view.copy()
+    painted[:40, :, 3] = 0.0
+    after = edit(portrait, painted).render(portrait.input_camera, 2)[0]
+    assert after[:36, :, 3].max() < 0.05
+    assert np.abs(after[48:] - view[48:])[view[48:, :, 3] > 0.99].max() <= 1.5 / 255.0
+
+
+def test_paint_beside_the_person_is_left_out_and_said(
+    portrait: Portrait, view: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    painted = view.copy()
+    painted[:4, :4] = (1.0, 0.0, 0.0, 1.0)
+    with caplog.at_level(logging.WARNING):
+        edited = edit(portrait, painted)
+    assert np.array_equal(edited.textures, portrait.textures)
+    assert "16 painted pixels lie beside the person" in caplog.text
+
+
+def test_another_size_is_taken_but_no_other_shape(portrait: Portrait, view: np.ndarray) -> None:
+    larger = np.asarray(Image.fromarray((view * 255).astype(np.uint8)).resize((320, 320)), np.float32) / 255.0
+    larger[cheek(320), :3] = PAINT
+    after = edit(portrait, larger).render(portrait.input_camera)[0]
+    assert np.abs(after[88, 89, :3] - PAINT).max() < 0.1
+    with pytest.raises(InputError, match="keep its shape"):
+        edit(portrait, larger[:200])
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "Gemälde 1.png"
+    path.write_text("no picture")
+    with pytest.raises(InputError, match="as a picture"):
+        load_painted(path)
+
+
+def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(portrait: Portrait) -> None:
+    truth = portrait.render(portrait.input_camera, 2)[0]
+    photo = np.rint((truth[..., :3] * truth[..., 3:] + 0.5 * (1 - truth[..., 3:])) * 255.0).astype(np.uint8)
+    blurred = portrait.textures.copy()
+    for shift in (1, 2, 3):
+        blurred[..., :3] = (blurred[..., :3].astype(int) + np.roll(blurred[..., :3], shift, axis=2)) // 2
+    before = replace(portrait, textures=blurred)
+    after = refine(before, photo, 4)
+    solid = ndimage.binary_erosion(truth[..., 3] > 0.999, iterations=4)
+
+    def error(one: Portrait) -> float:
+        return float(np.abs(one.render(portrait.input_camera, 2)[0] - truth)[solid, :3].mean())
+
+    assert error(after) < 0.5 * error(before)
+    assert np.array_equal(after.textures[..., 3], before.textures[..., 3])
+    behind = portrait.input_camera.orbited(180.0)
+    seen = np.abs(after.render(behind)[0] - before.render(behind)[0])
+    assert float(np.percentile(seen[..., :3], 90)) < 1.5 / 255.0
+    assert refine(before, photo, 0) is before
