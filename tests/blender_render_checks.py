@@ -12,10 +12,11 @@ import numpy as np
 from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.errors import ProcessingError
+from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.backend_process import Cancelled, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
-from portrait_manifolds.blender_addon.native_object import sheets_of
+from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
 
 OPERATORS = session.OPERATORS
 
@@ -131,19 +132,24 @@ def check_cancel_and_death(folder: Path) -> None:
 
 
 def check_edit(folder: Path) -> None:
-    """The front view opens as an image; applying it asks the backend, whose reason is passed on where it cannot."""
+    """The front view opens as an image; what is painted on it is in the new portrait; undo brings the old one back."""
     root, portrait = session.new_scene(folder, "small.portrait")
     assert "press Edit Front View" in session.raised(OPERATORS.apply_edit)
     assert OPERATORS.edit_front_view() == {"FINISHED"}
     image = root.portrait_manifolds.edited_image
-    assert tuple(image.size) == (portrait.input_camera.width_px, portrait.input_camera.height_px)
-    mesh = sheets_of(root).data
-    try:
-        done = OPERATORS.apply_edit() == {"FINISHED"}
-    except RuntimeError as error:
-        done = False
-        assert "edit" in str(error) and "update it" in str(error), error
-    assert done == (sheets_of(root).data != mesh)
+    camera = portrait.input_camera
+    assert tuple(image.size) == (camera.width_px, camera.height_px)
+    pixels = np.array(image.pixels[:]).reshape(camera.height_px, camera.width_px, 4)[::-1].copy()
+    row, column = int(0.55 * camera.height_px), int(0.5 * camera.width_px)
+    spot = (slice(row - 12, row + 12), slice(column - 12, column + 12))
+    pixels[spot] = (0.0, 1.0, 0.0, 1.0)
+    image.pixels[:] = pixels[::-1].ravel()
+    mesh, before = sheets_of(root).data, portrait_path(root)
+    assert OPERATORS.apply_edit() == {"FINISHED"}
+    assert sheets_of(root).data != mesh and portrait_path(root) != before and before.is_file()
+    seen = Portrait.load(portrait_path(root)).render(camera)[0][row - 4 : row + 4, column - 4 : column + 4]
+    assert seen[..., 1].mean() > 0.9 and seen[..., 0].mean() < 0.1, seen.mean((0, 1))
+    assert bpy.data.meshes.get(mesh.name) is mesh  # for undo
 
 
 def check_export(folder: Path) -> None:
