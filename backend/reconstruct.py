@@ -9,6 +9,7 @@ import numpy as np
 from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
+from .face_search import find_faces
 from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
 from .photograph import Photograph, load_photograph, photograph_of
@@ -18,9 +19,6 @@ from .refine import refine
 log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
-
-DETECTION_PX = 1280
-"""Faces are looked for in the photograph shrunk to this."""
 
 SHARPENING_STEPS, MAX_REFINE_STEPS = 2, 10_000
 """What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""
@@ -95,27 +93,17 @@ def reconstruct(
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
     """Landmarks [478, 2] of the `face`-th largest face in photo pixels; raises InputError if it is not there."""
-    from PIL import Image
-
     if face < 1:
         raise InputError(f"There is no face {face}: faces count from 1, the largest.")
-    width, height = photograph.size_px
-    shrink = min(1.0, DETECTION_PX / max(width, height))
-    small = photograph.rgb
-    if shrink < 1.0:
-        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        small = np.asarray(Image.fromarray(photograph.rgb).resize(size, Image.Resampling.BOX))
     with LandmarkDetector() as detector:
-        faces = detector.faces(small)
+        faces = find_faces(photograph.rgb, detector)
     if not len(faces):
         raise InputError("No face was found: use a photo of a person's face, seen from the front and not cut off.")
     if face > len(faces):
         raise InputError(f"There is no face {face}, only {len(faces)} found: choose 1 (the largest) to {len(faces)}.")
     if len(faces) > 1:
         log.warning("%d faces found: taking face %d, counted from the largest (choose with --face)", len(faces), face)
-    scale = np.array([width / small.shape[1], height / small.shape[0]])
-    points_px = faces[face - 1].astype(np.float64) * scale
-    size_px = np.array([width, height])
+    points_px, size_px = faces[face - 1], np.array(photograph.size_px)
     cut = ((points_px < -0.02 * size_px) | (points_px > 1.02 * size_px)).any(1).mean()
     if cut > 0.1:
         raise InputError("The face is cut off by the photo's border: use a photo that shows all of it.")

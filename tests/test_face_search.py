@@ -1,0 +1,33 @@
+"""Faces that are small in a large photograph."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from portrait_manifolds.backend.face_search import find_faces
+from portrait_manifolds.backend.landmarks import LandmarkDetector
+
+
+def wide_photo(*places: tuple[int, int, int]) -> np.ndarray:
+    """The astronaut at (left, top, side) each, in a wide grey picture with some texture."""
+    data = pytest.importorskip("skimage.data", reason="has the astronaut's photograph")
+    rng = np.random.default_rng(0)
+    photo = (120 + 20 * rng.random((1400, 2400, 1))).repeat(3, 2).astype(np.uint8)
+    for left, top, side in places:
+        photo[top : top + side, left : left + side] = np.asarray(Image.fromarray(data.astronaut()).resize((side, side)))
+    return photo
+
+
+def test_small_faces_are_found_once_each_and_largest_first() -> None:
+    places = [(300, 200, 220), (1700, 900, 280)]
+    with LandmarkDetector() as detector:
+        assert len(detector.faces(wide_photo(*places))) == 0, "no test of the windows"
+        faces = find_faces(wide_photo(*places), detector)
+    assert len(faces) == 2
+    for points, (left, top, side) in zip(faces, reversed(places), strict=True):
+        assert np.abs(points.mean(0) - [left + 0.44 * side, top + 0.22 * side]).max() < 0.08 * side
+
+
+def test_no_face_is_none() -> None:
+    with LandmarkDetector() as detector:
+        assert find_faces(wide_photo(), detector).shape == (0, 478, 2)
