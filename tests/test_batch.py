@@ -234,4 +234,4 @@ def test_ray_makes_the_same(photos: Path, tmp_path: Path) -> None:
     cameras = settings.film_cameras(portrait)
     for index in (0, 47, 48, 59):  # the ends of the parts
         expected = next(cluster.draw_frames(portrait, [cameras[index]], 1, (0.5, 0.5, 0.5)))
-        assert np.abs(frames[index] - expected).mean() < 4, index
+        assert np.abs(frames[index] - expected).mean() < 6, index
