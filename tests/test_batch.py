@@ -234,4 +234,6 @@ def test_ray_makes_the_same(photos: Path, tmp_path: Path) -> None:
     cameras = settings.film_cameras(portrait)
     for index in (0, 47, 48, 59):  # the ends of the parts
         expected = next(cluster.draw_frames(portrait, [cameras[index]], 1, (0.5, 0.5, 0.5)))
-        assert np.abs(frames[index] - expected).mean() < 6, index
+        # Brightness: a film keeps colour at half the size, which at 48 pixels is most of the difference.
+        difference = frames[index].mean(-1) - np.asarray(expected, float).mean(-1)
+        assert np.abs(difference).mean() < 4, index
