@@ -48,11 +48,15 @@ class LandmarkDetector:
 
     def faces(self, photo: np.ndarray) -> np.ndarray:
         """Landmarks of all faces, largest first: [faces, 478, 2] float32, pixels of `photo` ([H, W, 3] uint8, sRGB)."""
+        return self.faces_3d(photo)[..., :2]
+
+    def faces_3d(self, photo: np.ndarray) -> np.ndarray:
+        """As `faces`, [faces, 478, 3]: z towards the viewer, in pixels of x, as the mesh network guesses it."""
         found = self._mesh.process(np.ascontiguousarray(photo)).multi_face_landmarks or []
-        size = np.array([photo.shape[1], photo.shape[0]], np.float32)
-        faces = [np.array([(p.x, p.y) for p in face.landmark], np.float32) * size for face in found]
-        faces.sort(key=lambda points: -float(np.prod(np.ptp(points, axis=0))))
-        return np.stack(faces) if faces else np.zeros((0, POINTS, 2), np.float32)
+        size = np.array([photo.shape[1], photo.shape[0], -photo.shape[1]], np.float32)
+        faces = [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * size for face in found]
+        faces.sort(key=lambda points: -float(np.prod(np.ptp(points[:, :2], axis=0))))
+        return np.stack(faces) if faces else np.zeros((0, POINTS, 3), np.float32)
 
     def person(self, photo: np.ndarray) -> np.ndarray:
         """Probability that a pixel shows a person, [H, W] float32 in 0..1; soft and coarse (computed at 256 px)."""

@@ -1,0 +1,1 @@
+"""How well portraits hold up: against photographs, and against other true views of the same person."""

@@ -1,0 +1,83 @@
+"""What was measured, to look at: a contact sheet, and a page with the figures of every photograph."""
+
+import io
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from ..atomic import atomic_path
+from ..portrait import PROVENANCE
+from .photos import VIEWS, Evaluated
+
+COLUMNS = ("photo", *VIEWS, "depth")
+SHEET_TILE_PX, PAGE_TILE_PX = 128, 192
+MAX_SHEET_BYTES = 300_000
+WORST = 10
+
+_HEAD = """<!DOCTYPE html>
+<html lang="en"><meta charset="utf-8"><title>Evaluation</title>
+<meta name="viewport" content="width=device-width">
+<style>
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 1760px; padding: 0 1em; color: #222 }
+table { border-collapse: collapse } td, th { padding: .2em .9em .2em 0; text-align: left }
+td { font-variant-numeric: tabular-nums } h2 { margin: 1.6em 0 .3em; font-size: 17px }
+.views { display: flex; flex-wrap: wrap; gap: 2px } figure { margin: 0 } .views img { display: block; width: 192px }
+figcaption, .note, .figures { color: #666; font-size: 13px } .figures span { margin-right: 1.2em; white-space: nowrap }
+</style>
+"""
+
+
+def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
+    """One JPEG of at most 300 kB: a row a photograph, columns photo, own view, yaw, pitch, depth."""
+    for side_px in (SHEET_TILE_PX, 96, 64):
+        rows = [np.concatenate([_tile(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
+        picture = Image.fromarray(np.concatenate(rows, 0))
+        for quality in (88, 75, 60):
+            data = io.BytesIO()
+            picture.save(data, "JPEG", quality=quality, optimize=True, comment=PROVENANCE)
+            if data.tell() <= MAX_SHEET_BYTES:
+                break
+        else:
+            continue
+        break
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.getvalue())
+
+
+def save_page(folder: Path, evaluated: list[Evaluated], summary: dict[str, float]) -> None:
+    """Writes index.html and its small pictures into a folder: medians, worst ten, all photographs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    medians = "".join(f"<tr><td>{name}</td><td>{value:.4g}</td></tr>" for name, value in summary.items())
+    worst = sorted(evaluated, key=_badness, reverse=True)[:WORST]
+    links = " · ".join(f'<a href="#{quote(one.name)}">{escape(one.name)}</a>' for one in worst)
+    with atomic_path(folder / "index.html") as temporary, temporary.open("w", encoding="utf-8") as page:
+        page.write(f"{_HEAD}<h1>Evaluation</h1>\n<table><tr><th>median</th><th></th></tr>{medians}</table>\n")
+        page.write(f"<p>Worst: {links}</p>\n")
+        for one in evaluated:
+            page.write(_section(folder, one))
+        page.write(f'<p class="note">{escape(PROVENANCE)}</p>\n</html>\n')
+
+
+def _section(folder: Path, one: Evaluated) -> str:
+    figures = " ".join(f"<span>{name} <b>{value:.3f}</b></span>" for name, value in one.figures.items())
+    tiles = []
+    for name in COLUMNS:
+        file = f"{Path(one.name).stem} {name}.jpg".replace(" ", "_")
+        with atomic_path(folder / file) as temporary:
+            Image.fromarray(_tile(one.pictures[name], PAGE_TILE_PX)).save(temporary, "JPEG", quality=85)
+        tiles.append(f'<figure><img alt="" src="{quote(file)}"><figcaption>{name}</figcaption></figure>')
+    return (
+        f'<h2 id="{escape(one.name)}">{escape(one.name)}</h2>\n<div class="views">{"".join(tiles)}</div>\n'
+        f'<p class="figures">{figures}</p>\n'
+    )
+
+
+def _badness(one: Evaluated) -> float:
+    return one.figures.get("identity_30", 1.0 - one.figures.get("ssim", 0.0))
+
+
+def _tile(picture: np.ndarray, side_px: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.LANCZOS))

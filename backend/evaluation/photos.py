@@ -1,0 +1,187 @@
+"""Portraits against the one photograph each was made from."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..alignment import LandmarkTemplate, invert_crop, sample_crop
+from ..errors import InputError
+from ..landmarks import LandmarkDetector
+from ..photograph import load_photograph
+from ..portrait import Portrait
+from ..reconstruct import reconstruct
+from .identity import FaceEmbedder, embedder_if_installed
+from .pictures import away_from_edge, hole_share, laplacian_energy, over_grey, picture_figures, silhouette
+from .pose import seen_turn_deg
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+VIEW_PX = 512
+
+VIEWS = {
+    "own": (0.0, 0.0),
+    "yaw -30": (-30.0, 0.0),
+    "yaw -15": (-15.0, 0.0),
+    "yaw 15": (15.0, 0.0),
+    "yaw 30": (30.0, 0.0),
+    "pitch -15": (0.0, -15.0),
+    "pitch 15": (0.0, 15.0),
+}
+"""Yaw and pitch in degrees of the views that are measured and shown."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One photograph's figures and views."""
+
+    name: str
+    figures: dict[str, float]
+    pictures: dict[str, np.ndarray]  # [VIEW_PX, VIEW_PX, 3] uint8: "photo", those of VIEWS, "depth"
+
+
+def photo_paths(folder: Path, every: int = 1) -> list[Path]:
+    """Every n-th picture of a folder by name; raises InputError if there is no such folder or no picture in it."""
+    if every < 1:
+        raise InputError(f"Every {every}. photograph cannot be taken: give 1 or more.")
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}: name a folder of photographs.")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise InputError(f"{folder} holds no picture: put {', '.join(SUFFIXES)} files of people into it.")
+    return paths[::every]
+
+
+def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Evaluated]:
+    """Reconstructs and measures photographs one after the other; those without a usable face are logged, left out.
+
+    Figures: see docs/evaluation.md. Without the face embedding `identity_*` is left out, and said so once.
+    """
+    from ..networks.weights import load_weights
+
+    template = load_weights("cpu").template
+    embedder = embedder_if_installed()
+    if isinstance(embedder, str):
+        log.warning("no figures of identity: %s", embedder)
+    with LandmarkDetector() as detector:
+        for path in paths:
+            try:
+                began = time.perf_counter()
+                portrait = reconstruct(path, texture_size=texture_size)
+                seconds = time.perf_counter() - began
+            except InputError as error:
+                log.warning("%s: %s", path.name, error)
+                continue
+            photo = load_photograph(path).rgb
+            figures, pictures = photo_figures(
+                portrait, photo, detector, template, None if isinstance(embedder, str) else embedder
+            )
+            yield Evaluated(path.name, figures | {"seconds": seconds}, pictures)
+
+
+def photo_figures(
+    portrait: Portrait,
+    photo: np.ndarray,  # [H, W, 3] uint8
+    detector: LandmarkDetector,
+    template: LandmarkTemplate,
+    embedder: FaceEmbedder | None,
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Figures of a portrait against its photograph, and the pictures they were measured on."""
+    crop = sample_crop(photo, portrait.crop.to_photo, VIEW_PX)
+    blank = np.full((*photo.shape[:2], 1), 255, np.uint8)
+    inside = sample_crop(blank, portrait.crop.to_photo, VIEW_PX, "zero")[..., 0] > 250
+    person = detector.person(crop) > 0.5
+    camera = portrait.camera(VIEW_PX, VIEW_PX)
+    drawn, depth_m = portrait.render(camera, 2)
+    views = {name: portrait.render(camera.orbited(*turn), 2)[0] for name, turn in VIEWS.items() if any(turn)}
+    views = {"own": drawn} | views
+    pictures = {name: np.rint(over_grey(rgba) * 255.0).astype(np.uint8) for name, rgba in views.items()}
+
+    sure, off = away_from_edge(person) & inside, away_from_edge(~person) & inside
+    figures = own_view_figures(portrait, photo, person)
+    if sure.any():
+        in_crop = picture_figures(pictures["own"] / 255.0, crop / 255.0, sure)
+        figures |= {f"crop_{name}": value for name, value in in_crop.items()}
+        figures["covered"] = float((drawn[..., 3] > 0.5)[sure].mean())
+    figures["left_over"] = float((drawn[..., 3] > 0.5)[off].mean()) if off.any() else 0.0
+    figures |= _whole(views)
+    figures |= _bands({"photo": crop} | pictures, views, sure)
+    figures |= _turned(pictures, detector, template)
+    if embedder is not None:
+        figures |= _identity({"photo": crop} | pictures, detector, embedder)
+    origin_m = camera.project(np.zeros(3))[1]
+    near = np.clip(0.5 - (depth_m - origin_m) / 0.30, 0.0, 1.0)
+    shown = np.repeat(np.rint(np.where(np.isfinite(depth_m), near, 0.0) * 255.0)[..., None], 3, -1)
+    return figures, {"photo": crop} | pictures | {"depth": shown.astype(np.uint8)}
+
+
+def own_view_figures(portrait: Portrait, photo: np.ndarray, person: np.ndarray) -> dict[str, float]:
+    """psnr_db and ssim on the photograph's own pixels; `person` [VIEW_PX, VIEW_PX] bool is the crop's foreground."""
+    height, width = photo.shape[:2]
+    y, x = np.mgrid[0:height, 0:width] + 0.5
+    at = invert_crop(portrait.crop.to_photo, np.stack([x, y], -1))  # -1..1 in the crop
+    column, row = np.moveaxis(np.floor((at + 1.0) * 0.5 * VIEW_PX).astype(int), -1, 0)
+    within = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < VIEW_PX)
+    mask = within & person[np.clip(row, 0, VIEW_PX - 1), np.clip(column, 0, VIEW_PX - 1)]
+    mask = away_from_edge(mask | ~within) & within  # the crop's border is no edge of the person
+    if not mask.any():
+        return {}
+    return picture_figures(over_grey(portrait.render(portrait.input_camera, 2)[0]), photo / 255.0, mask)
+
+
+def _whole(views: dict[str, np.ndarray]) -> dict[str, float]:
+    holes = {name: hole_share(rgba[..., 3]) for name, rgba in views.items()}
+    return {
+        "holes_15": 0.5 * (holes["yaw -15"] + holes["yaw 15"]),
+        "holes_30": 0.5 * (holes["yaw -30"] + holes["yaw 30"]),
+        "holes_pitch_15": 0.5 * (holes["pitch -15"] + holes["pitch 15"]),
+    }
+
+
+def _bands(pictures: dict[str, np.ndarray], views: dict[str, np.ndarray], sure: np.ndarray) -> dict[str, float]:
+    """Energy of the Laplacian at yaw -30 and 30 over the photograph's; above 1 there are edges it does not have."""
+    own = laplacian_energy(pictures["photo"] / 255.0, sure)
+    if own < 1e-9:
+        return {}
+    turned = [
+        laplacian_energy(pictures[name] / 255.0, silhouette(views[name][..., 3])) for name in ("yaw -30", "yaw 30")
+    ]
+    return {"bands_30": float(np.mean(turned)) / own}
+
+
+def _turned(
+    pictures: dict[str, np.ndarray], detector: LandmarkDetector, template: LandmarkTemplate
+) -> dict[str, float]:
+    """Seen against asked turns: mean of both sides; a view in which no face is found counts as not turned at all."""
+    points = {name: detector.faces_3d(pictures[name]) for name in VIEWS}
+    if not len(points["own"]):
+        return {}
+    seen = {
+        name: seen_turn_deg(points["own"][0], found[0], template) if len(found) else (0.0, 0.0)
+        for name, found in points.items()
+    }
+    figures = {}
+    for angle in (15, 30):
+        left, right = (seen[f"yaw {sign * angle}"][0] for sign in (-1, 1))
+        figures[f"pose_error_{angle}_deg"] = 0.5 * (abs(left + angle) + abs(right - angle))
+        figures[f"yaw_seen_{angle}_deg"] = 0.5 * (right - left)
+    figures["pitch_seen_15_deg"] = 0.5 * (seen["pitch 15"][1] - seen["pitch -15"][1])
+    return figures
+
+
+def _identity(pictures: dict[str, np.ndarray], detector: LandmarkDetector, embedder: FaceEmbedder) -> dict[str, float]:
+    """Distances of the views' face embeddings to the photograph's, mean of both sides; a view without a face: 1."""
+    found = {name: detector.faces(picture) for name, picture in pictures.items()}
+    if not len(found["photo"]):
+        return {}
+    who = {name: embedder.embedding(pictures[name], faces[0]) for name, faces in found.items() if len(faces)}
+    away = {name: float(np.linalg.norm(who[name] - who["photo"])) if name in who else 1.0 for name in VIEWS}
+    return {
+        "identity_0": away["own"],
+        "identity_15": 0.5 * (away["yaw -15"] + away["yaw 15"]),
+        "identity_30": 0.5 * (away["yaw -30"] + away["yaw 30"]),
+    }
