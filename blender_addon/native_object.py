@@ -129,6 +129,7 @@ def _describe(root: bpy.types.Object, portrait: Portrait, filepath: str) -> None
     properties = root.portrait_manifolds
     properties.filepath = filepath
     properties.input_camera = json.dumps(portrait.input_camera.to_dict())
+    properties.head_crop = json.dumps(portrait.crop.to_photo.tolist())
     properties.provenance, properties.photo_sha256 = portrait.provenance, portrait.photo_sha256
     properties.weights_id = portrait.weights_id
     properties.texture_size, properties.sheets = portrait.texture_size, portrait.manifolds.sheets

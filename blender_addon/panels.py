@@ -133,7 +133,7 @@ class PORTRAIT_MANIFOLDS_OT_standard_view(bpy.types.Operator):
 def _draw_rig(layout: bpy.types.UILayout, rig: bpy.types.PropertyGroup) -> None:
     box = layout.box()
     box.use_property_split = True
-    for name in ("type", "frame_start", "frame_end", *_RIG_FIELDS[rig.type]):
+    for name in ("type", "framing", "frame_start", "frame_end", *_RIG_FIELDS[rig.type]):
         box.prop(rig, name)
     if rig.problem:
         box.label(text=rig.problem, icon="ERROR")

@@ -3,8 +3,9 @@
 import json
 
 import bpy
+import numpy as np
 
-from ..backend.camera import Camera
+from ..backend.camera import Camera, look_at
 from .cameras import set_blender_camera, set_render_size
 from .job_operator import checked
 from .native_object import active_portrait, part_of, resolved_path
@@ -38,6 +39,22 @@ class PORTRAIT_MANIFOLDS_OT_match_photo_camera(bpy.types.Operator):
 def photo_view(root: bpy.types.Object) -> Camera:
     """The photograph's camera in portrait space, on the photograph's pixels."""
     return Camera.from_dict(json.loads(root.portrait_manifolds.input_camera or "null"))
+
+
+def head_view(root: bpy.types.Object, width_px: int, height_px: int) -> Camera:
+    """From where the photograph was taken, aimed at the head: upright, hair and shoulders in the smaller side.
+
+    The whole photograph instead for portraits that do not know where their head is.
+    """
+    photo, crop = photo_view(root), root.portrait_manifolds.head_crop
+    if not crop:
+        return photo.resized(width_px, height_px)
+    crop_to_photo = np.array(json.loads(crop))
+    across, down = (crop_to_photo[:, 2] - (photo.cx_px, photo.cy_px)) / (photo.fx_px, photo.fy_px)
+    _, depth_m = photo.project(np.zeros(3))
+    centre_m = photo.position_m + depth_m * (photo.camera_to_world[:3, :3] @ (across, -down, -1.0))
+    lens = photo.cropped(crop_to_photo, width_px, height_px)
+    return look_at(photo.position_m, centre_m, fov_deg=lens.fov_deg, width_px=width_px, height_px=height_px)
 
 
 def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) -> bpy.types.Object:

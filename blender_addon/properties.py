@@ -33,6 +33,9 @@ class PortraitProperties(bpy.types.PropertyGroup):
     input_camera: bpy.props.StringProperty(
         name="Photo Camera", description="The photograph's camera in portrait space, as JSON"
     )
+    head_crop: bpy.props.StringProperty(
+        name="Head Crop", description="The head's square in the photograph, as JSON: what rigs frame"
+    )
     provenance: bpy.props.StringProperty(name="Provenance", description="What the portrait is and how it was made")
     photo_sha256: bpy.props.StringProperty(name="Photo SHA-256", description="Identifies the photograph")
     weights_id: bpy.props.StringProperty(name="Weights", description="Identifies the networks that made the portrait")

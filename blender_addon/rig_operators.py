@@ -5,13 +5,17 @@ import json
 import bpy
 
 from ..backend.errors import InputError
-from .cameras import render_size, set_blender_camera
+from .cameras import render_size
 from .job_operator import checked
 from .native_object import active_portrait
-from .photo_camera import add_camera, photo_view
+from .photo_camera import add_camera, head_view, photo_view
 from .rigs import EASES, RIG_TYPES, rebuild
 
 PIVOT_SIZE_M = 0.05
+FRAMINGS = (
+    ("HEAD", "Head", "Aimed at the head: hair and shoulders fill the smaller side of the picture"),
+    ("PHOTO", "Photograph", "The whole photograph is inside the picture"),
+)
 
 
 def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -25,12 +29,29 @@ def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
         self.problem = str(error)
 
 
+def _framing_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """The rig starts from another camera."""
+    if self.base_camera:
+        _frame(self.id_data, context.scene)
+
+
+def _frame(pivot: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """Gives the rig the camera it starts from, for the scene's size and the rig's framing."""
+    rig, size = pivot.portrait_rig, render_size(scene)
+    view = head_view(pivot.parent, *size) if rig.framing == "HEAD" else photo_view(pivot.parent).resized(*size)
+    rig.base_camera = json.dumps(view.to_dict())
+    rig.fov_start_deg = view.fov_deg  # this writes the keyframes
+
+
 class RigProperties(bpy.types.PropertyGroup):
     """Parameters of a rig, on its pivot; `base_camera` is empty on other objects."""
 
     base_camera: bpy.props.StringProperty(description="The camera the rig starts from, in portrait space, as JSON")
     problem: bpy.props.StringProperty(description="Why the last change did not work out")
     type: bpy.props.EnumProperty(name="Rig", description="How the camera moves", items=RIG_TYPES, update=_changed)
+    framing: bpy.props.EnumProperty(
+        name="Framing", description="What fills the picture at the start", items=FRAMINGS, update=_framing_changed
+    )
     frame_start: bpy.props.IntProperty(name="Start", description="First frame", default=1, min=0, update=_changed)
     frame_end: bpy.props.IntProperty(name="End", description="Last frame", default=96, min=1, update=_changed)
     cycles: bpy.props.IntProperty(name="Rounds", description="How often", default=1, min=1, max=100, update=_changed)
@@ -74,6 +95,7 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     type: bpy.props.EnumProperty(name="Rig", description="How the camera moves", items=RIG_TYPES)
+    framing: bpy.props.EnumProperty(name="Framing", description="What fills the picture at the start", items=FRAMINGS)
     frame_start: bpy.props.IntProperty(name="Start", description="First frame; -1 takes the scene's", default=-1)
     frame_end: bpy.props.IntProperty(name="End", description="Last frame; -1 takes the scene's", default=-1)
 
@@ -81,8 +103,6 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         root = active_portrait(context)
-        # The whole photograph is inside the scene's picture, whatever its shape.
-        view = photo_view(root).resized(*render_size(scene))
         start = scene.frame_start if self.frame_start < 0 else self.frame_start
         end = scene.frame_end if self.frame_end < 0 else self.frame_end
         if end <= start:
@@ -93,12 +113,11 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
         pivot.parent = root
         context.collection.objects.link(pivot)
         camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
-        set_blender_camera(camera, view)
         rig = pivot.portrait_rig
-        rig.type, rig.frame_start, rig.frame_end = self.type, start, end
-        rig.fov_start_deg = view.fov_deg
-        rig.base_camera = json.dumps(view.to_dict())  # last: from here on, changes write keyframes
-        rebuild(pivot)
+        rig.type, rig.framing, rig.frame_start, rig.frame_end = self.type, self.framing, start, end
+        _frame(pivot, scene)  # last: from here on, changes write keyframes
+        if rig.problem:
+            raise InputError(rig.problem)
         scene.camera = camera
         return {"FINISHED"}
 

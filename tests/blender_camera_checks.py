@@ -102,7 +102,7 @@ def check_rigs(folder: Path) -> None:
     scene, photo = bpy.context.scene, photo_view(bpy.context.view_layer.objects.active)
     scene.render.resolution_x, scene.render.resolution_y = 96, 64
     for kind, path in (("ORBIT", orbit), ("SWING", swing)):
-        assert session.OPERATORS.add_rig(type=kind, frame_start=5, frame_end=28) == {"FINISHED"}
+        assert session.OPERATORS.add_rig(type=kind, framing="PHOTO", frame_start=5, frame_end=28) == {"FINISHED"}
         pivot = scene.camera.parent
         assert fcurve(pivot, "rotation_euler", 2) is not None
         pivot.portrait_rig.yaw_deg = 20.0
@@ -110,7 +110,7 @@ def check_rigs(folder: Path) -> None:
         for frame, expected in enumerate(path(photo, 24, **arguments), start=5):
             view = _view(scene, root, frame)
             np.testing.assert_allclose(view.camera_to_world, expected.camera_to_world, atol=2e-5)
-    session.OPERATORS.add_rig(type="PUSH_IN", frame_start=1, frame_end=10)
+    session.OPERATORS.add_rig(type="PUSH_IN", framing="PHOTO", frame_start=1, frame_end=10)
     corners = np.array([(0.5, 0.5, 1.0), (photo.width_px, photo.height_px, 1.0)])  # the photograph's, in its pixels
     inverse = np.linalg.inv([[photo.fx_px, 0, photo.cx_px], [0, photo.fy_px, photo.cy_px], [0, 0, 1.0]])
     rays = (corners @ inverse.T * (1, -1, -1)) @ photo.camera_to_world[:3, :3].T
@@ -125,6 +125,29 @@ def check_rigs(folder: Path) -> None:
     scene.camera.parent.portrait_rig.seed = 3
     assert np.abs(_view(scene, root, 8).position_m - before).max() > 1e-4
     assert "a later end" in session.raised(session.OPERATORS.add_rig, type="ORBIT", frame_start=9, frame_end=9)
+
+
+def check_framing(folder: Path) -> None:
+    """Whatever the picture's shape, a rig starts upright on the head, which fills most of the smaller side."""
+    root, portrait = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    for width, height in ((160, 90), (90, 160), (120, 120)):
+        scene.render.resolution_x, scene.render.resolution_y = width, height
+        session.OPERATORS.add_rig(type="DOLLY_ZOOM", frame_start=1, frame_end=9)
+        view = _view(scene, root, 1)
+        np.testing.assert_allclose(view.position_m, portrait.input_camera.position_m, atol=1e-4)
+        assert abs(view.camera_to_world[1, 0]) < 1e-6, "upright"
+        assert abs(view.cx_px - width / 2) < 1e-3 and abs(view.cy_px - height / 2) < 1e-3, "no shift"
+        middle, _ = view.project(np.zeros(3))
+        assert (np.abs(middle / (width, height) - 0.5) < 0.12).all(), middle
+        shown = op_picture(folder, folder / "small.portrait", view)[..., 3] > 0.5
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        assert 0 < rows[0] < 0.2 * height + 0.5 * max(0, height - width), "the crown is inside, near the top"
+        assert np.ptp(columns) > 0.45 * min(width, height)
+    rig = scene.camera.parent.portrait_rig
+    rig.framing = "PHOTO"
+    photo = portrait.input_camera.resized(120, 120)
+    assert abs(_view(scene, root, 1).fov_deg - photo.fov_deg) < 1e-3
 
 
 def check_dolly_zoom(folder: Path) -> None:

@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
-    "camera": ("round_trip", "refused", "photo_camera", "rigs", "dolly_zoom"),
+    "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
     "compositing": ("compositing", "stand_in"),
     "render": ("frames", "engine", "engine_failures", "cancel_and_death", "edit", "export"),
 }
