@@ -3,6 +3,7 @@
 # make demo    the main job, end to end
 # make bench   speed and memory on this machine
 # make lint    style and types
+# make pictures             what README and examples show, by the present weights
 # make extension            the Blender extension, as dist/portrait_manifolds-VERSION.zip
 # make test-blender-matrix  the extension in Blender 4.2 and 5.0 as well
 
@@ -14,7 +15,7 @@ INSTALLED = $(VENV)/installed
 EXTENSION_TOOL = import bpy, pathlib; \
 	print(pathlib.Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core/bl_pkg/cli/blender_ext.py")
 
-.PHONY: setup test demo bench lint extension test-blender-matrix clean
+.PHONY: setup test demo pictures bench lint extension test-blender-matrix clean
 
 setup: $(INSTALLED)
 
@@ -29,6 +30,9 @@ test: setup
 
 demo: setup
 	$(BIN)/python examples/dolly_zoom/dolly_zoom.py out/demo
+
+pictures: setup
+	$(BIN)/python docs/drawings/pictures.py out/pictures
 
 bench: setup
 	$(BIN)/portrait-manifolds bench

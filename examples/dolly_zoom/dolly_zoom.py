@@ -12,34 +12,29 @@ from pathlib import Path
 import bpy
 import numpy as np
 from PIL import Image
-from skimage import data
 
-from portrait_manifolds import Portrait, blender_addon, reconstruct
+from portrait_manifolds import blender_addon
 from portrait_manifolds.backend.animation import render_film
-from portrait_manifolds.backend.camera import load_cameras
+from portrait_manifolds.backend.camera import Camera, load_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
+from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.png import save_png
 from portrait_manifolds.blender_addon.cameras import set_blender_camera
 
-FRAMES, WIDTH_PX, HEIGHT_PX = 48, 640, 480
 
-
-def main(folder: Path, source: Path | None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def main(folder: Path, source: Path | None = None, width_px: int = 640, height_px: int = 480, frames: int = 48) -> None:
     head = folder / "head.portrait"
-    if source is None:
-        source = folder / "astronaut.png"
-        Image.fromarray(data.astronaut()).save(source)
-    portrait = Portrait.load(source) if source.suffix == ".portrait" else reconstruct(source)
+    portrait = example_portrait(source)
     portrait.save(head)
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_addon.register()
-    build_scene(head, portrait)
+    build_scene(head, portrait.camera(width_px, height_px), frames)
     bpy.ops.wm.save_as_mainfile(filepath=str((folder / "dolly_zoom.blend").absolute()))
 
     # The backend's frames, as the panel's Render Portrait makes them; and a film of the same cameras.
-    stills = (1, FRAMES // 2, FRAMES)
+    stills = (1, frames // 2, frames)
     for frame in stills:
         bpy.ops.portrait_manifolds.render_portrait(
             directory=str(folder / "stills"), frame_start=frame, frame_end=frame, file_format="png"
@@ -57,29 +52,26 @@ def main(folder: Path, source: Path | None) -> None:
     save_png(folder / "cycles.png", straight(*rendered), provenance=portrait.provenance)
     print(f"Cycles and the backend differ by {255.0 * difference:.2f}/255 on average at frame {middle}.")
     blender_addon.unregister()
-    contact_sheet([*sorted((folder / "stills").glob("*.png")), folder / "cycles.png"], folder / "contact_sheet.png")
-    print(folder / "dolly_zoom.mp4", folder / "contact_sheet.png", sep="\n")
+    drawn = [*sorted((folder / "stills").glob("*.png")), folder / "cycles.png"]
+    save_contact_sheet(folder / "dolly_zoom.jpg", [[half_size(picture) for picture in drawn]])
+    print(folder / "dolly_zoom.mp4", folder / "dolly_zoom.jpg", sep="\n")
 
 
-def contact_sheet(pictures: list[Path], path: Path) -> None:
-    """The backend's stills, then Cycles' frame, over grey."""
-    sheet = Image.new("RGBA", (len(pictures) * WIDTH_PX // 2, HEIGHT_PX // 2), (128, 128, 128, 255))
-    for index, picture in enumerate(pictures):
-        small = Image.open(picture).convert("RGBA").resize((WIDTH_PX // 2, HEIGHT_PX // 2), Image.Resampling.LANCZOS)
-        sheet.alpha_composite(small, (index * WIDTH_PX // 2, 0))
-    sheet.convert("RGB").save(path)
+def half_size(path: Path) -> np.ndarray:
+    """A picture file at half its size, RGBA [H, W, 4] in 0..1."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.reduce(2), np.float32) / 255.0
 
 
-def build_scene(head: Path, portrait: Portrait) -> None:
-    """The portrait, and a camera whose lens widens as it nears; the face keeps its size."""
+def build_scene(head: Path, view: Camera, frames: int) -> None:
+    """The portrait, and a camera that starts as `view` and whose lens widens as it nears; the face keeps its size."""
     operators = bpy.ops.portrait_manifolds
     operators.import_portrait(filepath=str(head.absolute()))
     scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = 1, FRAMES
-    scene.render.resolution_x, scene.render.resolution_y = WIDTH_PX, HEIGHT_PX
+    scene.frame_start, scene.frame_end = 1, frames
+    scene.render.resolution_x, scene.render.resolution_y = view.width_px, view.height_px
     operators.add_rig(type="DOLLY_ZOOM")
     # Framed on the head instead of on the whole photograph: the rig starts from another camera, and is keyed anew.
-    view = portrait.camera(WIDTH_PX, HEIGHT_PX)
     set_blender_camera(scene.camera, view)
     rig = next(thing.portrait_rig for thing in scene.objects if thing.portrait_rig.base_camera)
     rig.base_camera = json.dumps(view.to_dict())
@@ -100,9 +92,10 @@ def cycles_frame(frame: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
     scene.render.filepath = str(path.absolute())
     bpy.ops.render.render(write_still=True)
     image = bpy.data.images.load(str(path.absolute()))
-    pixels = np.empty(4 * WIDTH_PX * HEIGHT_PX, np.float32)
+    width_px, height_px = image.size
+    pixels = np.empty(4 * width_px * height_px, np.float32)
     image.pixels.foreach_get(pixels)
-    pixels = pixels.reshape(HEIGHT_PX, WIDTH_PX, 4)[::-1]
+    pixels = pixels.reshape(height_px, width_px, 4)[::-1]
     return pixels[..., :3], pixels[..., 3:]
 
 
@@ -117,5 +110,4 @@ def straight(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    arguments = [Path(text) for text in sys.argv[1:3]]
-    main(*(arguments + [Path("out/dolly_zoom"), None][len(arguments) :]))
+    main(*map(Path, sys.argv[1:3] or ["out/dolly_zoom"]))

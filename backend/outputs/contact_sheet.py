@@ -1,0 +1,39 @@
+"""Pictures side by side in one file, to be looked at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..atomic import atomic_path
+from ..portrait import PROVENANCE
+from .mp4 import over_background
+from .provenance import SOFTWARE
+
+BACKGROUND = (0.72, 0.72, 0.72)
+"""sRGB-encoded grey that clear parts are shown on."""
+
+JPEG_QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
+
+
+def save_contact_sheet(
+    path: Path, rows: Sequence[Sequence[np.ndarray]], max_bytes: int = 300_000, provenance: str = PROVENANCE
+) -> None:
+    """Writes rows of pictures of one size as PNG, or as the best JPEG of at most `max_bytes` where there is one.
+
+    Pictures are uint8 [H, W, 3], or RGBA [H, W, 4] in 0..1 (straight, sRGB-encoded), which lie over grey.
+    """
+    grey = np.asarray(BACKGROUND, np.float32)
+    opaque = [[over_background(one, grey) if one.shape[2] == 4 else one for one in row] for row in rows]
+    image = Image.fromarray(np.concatenate([np.concatenate(row, axis=1) for row in opaque], axis=0))
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0131] = provenance, SOFTWARE  # ImageDescription, Software
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".png":
+            image.save(temporary, exif=exif)
+            return
+        for quality in JPEG_QUALITIES:
+            image.save(temporary, quality=quality, optimize=True, exif=exif)
+            if temporary.stat().st_size <= max_bytes:
+                return
