@@ -11,9 +11,10 @@ import numpy as np
 
 from .atomic import atomic_path
 from .errors import InputError
+from .input_file import read_input
 
 MAX_SIDE_PX = 16384
-MAX_JSON_BYTES = 256 << 20
+MAX_JSON_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,13 +213,9 @@ def look_at(
 
 def load_cameras(path: Path | str) -> list[Camera]:
     """The cameras of a JSON file: one object, or a list of them (an animation)."""
-    path = Path(path)
+    data = read_input(path, MAX_JSON_BYTES)
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise InputError(f"{path} is larger than {MAX_JSON_BYTES >> 20} MB: split the animation.")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"Cannot read {path} ({error.strerror}): check the path.") from error
+        values = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: write one camera object, or a list of them.") from error
     entries = values if isinstance(values, list) else [values]

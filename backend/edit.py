@@ -10,6 +10,7 @@ from PIL import Image
 from .backprojection import SeenTexels, match_colours
 from .camera import Camera
 from .errors import InputError
+from .photograph import open_picture, read_photograph
 from .portrait import Portrait
 
 log = logging.getLogger(__name__)
@@ -55,13 +56,10 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
 
 
 def load_painted(path: Path) -> np.ndarray:
-    """A picture file as `edit` takes it; raises InputError if it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            return np.asarray(image.convert("RGBA" if alpha else "RGB"), np.float32) / 255.0
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"Cannot read {path} as a picture ({error}): paint over what `render` writes.") from error
+    """A picture file as `edit` takes it; raises InputError if it cannot be read or is too large."""
+    with open_picture(read_photograph(path), path.name) as image:
+        alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        return np.asarray(image.convert("RGBA" if alpha else "RGB"), np.float32) / 255.0
 
 
 def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray:

@@ -56,8 +56,9 @@ class Manifolds:
             raise InputError(f"The portrait's offsets must be 1 to {MAX_SHEETS} ascending numbers.")
         if not (self.spread > 0).all():
             raise InputError("The portrait's spread must be positive.")
-        inner, outer = (self.total_radius_m() + self.spread * o for o in (offsets[0], offsets[-1]))
-        if inner.min() < 0.005 or outer.max() > 10.0:
+        with np.errstate(all="ignore"):
+            inner, outer = (self.total_radius_m() + self.spread * o for o in (offsets[0], offsets[-1]))
+        if not (inner.min() >= 0.005 and outer.max() <= 10.0):  # nor NaN, where huge values cancel
             raise InputError("The portrait's sheets must lie between 5 mm and 10 m from its centre.")
 
     @property

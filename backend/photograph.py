@@ -1,8 +1,11 @@
-"""Reading a photograph: any format Pillow knows, upright, 8-bit sRGB, and what its EXIF says of the lens."""
+"""Reading a photograph: upright, 8-bit sRGB, and what its EXIF says of the lens."""
 
 import hashlib
 import io
 import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import atan, degrees
 from pathlib import Path
@@ -11,10 +14,21 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from .errors import InputError
+from .input_file import read_input
 
 log = logging.getLogger(__name__)
 
 MAX_PIXELS = 120_000_000
+MAX_COSTLY_PIXELS = 25_000_000
+"""Of the formats whose decoders need up to 36 bytes a pixel: a picture must not take more than a gigabyte."""
+
+MAX_BYTES = 256 << 20
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""Those that hold pixels and nothing else: Pillow runs another program on EPS. MPO is what some phones call JPEG."""
+
+_STRIP_PIXELS = 4_000_000
+_COSTLY_FORMATS = ("AVIF", "JPEG2000", "WEBP")
+_GREY_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
 MIN_SIDE_PX = 48
 FILM_DIAGONAL_MM = (36.0**2 + 24.0**2) ** 0.5
 
@@ -35,67 +49,122 @@ class Photograph:
 
 def load_photograph(path: Path | str) -> Photograph:
     """Reads a photograph; see decode_photograph. Raises InputError also where the file cannot be read."""
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"Cannot read {path} ({error.strerror}): check the path.") from error
-    return decode_photograph(data, path.name)
+    return decode_photograph(read_photograph(path), Path(path).name)
+
+
+def read_photograph(path: Path | str) -> bytes:
+    """The file's bytes; raises InputError where it cannot be read or is larger than 256 MB."""
+    return read_input(path, MAX_BYTES)
 
 
 def decode_photograph(data: bytes, name: str) -> Photograph:
     """A file's bytes; transparent pixels become white, 16 bits 8, CMYK and wide-gamut colours sRGB.
 
-    Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than 120
-    megapixels.
+    Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than
+    120 megapixels (25 in AVIF, JPEG 2000 and WebP).
+    """
+    with open_picture(data, name) as image:
+        _check_smallest(name, *image.size)
+        fov_deg = _exif_fov_deg(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = _srgb_pixels(image)
+    return Photograph(rgb, hashlib.sha256(data).hexdigest(), fov_deg)
+
+
+@contextmanager
+def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
+    """A file's bytes opened as a picture of one of FORMATS, before its pixels are decoded.
+
+    Raises InputError where it is too large, and makes InputError of whatever Pillow raises inside the block.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _check_size(name, *image.size)
-            fov_deg = _exif_fov_deg(image)
-            upright = ImageOps.exif_transpose(image)
-            rgb = np.asarray(_to_srgb(upright))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes that are checked here, and of harmless damage
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                costly = image.format in _COSTLY_FORMATS
+                _check_largest(name, *image.size, MAX_COSTLY_PIXELS if costly else MAX_PIXELS)
+                yield image
+    except (InputError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} is too large: shrink it to at most {MAX_PIXELS // 10**6} megapixels.") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except Exception as error:  # decoders fail on damaged files in every way there is
+        log.debug("%s", name, exc_info=True)
         raise InputError(f"{name} cannot be read as a picture: save it again as JPEG or PNG.") from error
-    return Photograph(np.ascontiguousarray(rgb), hashlib.sha256(data).hexdigest(), fov_deg)
 
 
 def photograph_of(rgb: np.ndarray) -> Photograph:
     """Pixels [H, W, 3] uint8 (sRGB) as a photograph; raises InputError for another shape or type."""
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
         raise InputError(f"A photograph is [H, W, 3] uint8, not {list(rgb.shape)} {rgb.dtype}: convert it.")
-    _check_size("the picture", rgb.shape[1], rgb.shape[0])
+    _check_smallest("the picture", rgb.shape[1], rgb.shape[0])
+    _check_largest("the picture", rgb.shape[1], rgb.shape[0], MAX_PIXELS)
     rgb = np.ascontiguousarray(rgb)
     return Photograph(rgb, hashlib.sha256(rgb.tobytes()).hexdigest(), None)
 
 
-def _check_size(name: str, width_px: int, height_px: int) -> None:
+def _check_smallest(name: str, width_px: int, height_px: int) -> None:
     if min(width_px, height_px) < MIN_SIDE_PX:
         raise InputError(f"{name} is only {width_px} x {height_px} pixels: use one of at least {MIN_SIDE_PX} a side.")
-    if width_px * height_px > MAX_PIXELS:
-        raise InputError(f"{name} has {width_px} x {height_px} pixels: shrink it to {MAX_PIXELS // 10**6} megapixels.")
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        values = np.asarray(image, np.float32)
-        full = 255.0 if values.max() <= 255.0 else 65535.0
-        return Image.fromarray((np.clip(values / full, 0, 1) * 255.0 + 0.5).astype(np.uint8)).convert("RGB")
+def _check_largest(name: str, width_px: int, height_px: int, max_pixels: int) -> None:
+    if width_px * height_px > max_pixels:
+        raise InputError(
+            f"{name} has {width_px} x {height_px} pixels: shrink it to at most {max_pixels // 10**6} megapixels."
+        )
+
+
+def _srgb_pixels(image: Image.Image) -> np.ndarray:
+    """[H, W, 3] uint8, converted a strip at a time: a large picture is in memory twice, not five times."""
+    convert = _converter(image)
+    width, height = image.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    top = 0
+    for strip in _strips(image):
+        rgb[top : top + strip.height] = convert(strip)
+        top += strip.height
+    return rgb
+
+
+def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield image.crop((0, top, width, min(top + rows, height)))
+
+
+def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image | np.ndarray]:
+    """What turns a strip of this picture to 8-bit sRGB."""
+    if image.mode in _GREY_MODES:
+        white = 255.0 if _brightest(image) <= 255.0 else 65535.0
+        return lambda strip: _grey_to_rgb(strip, white)
     if "A" in image.mode or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        return _over_white
+    profile = image.info.get("icc_profile")
     if profile and image.mode in ("RGB", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except ImageCms.PyCMSError as error:
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), image.mode, "RGB")
+            return lambda strip: transform.apply(strip)
+        except (ImageCms.PyCMSError, OSError) as error:
             log.warning("the colour profile is damaged (%s): colours are taken as sRGB", error)
-    return image.convert("RGB")
+    return lambda strip: strip.convert("RGB")
+
+
+def _over_white(strip: Image.Image) -> Image.Image:
+    rgba = strip.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _brightest(image: Image.Image) -> float:
+    return max(float(np.nan_to_num(np.asarray(strip, np.float32)).max()) for strip in _strips(image))
+
+
+def _grey_to_rgb(strip: Image.Image, white: float) -> np.ndarray:
+    """[H, W, 1] uint8, the same in all channels."""
+    values = np.clip(np.nan_to_num(np.asarray(strip, np.float32)) / white, 0, 1)
+    return (values * 255.0 + 0.5).astype(np.uint8)[..., None]
 
 
 def _exif_fov_deg(image: Image.Image) -> float | None:

@@ -22,18 +22,20 @@ import numpy as np
 from .atomic import atomic_path
 from .camera import Camera
 from .errors import InputError
+from .input_file import check_input, unreadable
 from .manifolds import MAX_SHEETS, Manifolds
 from .portrait import MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
 
 FORMAT = "portrait-manifolds"
 FORMAT_VERSION = 1
 TILE = 16
-MAX_FILE_BYTES = 1 << 30
+MAX_FILE_BYTES = 300 << 20
 MAX_MAP_SIZE = 1024
-MAX_TEXELS = 24 * 2048**2
-"""Of all sheets together, 400 MB: a small file must not ask for more."""
+MAX_TEXT_CHARACTERS = 2000
+MAX_TEXELS = 64 * 1024**2
+"""Of all sheets together, 268 MB: a small file must not ask for more, and reading holds them three times."""
 
-_DTYPES = {
+DTYPES = {
     "colour": np.uint8,
     "opacity": np.uint8,
     "tile_index": np.int32,
@@ -46,7 +48,7 @@ _DTYPES = {
 
 def save_portrait(portrait: Portrait, path: Path | str) -> None:
     """Writes the portrait whole or not at all."""
-    from safetensors.numpy import save_file  # here, because Blender reads portraits and lacks it
+    from safetensors.numpy import save  # here, because Blender reads portraits and lacks it
 
     grid = _tile_grid(portrait.textures)
     sheet, row, column = np.nonzero(grid[..., 3].any(axis=(2, 4)))
@@ -72,7 +74,7 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
         "provenance": portrait.provenance,
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        temporary.write_bytes(save(tensors, metadata))  # its save_file hides what the disk says
 
 
 def load_portrait(path: Path | str) -> Portrait:
@@ -107,15 +109,14 @@ def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], pa
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
+    check_input(path, MAX_FILE_BYTES)
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path} is larger than {MAX_FILE_BYTES >> 30} GB and no portrait: check the path.")
         with safe_open(path, "numpy") as file:
             # What a portrait does not have is left unread: a foreign file may be large.
-            names = [name for name in file.keys() if name in _DTYPES]  # noqa: SIM118  # safe_open is no dict
+            names = [name for name in file.keys() if name in DTYPES]  # noqa: SIM118  # safe_open is no dict
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except OSError as error:
-        raise InputError(f"Cannot read {path} ({error.strerror or error}): check the path.") from error
+        raise unreadable(path, error) from error
     except SafetensorError as error:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
 
@@ -130,14 +131,18 @@ def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path 
             f"{path} has format version {version[:20]!r} and this program reads {FORMAT_VERSION}: "
             "update portrait-manifolds, or reconstruct the portrait."
         )
-    missing = _DTYPES.keys() - tensors.keys()
+    for name in ("photo_sha256", "weights_id", "provenance"):  # they go into the metadata of every picture
+        text = metadata.get(name, "")
+        if len(text) > MAX_TEXT_CHARACTERS or not text.isprintable():
+            raise InputError(f"{path} has a {name} that is no line of text: reconstruct it again.")
+    missing = DTYPES.keys() - tensors.keys()
     if missing:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}: reconstruct it again.")
-    for name, dtype in _DTYPES.items():
+    for name, dtype in DTYPES.items():
         if tensors[name].dtype != dtype:
             raise InputError(f"{path} stores {name} as {tensors[name].dtype}: reconstruct it again.")
     maps = [tensors[name] for name in ("radius", "spread", "displacement")]
-    if max(values.shape[0] for values in maps if values.ndim) > MAX_MAP_SIZE:
+    if max(max(values.shape, default=0) for values in maps) > MAX_MAP_SIZE:
         raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
 
 
@@ -157,7 +162,7 @@ def _from_tiles(tensors: dict[str, np.ndarray], size: int) -> np.ndarray:
         index.ndim != 1
         or colour.shape != (index.size, TILE, TILE, 3)
         or opacity.shape != (index.size, TILE, TILE)
-        or (index.size and (index[0] < 0 or index[-1] >= np.prod(counts) or not (np.diff(index) > 0).all()))
+        or (index.size and (index[0] < 0 or index[-1] >= np.prod(counts) or not (index[1:] > index[:-1]).all()))
     ):
         raise InputError("its texture tiles do not fit together; reconstruct it again.")
     sheet, row, column = np.unravel_index(index, counts)

@@ -5,11 +5,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ..atomic import atomic_path
+from ..errors import InputError
 from ..outputs.mp4 import over_background
 from ..outputs.provenance import SOFTWARE
+from ..photograph import open_picture, read_photograph
 from ..portrait import PROVENANCE
 
 SIDE_PX = 144
@@ -25,10 +27,10 @@ _GREY = (128, 128, 128)
 def small_photo(path: Path) -> Image.Image | None:
     """The photograph, upright, at most SIDE_PX a side; None if it is no picture."""
     try:
-        with Image.open(path) as photo:
+        with open_picture(read_photograph(path), path.name) as photo:
             photo.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))  # a JPEG is decoded no larger than needed
             small = ImageOps.exif_transpose(photo).convert("RGB")
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+    except InputError:
         return None
     small.thumbnail((SIDE_PX, SIDE_PX))
     return small

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..animation import Draw, draw_frames, render_film
 from ..errors import InputError, ProcessingError
 from ..outputs.png import save_png
-from ..photograph import Photograph, decode_photograph
+from ..photograph import Photograph, decode_photograph, read_photograph
 from ..reconstruct import reconstruct
 from .outcome import Outcome, publish, unfinished_folder
 from .photos import Task
@@ -20,11 +20,8 @@ from .settings import Settings
 
 
 def read_photo(task: Task) -> bytes:
-    """The file's bytes; raises InputError where it cannot be read."""
-    try:
-        return task.photo.read_bytes()
-    except OSError as error:
-        raise InputError(f"Cannot read {task.photo} ({error.strerror}): check the path.") from error
+    """The file's bytes; raises InputError where it cannot be read or is too large."""
+    return read_photograph(task.photo)
 
 
 def attempt(
