@@ -16,6 +16,7 @@ from .import_operators import (
     draw_import_menu,
 )
 from .job_operator import PORTRAIT_MANIFOLDS_OT_cancel
+from .match_light import PORTRAIT_MANIFOLDS_OT_match_light
 from .naming import ADDON_ID
 from .panels import (
     PORTRAIT_MANIFOLDS_OT_standard_view,
@@ -57,6 +58,7 @@ CLASSES = (
     PORTRAIT_MANIFOLDS_OT_add_rig,
     PORTRAIT_MANIFOLDS_OT_render_portrait,
     PORTRAIT_MANIFOLDS_OT_setup_compositing,
+    PORTRAIT_MANIFOLDS_OT_match_light,
     PORTRAIT_MANIFOLDS_OT_edit_front_view,
     PORTRAIT_MANIFOLDS_OT_apply_edit,
     PORTRAIT_MANIFOLDS_OT_export,

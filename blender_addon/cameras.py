@@ -43,11 +43,27 @@ def camera_from_blender(
     width, height = size or render_size(scene)
     aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
     projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
-    # Column vectors, clip w = -z: pixel = (ndc + 1) / 2 from the left, (1 - ndc) / 2 from the top.
+    pose, scale = _pose_in_portrait(seen.matrix_world, root.evaluated_get(depsgraph).matrix_world, root.name)
+    return _pinhole(projection, pose, (width, height)), scale
+
+
+def view_from_matrices(view: Matrix, window: Matrix, root: bpy.types.Object, size: tuple[int, int]) -> Camera:
+    """What a viewport with a view and a window (projection) matrix sees of the evaluated portrait at `root`.
+
+    Raises InputError for an orthographic view.
+    """
+    if abs(window[3][3]) > 0.5:
+        raise InputError("Portraits are drawn in perspective: press 5 on the number pad.")
+    pose, _ = _pose_in_portrait(view.inverted(), root.matrix_world, root.name)
+    return _pinhole(np.array(window), pose, size)
+
+
+def _pinhole(projection: np.ndarray, pose: np.ndarray, size: tuple[int, int]) -> Camera:
+    """Column vectors, clip w = -z: pixel = (ndc + 1) / 2 from the left, (1 - ndc) / 2 from the top."""
+    width, height = size
     fx, fy = 0.5 * width * projection[0, 0], 0.5 * height * projection[1, 1]
     cx, cy = 0.5 * width * (1.0 - projection[0, 2]), 0.5 * height * (1.0 + projection[1, 2])
-    pose, scale = _pose_in_portrait(seen.matrix_world, root.evaluated_get(depsgraph).matrix_world, root.name)
-    return Camera(pose, fx, fy, cx, cy, width, height), scale
+    return Camera(pose, fx, fy, cx, cy, width, height)
 
 
 def set_blender_camera(camera: bpy.types.Object, view: Camera) -> None:

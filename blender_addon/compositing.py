@@ -12,11 +12,12 @@ from .job_operator import checked
 from .naming import ENGINE_ID
 from .native_object import active_portrait, portrait_path, sheets_of
 from .portrait_reader import read_portrait
+from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
 from .stand_in import add_stand_in
 
 
 class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
-    """Put the portrait into the scene by depth: nodes, a stand-in that casts its shadow, and a scene for the backend"""
+    """Put the portrait into the scene by depth: nodes, a stand-in for shadows, and a scene for the backend"""
 
     bl_idname = "portrait_manifolds.setup_compositing"
     bl_label = "Set Up Compositing"
@@ -29,7 +30,7 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
         portrait = read_portrait(portrait_path(root))
         # The backend draws the portrait from now on; the sheets stay for the viewport.
         sheets_of(root).hide_render = True
-        add_stand_in(root, portrait)
+        stand_in = add_stand_in(root, portrait)
         drawn = portrait_scene(scene)
         if root.name not in drawn.collection.objects:
             drawn.collection.objects.link(root)
@@ -37,8 +38,11 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
         for each in (scene, drawn):
             for layer in each.view_layers:
                 layer.use_pass_z = True
+        if catches_shadows(scene):
+            add_shadow_catcher(scene, root, stand_in)
         build_nodes(scene, drawn)
-        self.report({"INFO"}, f'"{drawn.name}" draws the portrait; render "{scene.name}" as ever.')
+        note = "" if catches_shadows(scene) else " Shadows fall on it in Cycles only: choose it and press this again."
+        self.report({"INFO"}, f'"{drawn.name}" draws the portrait; render "{scene.name}" as ever.{note}')
         return {"FINISHED"}
 
 
@@ -74,6 +78,12 @@ def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
     portrait = nodes.add("CompositorNodeRLayers", 0, -400)
     portrait.scene = drawn
     portrait_picture, portrait_depth = portrait.outputs["Image"], portrait.outputs["Depth"]
+    if catches_shadows(scene):
+        shadows = nodes.add("CompositorNodeRLayers", -300, -800)
+        shadows.scene, shadows.layer = scene, LAYER_NAME
+        # Light that others throw on the stand-in is no shadow: only what darkens counts.
+        shade = nodes.blend("DARKEN", shadows.outputs["Shadow Catcher"], (1.0, 1.0, 1.0, 1.0), 0, -800)
+        portrait_picture = nodes.blend("MULTIPLY", portrait_picture, shade, 150, -600)
     in_front = nodes.alpha_over(picture, portrait_picture, 300, 0)
     behind = nodes.alpha_over(portrait_picture, picture, 300, -300)
     nearer = nodes.less_than(portrait_depth, depth, 300, -600)

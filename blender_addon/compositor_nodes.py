@@ -72,6 +72,26 @@ class Compositor:
             self.tree.links.new(source, socket)
         return result
 
+    def blend(
+        self, kind: str, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket | tuple, x: float, y: float
+    ) -> bpy.types.NodeSocket:
+        """Colours of a and b (a socket or four numbers) blended wholly, as MULTIPLY or DARKEN; alpha is that of a."""
+        if _IS_GROUP:
+            node = self.add("ShaderNodeMix", x, y)
+            node.data_type = "RGBA"
+            factor, *colours = (socket for socket in node.inputs if socket.enabled)
+            result = next(socket for socket in node.outputs if socket.enabled)
+        else:
+            node = self.add("CompositorNodeMixRGB", x, y)
+            (factor, *colours), result = node.inputs, node.outputs[0]
+        node.blend_type, factor.default_value = kind, 1.0
+        for source, socket in zip((a, b), colours, strict=True):
+            if isinstance(source, tuple):
+                socket.default_value = source
+            else:
+                self.tree.links.new(source, socket)
+        return result
+
     def finish(self, picture: bpy.types.NodeSocket) -> None:
         """Puts the picture out."""
         self.tree.links.new(picture, self._output())

@@ -17,7 +17,8 @@ from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
 from .cameras import camera_from_blender
 from .naming import ENGINE_ID
-from .native_object import portrait_path, portraits
+from .native_object import light_factor, portrait_path, portraits
+from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
 failures: list[str] = []
 """What went wrong in renders since it was last cleared."""
@@ -30,6 +31,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
     bl_label = "Portrait Manifolds"
     bl_use_preview = False
     bl_use_postprocess = True
+    _viewport: ViewportPicture | None = None
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         try:
@@ -41,6 +43,19 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         except Exception as error:
             self._fail(f"The engine failed ({type(error).__name__}: {error}): please report it.")
             raise
+
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        self.tag_redraw()
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        if self._viewport is None:
+            self._viewport = ViewportPicture()
+        self.bind_display_space_shader(depsgraph.scene)
+        waiting = self._viewport.draw(context, depsgraph)
+        self.unbind_display_space_shader()
+        self.update_stats("Portrait Manifolds", self._viewport.problem or ("drawing" if waiting else ""))
+        if waiting and not bpy.app.timers.is_registered(redraw_viewports):
+            bpy.app.timers.register(redraw_viewports, first_interval=TICK_S)
 
     def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
         self.register_pass(scene, layer, "Combined", 4, "RGBA", "COLOR")
@@ -75,6 +90,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         for root, view, scale in views:
             drawn = self._drawn(root, view.to_dict(), scene.portrait_manifolds.samples)
             behind = 1.0 - picture[..., 3:4]
+            drawn[..., :3] *= light_factor(root)
             picture[..., 4] = np.where(np.isinf(picture[..., 4]), drawn[..., 4] * scale, picture[..., 4])
             picture[..., :4] += behind * drawn[..., :4]
         return np.ascontiguousarray(picture[::-1])

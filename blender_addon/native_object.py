@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ..backend.errors import InputError
 from ..backend.portrait import Portrait
@@ -71,6 +72,13 @@ def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
 def sheets_of(root: bpy.types.Object) -> bpy.types.Object:
     """The mesh object of a portrait's sheets; InputError if it was deleted."""
     return part_of(root, "SHEETS") or _missing(root)
+
+
+def light_factor(root: bpy.types.Object) -> np.ndarray:
+    """What the look's exposure and tint multiply linear colour by, [3]."""
+    material = sheets_of(root).active_material
+    look = {socket.name: socket.default_value for socket in look_sockets(material)} if material else {}
+    return 2.0 ** look.get("Exposure", 0.0) * np.array(look.get("Tint", (1.0, 1.0, 1.0, 1.0)), np.float32)[:3]
 
 
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:

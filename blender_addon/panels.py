@@ -102,6 +102,7 @@ class PORTRAIT_MANIFOLDS_PT_render(_PortraitPanel):
             layout.prop(settings, name)
         layout.operator("portrait_manifolds.render_portrait", icon="RENDER_ANIMATION")
         layout.operator("portrait_manifolds.setup_compositing", icon="NODE_COMPOSITING")
+        layout.operator("portrait_manifolds.match_light", icon="LIGHT")
 
 
 class PORTRAIT_MANIFOLDS_PT_edit(_PortraitPanel):

@@ -54,7 +54,7 @@ def head_view(root: bpy.types.Object, width_px: int, height_px: int) -> Camera:
     _, depth_m = photo.project(np.zeros(3))
     centre_m = photo.position_m + depth_m * (photo.camera_to_world[:3, :3] @ (across, -down, -1.0))
     lens = photo.cropped(crop_to_photo, width_px, height_px)
-    return look_at(photo.position_m, centre_m, fov_deg=lens.fov_deg, width_px=width_px, height_px=height_px)
+    return look_at(list(photo.position_m), list(centre_m), fov_deg=lens.fov_deg, width_px=width_px, height_px=height_px)
 
 
 def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) -> bpy.types.Object:

@@ -9,7 +9,8 @@ ROLES = (
     ("NONE", "None", "No part of a portrait"),
     ("PORTRAIT", "Portrait", "The empty at the head's origin, which moves, turns and scales the portrait"),
     ("SHEETS", "Sheets", "The mesh of the portrait's sheets"),
-    ("STAND_IN", "Stand-in", "A plain head that casts and catches shadows in the portrait's place"),
+    ("STAND_IN", "Stand-in", "A plain white head that casts the portrait's shadows"),
+    ("SHADOW_CATCHER", "Shadow catcher", "The stand-in's twin, on which shadows are measured"),
     ("PHOTO_CAMERA", "Photo camera", "The camera that took the photograph"),
 )
 

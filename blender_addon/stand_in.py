@@ -20,11 +20,26 @@ def add_stand_in(root: bpy.types.Object, portrait: Portrait) -> bpy.types.Object
     stand_in = bpy.data.objects.new(f"{root.name} stand-in", stand_in_mesh(f"{root.name} stand-in", portrait))
     stand_in.portrait_manifolds.role = "STAND_IN"
     stand_in.parent = root
+    stand_in.data.shade_flat()  # smooth normals of large faces lose light at grazing angles
+    stand_in.data.materials.append(_white())
     stand_in.visible_camera = False
     stand_in.display_type = "WIRE"
     for collection in root.users_collection:
         collection.objects.link(stand_in)
     return stand_in
+
+
+def _white() -> bpy.types.Material:
+    """Matt white, which shows the light as it is."""
+    material = bpy.data.materials.new("Stand-in")
+    if bpy.app.version < (5, 0, 0):  # since then materials always have nodes
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    diffuse, output = tree.nodes.new("ShaderNodeBsdfDiffuse"), tree.nodes.new("ShaderNodeOutputMaterial")
+    diffuse.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    tree.links.new(diffuse.outputs[0], output.inputs["Surface"])
+    return material
 
 
 def stand_in_mesh(name: str, portrait: Portrait) -> bpy.types.Mesh:

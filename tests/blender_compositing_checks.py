@@ -9,6 +9,7 @@ import numpy as np
 from render_on_the_side import op_picture
 
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
+from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import sheets_of
 
 OPERATORS = session.OPERATORS
@@ -20,6 +21,7 @@ def check_compositing(folder: Path) -> None:
     scene = bpy.context.scene
     session.exact_cycles(scene)
     scene.render.resolution_percentage = 25
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)  # no light, so that no shadow falls on the portrait
     near = _glowing_cube("near", (0.05, -0.25, 0.0), 0.06, (1.0, 0.0, 0.0))
     far = _glowing_cube("far", (-0.08, 0.3, 0.0), 0.2, (0.0, 1.0, 0.0))
     bpy.context.view_layer.objects.active = root
@@ -67,6 +69,93 @@ def check_stand_in(folder: Path) -> None:
     lit = session.rendered(scene, folder)[..., :3].mean()
     print(f"wall {lit:.3f}, with the shadow {shaded:.3f}")
     assert shaded < 0.9 * lit
+
+
+def check_shadow_on_portrait(folder: Path) -> None:
+    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)
+    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))  # shines along +y, into the face
+    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    board = bpy.context.object
+    board.visible_camera = False
+    bpy.context.view_layer.objects.active = root
+    for _ in range(2):
+        OPERATORS.setup_compositing()
+    assert len([layer for layer in scene.view_layers if "shadow" in layer.name]) == 1
+    shaded = session.rendered(scene, folder)
+    board.hide_render = True
+    lit = session.rendered(scene, folder)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    portrait = op_picture(folder, folder / "small.portrait", view, samples=2)[..., :4]
+    np.testing.assert_allclose(lit, portrait, atol=5e-3)
+    head = portrait[..., 3] > 0.99
+    middle = round(float(view.project(np.zeros(3))[0][0]))
+    ratio = shaded[..., :3].sum(axis=-1) / np.maximum(lit[..., :3].sum(axis=-1), 1e-3)
+    left, right = ratio[:, : middle - 4][head[:, : middle - 4]], ratio[:, middle + 4 :][head[:, middle + 4 :]]
+    print(f"left {np.median(left):.3f}, right {np.median(right):.3f}")
+    assert np.median(left) < 0.1 and np.median(right) > 0.98
+    np.testing.assert_allclose(shaded[..., 3], portrait[..., 3], atol=5e-3)
+
+
+def check_match_light(folder: Path) -> None:
+    """Under a neutral sky nothing changes; under a dim red one the portrait is dim and red, also from the engine."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    plain = session.rendered(scene, folder)
+    for colour, strength in (((1.0, 1.0, 1.0), 1.0), ((1.0, 0.5, 0.25), 0.25)):
+        _sky(scene, colour, strength)
+        settings = (scene.render.engine, scene.render.filepath, scene.cycles.samples, len(bpy.data.scenes))
+        assert OPERATORS.match_light() == {"FINISHED"}
+        after = (scene.render.engine, scene.render.filepath, scene.cycles.samples, len(bpy.data.scenes))
+        assert settings == after and sheets_of(root).visible_camera
+        np.testing.assert_allclose(look["Exposure"].default_value, np.log2(strength), atol=0.1)
+        np.testing.assert_allclose(look["Tint"].default_value[:3], colour, atol=0.03)
+    factor = 2.0 ** look["Exposure"].default_value * np.array(look["Tint"].default_value[:3])
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], plain[..., :3] * factor, atol=2e-3)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    scene.render.engine, scene.portrait_manifolds.samples = "PORTRAIT_MANIFOLDS", 1
+    expected = op_picture(folder, folder / "small.portrait", view)
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], expected[..., :3] * factor, atol=1e-5)
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)
+    assert "add a light" in session.raised(OPERATORS.match_light)
+
+
+def check_depth_of_field(folder: Path) -> None:
+    """Focused on the face its detail is as without depth of field; focused far in front it is blurred in Cycles."""
+    session.new_scene(folder, "head.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.render.resolution_percentage = 64, 20
+    lens = scene.camera.data.dof
+    lens.aperture_fstop = 0.5
+    distance = scene.camera.matrix_world.translation.length
+    detail = {}
+    for name, used, focus in (("none", False, 1.0), ("face", True, distance - 0.09), ("front", True, 0.5 * distance)):
+        lens.use_dof, lens.focus_distance = used, focus
+        picture = session.rendered(scene, folder)
+        middle = picture[30:70, 35:65, :3].mean(axis=-1)
+        detail[name] = float(np.abs(np.diff(middle, axis=1)).mean())
+    print(f"mean step between pixels {detail}")
+    assert detail["face"] > 0.6 * detail["none"] and detail["front"] < 0.6 * detail["face"]
+
+
+def _sky(scene: bpy.types.Scene, colour: tuple, strength: float) -> None:
+    world = scene.world
+    if world.node_tree is None:
+        world.use_nodes = True
+    background = next((node for node in world.node_tree.nodes if node.type == "BACKGROUND"), None)
+    if background is None:
+        background = world.node_tree.nodes.new("ShaderNodeBackground")
+        output = world.node_tree.nodes.new("ShaderNodeOutputWorld")
+        world.node_tree.links.new(background.outputs[0], output.inputs[0])
+    background.inputs[0].default_value, background.inputs[1].default_value = (*colour, 1.0), strength
 
 
 def _glowing_cube(name: str, place: tuple, size: float, colour: tuple) -> bpy.types.Object:
