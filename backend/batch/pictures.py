@@ -71,7 +71,7 @@ class ContactSheet:
             x = _GAP_PX + index % columns * cell_width
             y = _GAP_PX + index // columns * cell_height
             for picture, left in ((photo, x), (still, x + SIDE_PX + 2)):
-                page.paste(_GREY if picture is None else "white", (left, y, left + SIDE_PX, y + SIDE_PX))
+                page.paste(_GREY, (left, y, left + SIDE_PX, y + SIDE_PX))
                 if picture is not None:
                     page.paste(picture, (left + (SIDE_PX - picture.width) // 2, y + (SIDE_PX - picture.height) // 2))
             draw.text((x, y + SIDE_PX + 2), _fitting(name, font, 2 * SIDE_PX), fill="black", font=font)

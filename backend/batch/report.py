@@ -26,10 +26,12 @@ _HEAD = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Portraits</title>
 <meta name="viewport" content="width=device-width">
 <style>
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em; color: #222 }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em auto; max-width: 48em; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; width: 100% }
 td, th { border-top: 1px solid #ccc; padding: .5em; text-align: left; vertical-align: top }
-img { display: block; max-width: 144px; max-height: 144px }
+td:nth-child(-n+2) { width: 144px }
+img { display: block; margin: auto; max-width: 144px; max-height: 144px }
+.note { overflow-wrap: anywhere }
 .failed td { background: #fdeeee } .failed .what { color: #a00 } .note { color: #777; font-size: 13px }
 </style>
 """
@@ -54,7 +56,7 @@ def write_report(outcomes: Sequence[Outcome], output: Path, seconds: float) -> N
     sheet = ContactSheet(output)
     with atomic_path(output / HTML_FILE) as temporary, temporary.open("w", encoding="utf-8") as page:
         page.write(f"{_HEAD}<h1>Portraits</h1>\n<p>{escape(summary(outcomes, seconds))}</p>\n<table>\n")
-        page.write("<tr><th>Photo</th><th>Portrait</th><th></th></tr>\n")
+        page.write("<tr><th>Photo</th><th>Portrait</th><th>What was made</th></tr>\n")
         for one in sorted(outcomes, key=lambda outcome: outcome.state != "failed"):  # failures first
             photo = small_photo(Path(one.photo))
             still = small_still(output / one.file(".png")) if one.file(".png") else None
@@ -74,13 +76,17 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
 
 def _row(outcome: Outcome, photo: Image.Image | None, still: Image.Image | None) -> str:
     links = " · ".join(f'<a href="{quote(name)}">{escape(name)}</a>' for name, _ in outcome.files)
-    facts = [f'<b class="what">{escape(outcome.reason or outcome.state)}</b>', links]
+    facts = [
+        f'<b>{escape(outcome.name)}</b>: <span class="what">{escape(outcome.reason or outcome.state)}</span>',
+        links,
+        f'<span class="note">{escape(outcome.photo)}</span>',
+    ]
     if outcome.state != "failed":
         facts.append(f'<span class="note">{outcome.seconds:.1f} s</span>')
     facts += [f'<span class="note">{escape(warning)}</span>' for warning in outcome.warnings]
     still_link = f'<a href="{quote(outcome.file(".png"))}">{_image(still)}</a>' if still else ""
     return (
-        f'<tr class="{outcome.state}"><td>{_image(photo)}<span class="note">{escape(outcome.photo)}</span></td>'
+        f'<tr class="{outcome.state}"><td>{_image(photo)}</td>'
         f"<td>{still_link}</td><td>{'<br>'.join(fact for fact in facts if fact)}</td></tr>\n"
     )
 
