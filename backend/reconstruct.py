@@ -10,6 +10,7 @@ from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
 from .face_search import find_faces
+from .input_view import input_view
 from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
 from .photograph import Photograph, load_photograph, photograph_of
@@ -76,7 +77,9 @@ def reconstruct(
         picture = torch.from_numpy(crop).to(device_name).permute(2, 0, 1)[None].float() / 255.0
         painting = network(picture.contiguous(memory_format=torch.channels_last), [camera])
         progress.report(0.55, "painting the sheets")
-        textures = paint_textures(network, painting, photograph.rgb, alignment.crop_to_photo, camera, texture_size)
+        with LandmarkDetector() as detector:
+            view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
+        textures = paint_textures(network, painting, view, texture_size)
         progress.report(0.95, "finishing")
         geometry = network.geometry
         manifolds = Manifolds(
@@ -88,7 +91,7 @@ def reconstruct(
     portrait = Portrait(
         manifolds, textures, alignment.camera, Crop(alignment.crop_to_photo), photograph.sha256, weights.identity
     )
-    return refine(portrait, photograph.rgb, SHARPENING_STEPS + refine_steps)
+    return refine(portrait, view, SHARPENING_STEPS + refine_steps)
 
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:

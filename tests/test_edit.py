@@ -11,7 +11,9 @@ from scipy import ndimage
 
 from portrait_manifolds.backend.edit import edit, load_painted
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.refine import refine
 
@@ -92,12 +94,14 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
 
 def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(portrait: Portrait) -> None:
     truth = portrait.render(portrait.input_camera, 2)[0]
-    photo = np.rint((truth[..., :3] * truth[..., 3:] + 0.5 * (1 - truth[..., 3:])) * 255.0).astype(np.uint8)
+    foreground = Foreground(truth[..., 3], truth[..., :3])
+    picture = np.rint(truth[..., :3] * 255.0).astype(np.uint8)
+    view = InputView(portrait.input_camera, picture, np.ones(truth.shape[:2], bool), foreground)
     blurred = portrait.textures.copy()
     for shift in (1, 2, 3):
         blurred[..., :3] = (blurred[..., :3].astype(int) + np.roll(blurred[..., :3], shift, axis=2)) // 2
     before = replace(portrait, textures=blurred)
-    after = refine(before, photo, 4)
+    after = refine(before, view, 4)
     solid = ndimage.binary_erosion(truth[..., 3] > 0.999, iterations=4)
 
     def error(one: Portrait) -> float:
@@ -108,4 +112,4 @@ def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(port
     behind = portrait.input_camera.orbited(180.0)
     seen = np.abs(after.render(behind)[0] - before.render(behind)[0])
     assert float(np.percentile(seen[..., :3], 90)) < 1.5 / 255.0
-    assert refine(before, photo, 0) is before
+    assert refine(before, view, 0) is before

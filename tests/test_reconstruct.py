@@ -89,6 +89,17 @@ def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: P
 
 
 @needs_weights
+def test_what_lies_below_the_networks_crop_has_the_photographs_colour(
+    astronaut: np.ndarray, portrait: Portrait
+) -> None:
+    rgba, _ = portrait.render(portrait.input_camera)
+    bottom = float(portrait.crop.to_photo[1, 2] + np.abs(portrait.crop.to_photo[1, :2]).sum())
+    collar = (slice(int(bottom) + 4, int(bottom) + 24), slice(190, 260))
+    assert rgba[collar][..., 3].min() > 0.9
+    assert np.abs(rgba[collar][..., :3] - astronaut[collar] / 255.0).mean() < 0.08
+
+
+@needs_weights
 def test_a_turned_head_is_whole(portrait: Portrait) -> None:
     for yaw in (-30.0, 30.0):
         rgba, _ = portrait.render(portrait.camera(128, 128).orbited(yaw))

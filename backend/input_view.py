@@ -1,0 +1,62 @@
+"""The photograph as the portrait's textures are compared with it: a square around the head, wider than the networks'
+crop, with the person cut out. Whatever the photo shows beside or below that crop has its colours from the photo too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .alignment import Alignment, crop_half_size_px, sample_crop
+from .camera import Camera
+from .landmarks import LandmarkDetector
+from .matting import Foreground, cut_out
+
+WIDER = 1.5
+"""Side of the square in sides of the crop."""
+
+SMALLEST_PX, FINEST = 384, 1.5
+"""The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
+
+
+@dataclass(frozen=True)
+class InputView:
+    """What the photograph shows, seen by `camera`."""
+
+    camera: Camera  # square
+    picture: np.ndarray  # [S, S, 3] uint8, continued outside the photo
+    inside: np.ndarray  # [S, S] bool, within the photo's border
+    foreground: Foreground
+
+    @property
+    def opacity(self) -> np.ndarray:
+        """The person's opacity [S, S], one outside the photo, where nothing is known of it."""
+        return np.where(self.inside, self.foreground.opacity, np.float32(1.0))
+
+
+def input_view(
+    photo: np.ndarray, alignment: Alignment, matte: np.ndarray, texture_size: int, detector: LandmarkDetector
+) -> InputView:
+    """The view of a photo [H, W, 3] uint8; matte [h, h] is the networks' for the crop, 0..1."""
+    wide = alignment.crop_to_photo.copy()
+    wide[:, :2] *= WIDER
+    native = 2.0 * crop_half_size_px(wide)
+    side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
+    picture = sample_crop(photo, wide, side_px)
+    inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
+    first = detector.person(picture)
+    second = _in_wide(matte, first)
+    foreground = cut_out(picture, np.maximum(first, second), np.minimum(first, second))
+    return InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
+
+
+def _in_wide(matte: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+    """The crop's matte [h, h] in the square [S, S], and `elsewhere` around it."""
+    from PIL import Image
+
+    size = elsewhere.shape[0]
+    inner = round(size / WIDER)
+    margin = (size - inner) // 2
+    resized = Image.fromarray(matte.astype(np.float32)).resize((inner, inner), Image.Resampling.BILINEAR)
+    values = elsewhere.copy()
+    values[margin : margin + inner, margin : margin + inner] = np.asarray(resized)
+    return values

@@ -1,0 +1,99 @@
+"""Sheets made whole: where a view should see the person and sees through, the sheets nearest to its surface close.
+
+In the photograph's own view the matte says where the person is; turned, what lies inside the drawn silhouette should
+be solid. Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
+more opaque: nothing is put into the air before or behind it.
+"""
+
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
+from .manifolds import direction_to_chart
+from .networks.geometry import CameraBatch, resampled, texel_directions
+from .networks.inversion import Inversion
+from .networks.visibility import push_pull
+
+VIEW_PX = 256
+ROUNDS = 2
+TURNED_DEG = (-34.0, 34.0)
+"""Views to both sides that are closed too."""
+
+NEAR_SHEETS = 1.2
+"""A sheet counts as beside the surface up to this many sheets away."""
+
+NEAR_M, SOFTNESS_M = 0.020, 0.004
+"""And not farther behind it than this: a ray leaves the head through the same sheets."""
+
+CLOSING_PX = 2
+
+
+def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
+    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and turned views are whole.
+
+    radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
+    """
+    wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")
+    # A little more than the matte: textures are cut by it afterwards, at its own resolution.
+    wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
+    for _ in range(ROUNDS):
+        opacity = _closed(network, opacity, radius_m, camera, wanted)
+    for yaw_deg in TURNED_DEG:
+        opacity = _closed(network, opacity, radius_m, camera.orbited(yaw_deg), None)
+    return opacity
+
+
+def _closed(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor | None) -> Tensor:
+    """One view; without `wanted` its own silhouette is filled."""
+    camera = camera.resized(VIEW_PX, VIEW_PX)
+    geometry = network.geometry
+    textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
+    drawn = network.render(textures, radius_m, camera, mip_levels=1)
+    alpha = drawn[..., 3].clamp(0.0, 1.0)
+    if wanted is None:
+        wanted = _silhouette(alpha)
+    lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
+    if not bool((lacking > 0.02).any()):
+        return opacity
+    sure = (alpha > 0.5).float()[None, None]
+    depth = push_pull((drawn[..., 4] / alpha.clamp_min(1e-4))[None, None] * sure, sure)  # [1, 1, H, W]
+    level = _sheet_level(network, radius_m, camera, depth[0, 0])
+    maps = torch.cat([lacking[None, None], depth, level[None, None]], 1)
+    size = opacity.shape[-1]
+    radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
+    points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
+    projected, texel_depth = CameraBatch.of([camera], opacity.device).project(points[None])
+    sampled = F.grid_sample(maps, projected.flatten(1, 2), "bilinear", "border", False)
+    missing, surface, surface_level = sampled[0].unflatten(1, opacity.shape[:2])  # [S, T, T] each
+    sheets = torch.arange(len(opacity), device=opacity.device)[:, None, None]
+    beside = (NEAR_SHEETS - (sheets - surface_level).abs()).clamp(0.0, 1.0)
+    before = torch.sigmoid((surface + NEAR_M - texel_depth[0]) / SOFTNESS_M)
+    within = (projected[0].abs() < 1.0).all(-1)
+    return 1.0 - (1.0 - opacity) * (1.0 - missing * beside * before * within)
+
+
+def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: Tensor) -> Tensor:
+    """Which sheet, as a fraction between two, passes through each pixel's point at `depth_m` [H, W]."""
+    geometry = network.geometry
+    origin, directions = (torch.tensor(x, dtype=torch.float32, device=depth_m.device) for x in camera.rays())
+    points = origin + directions * depth_m[..., None]
+    distance = points.norm(dim=-1)
+    uv = torch.from_numpy(direction_to_chart((points / distance[..., None]).cpu().numpy())).to(depth_m)
+    grid = torch.stack([uv[..., 0], -uv[..., 1]], -1) / CHART_HALF_EXTENT
+    maps = torch.stack([radius_m, geometry.spread])[None]
+    radius, spread = F.grid_sample(maps, grid[None], "bilinear", "border", False)[0]
+    offset = ((distance - radius) / spread).contiguous()
+    offsets = geometry.offsets_m
+    above = torch.searchsorted(offsets, offset).clamp(1, len(offsets) - 1)
+    low, high = offsets[above - 1], offsets[above]
+    return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
+
+
+def _silhouette(alpha: Tensor) -> Tensor:
+    """One inside the outline of a drawn opacity [H, W], its combs and holes closed; its rim is left alone."""
+    filled = ndimage.binary_closing(alpha.cpu().numpy() > 0.5, iterations=CLOSING_PX)
+    filled = ndimage.binary_erosion(ndimage.binary_fill_holes(filled), iterations=1)
+    return torch.from_numpy(filled).to(alpha)

@@ -1,0 +1,43 @@
+"""The person cut out of a picture: opacity at a soft edge, and colours without the background."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from portrait_manifolds.backend.matting import cut_out
+
+SIDE = 160
+
+
+@pytest.mark.parametrize("enlarge", [1, 4])
+def test_a_soft_edge_gets_its_opacity_and_the_persons_colour(enlarge: int) -> None:
+    size = SIDE * enlarge
+    y, x = (np.mgrid[0:size, 0:size] + 0.5) / size
+    truth = np.clip((0.3 - np.hypot(x - 0.5, y - 0.5)) / 0.03 + 0.5, 0.0, 1.0)[..., None]
+    person = np.array([0.8, 0.45, 0.3]) + 0.05 * np.sin(40.0 * x)[..., None]
+    picture = np.rint(255.0 * (person * truth + np.array([0.1, 0.3, 0.8]) * (1.0 - truth))).astype(np.uint8)
+    coarse = ndimage.gaussian_filter(np.roll(truth[..., 0], size // 80, axis=1), size / 80)
+    found = cut_out(picture, coarse, coarse)
+    assert np.abs(found.opacity - truth[..., 0]).mean() < 0.01
+    edge = (truth[..., 0] > 0.3) & (truth[..., 0] < 0.9)
+    assert np.abs(found.opacity - truth[..., 0])[edge].mean() < 0.12
+    mixed = np.abs(picture / 255.0 - person)[edge].mean()
+    assert np.abs(found.rgb - person)[edge].mean() < 0.35 * mixed
+
+
+def test_specks_are_not_the_person() -> None:
+    picture = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    picture[60:130, 50:110] = 220
+    picture[5:20, 5:20] = 220
+    coarse = (picture[..., 0] > 200).astype(np.float32)
+    found = cut_out(picture, coarse, coarse)
+    assert found.opacity[70:120, 60:100].min() > 0.95
+    assert found.opacity[5:20, 5:20].max() < 0.05
+
+
+def test_a_picture_without_background_is_all_person() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
+    everywhere = np.ones((SIDE, SIDE), np.float32)
+    found = cut_out(noise, everywhere, everywhere)
+    assert found.opacity.min() > 0.99
+    assert np.abs(found.rgb - noise / 255.0).max() < 0.01
