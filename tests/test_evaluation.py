@@ -1,0 +1,95 @@
+"""The measures themselves, on pictures and points whose truth is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
+from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.evaluation.multiview import cameras_about_head, drawn_figures
+from portrait_manifolds.backend.evaluation.page import COLUMNS, MAX_SHEET_BYTES, save_page, save_sheet
+from portrait_manifolds.backend.evaluation.photos import Evaluated, photo_paths
+from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian_energy, medians, picture_figures
+from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
+from portrait_manifolds.backend.portrait import Portrait
+
+
+@pytest.mark.parametrize("yaw, pitch", [(30.0, 0.0), (-15.0, 0.0), (0.0, 15.0), (0.0, -20.0)])
+def test_a_turn_is_seen_with_its_sign(yaw: float, pitch: float) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(478, 3)) * (0.06, 0.08, 0.03)
+    template = LandmarkTemplate(points, rng.uniform(0.1, 1.0, 478))
+    camera = Camera(np.eye(4), 500.0, 500.0, 128.0, 128.0, 256, 256)
+    pose = camera.camera_to_world.copy()
+    pose[2, 3] = 1.0
+    camera = Camera(pose, 500.0, 500.0, 128.0, 128.0, 256, 256)
+
+    def seen(one: Camera) -> np.ndarray:
+        """From very far: pixels, z towards the viewer."""
+        local = points @ one.camera_to_world[:3, :3]
+        return np.asarray(700.0 * local * (1.0, -1.0, 1.0) + 128.0)
+
+    assert seen_turn_deg(seen(camera), seen(camera.orbited(yaw, pitch)), template) == pytest.approx(
+        (yaw, pitch), abs=1e-6
+    )
+
+
+def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head: Portrait) -> None:
+    ours = small_head.camera(96, 96)
+    views = [ours, ours.orbited(25.0), ours.orbited(0.0, 15.0)]
+    spin = rotation_matrix(np.array([0.2, 0.7, -0.1]))
+    theirs = []
+    for view in views:  # turned, and in centimetres
+        pose = np.eye(4)
+        pose[:3, :3] = spin @ view.camera_to_world[:3, :3]
+        pose[:3, 3] = 100.0 * spin @ view.position_m
+        theirs.append(Camera(pose, view.fx_px, view.fy_px, view.cx_px, view.cy_px, 96, 96))
+    for view, back in zip(views, cameras_about_head(theirs, ours), strict=True):
+        assert np.allclose(back.camera_to_world, view.camera_to_world, atol=1e-9)
+    rgba, depth_m = small_head.render(views[1])
+    figures = drawn_figures(rgba, depth_m, rgba, np.where(np.isfinite(depth_m), depth_m, 0.0))
+    assert figures["opacity_iou"] == 1.0 and figures["novel_psnr_db"] > 90 and figures["depth_error_mm"] == 0.0
+
+
+def test_holes_and_bands_are_counted_inside_only() -> None:
+    y, x = np.mgrid[0:100, 0:100]
+    opacity = (np.hypot(x - 50, y - 50) < 40).astype(float)
+    assert hole_share(opacity) == 0.0
+    opacity[45:55, 45:55] = 0.0
+    assert hole_share(opacity) == pytest.approx(100 / (np.pi * 38**2), rel=0.03)
+    smooth = np.repeat((x / 100.0)[..., None], 3, -1)
+    banded = smooth + 0.05 * (x // 4 % 2)[..., None]
+    mask = np.hypot(x - 50, y - 50) < 30
+    assert laplacian_energy(banded, mask) > 100 * laplacian_energy(smooth, mask)
+
+
+def test_likeness_and_medians_of_what_is_there() -> None:
+    truth = np.random.default_rng(1).uniform(size=(32, 32, 3))
+    half = np.zeros((32, 32), bool)
+    half[:, :16] = True
+    other = truth.copy()
+    other[:, 20:] = 0.0
+    assert picture_figures(other, truth, half)["psnr_db"] == 100.0
+    assert picture_figures(other, truth, ~half)["psnr_db"] < 10.0
+    assert medians([{"a": 1.0, "b": 2.0}, {"a": 3.0}]) == {"a": 2.0, "b": 2.0}
+
+
+def test_page_and_sheet_show_every_photograph(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    pictures = {name: rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for name in COLUMNS}
+    evaluated = [Evaluated(f"<p>{i}.jpg", {"ssim": 0.1 * i, "psnr_db": 30.0}, pictures) for i in range(3)]
+    save_page(tmp_path / "page", evaluated, {"ssim": 0.1})
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 3 * len(COLUMNS) and "<p>0" not in page
+    assert len(list((tmp_path / "page").glob("*.jpg"))) == 3 * len(COLUMNS)
+    save_sheet(tmp_path / "sheet.jpg", evaluated)
+    assert 0 < (tmp_path / "sheet.jpg").stat().st_size <= MAX_SHEET_BYTES
+
+
+def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no picture"):
+        photo_paths(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        photo_paths(tmp_path / "missing")
