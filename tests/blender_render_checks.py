@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -128,6 +129,23 @@ def check_cancel_and_death(folder: Path) -> None:
     except ProcessingError as error:
         assert "stopped unexpectedly" in str(error) and "try again" in str(error)
     assert time.monotonic() - start < 5.0
+    assert backend().request("hello", {}, "Hello").wait()["process"] != process
+
+
+def check_killed_import(folder: Path) -> None:
+    """The backend killed while a photograph is imported: said, nothing left behind, and the next import works."""
+    photo = folder / "small.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
+    image = bpy.data.images.new("small", 32, 32)
+    image.filepath_raw, image.file_format = str(photo), "PNG"
+    image.save()
+    process = backend().request("hello", {}, "Hello").wait()["process"]
+    threading.Timer(0.3, os.kill, (process, signal.SIGKILL)).start()
+    reason = session.raised(OPERATORS.import_portrait, filepath=str(photo))
+    assert "stopped unexpectedly" in reason and "try again" in reason, reason
+    assert not list(folder.glob("small*.portrait.*")) and not (folder / "small_2.portrait").exists()
+    assert not [item for item in bpy.data.objects if item.portrait_manifolds.role == "PORTRAIT"]
+    assert OPERATORS.import_portrait(filepath=str(folder / "small.portrait")) == {"FINISHED"}
     assert backend().request("hello", {}, "Hello").wait()["process"] != process
 
 

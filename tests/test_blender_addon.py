@@ -22,7 +22,8 @@ CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
     "compositing": ("compositing", "stand_in", "shadow_on_portrait", "match_light", "depth_of_field"),
-    "render": ("frames", "engine", "engine_failures", "cancel_and_death", "edit", "export"),
+    "setup": ("interrupted", "cancelled"),
+    "render": ("frames", "engine", "engine_failures", "cancel_and_death", "killed_import", "edit", "export"),
 }
 
 pytestmark = pytest.mark.skipif(
