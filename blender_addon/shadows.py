@@ -15,7 +15,8 @@ def add_shadow_catcher(scene: bpy.types.Scene, root: bpy.types.Object, stand_in:
     """The stand-in's twin, seen only by the layer of shadows; found again where it is there."""
     catcher = part_of(root, "SHADOW_CATCHER")
     if catcher is None:
-        catcher = bpy.data.objects.new(f"{root.name} shadow catcher", stand_in.data)
+        catcher = bpy.data.objects.new(f"{root.name} shadow catcher", stand_in.data.copy())
+        catcher.data.shade_smooth()  # else shadows would end along the edges of faces that turn from the light
         catcher.portrait_manifolds.role = "SHADOW_CATCHER"
         catcher.parent = root
         catcher.is_shadow_catcher = True
