@@ -1,7 +1,6 @@
 """Draws a list of cameras: to a film, or to a folder of frames that a later run completes."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,15 +8,13 @@ import numpy as np
 from tqdm import tqdm
 
 from . import progress
-from .atomic import atomic_path
 from .camera import Camera
 from .errors import InputError
+from .frame_files import frame_name, made_of, read_frame
 from .outputs.exr import save_exr
 from .outputs.mp4 import Mp4Writer, over_background
 from .outputs.png import save_png
 from .portrait import Portrait
-
-SETTINGS_FILE = "frames.json"
 
 Draw = Callable[[Portrait, Sequence[Camera], int, tuple[float, float, float]], Iterator[np.ndarray]]
 """What makes a film's frames of a portrait, cameras, samples and background: [H, W, 3] uint8 sRGB, in order."""
@@ -63,29 +60,50 @@ def render_frames(
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
     `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene).
-    What made each frame is noted beside them; a frame whose note differs is drawn again. Returns the frames' paths.
+    Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
+    draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the frames.")
-    names = [f"frame_{index:04d}.{kind}" for index in range(first_frame, first_frame + len(cameras))]
-    notes = dict(zip(names, _frame_notes(portrait, cameras, f"{samples} {depth_scale}"), strict=True))
-    # Stale frames go, and the notes come, before any drawing: a run killed later leaves nothing to mistake.
-    before = _read_notes(folder / SETTINGS_FILE)
-    for name in names:
-        if before.get(name) != notes[name]:
-            (folder / name).unlink(missing_ok=True)
-    with atomic_path(folder / SETTINGS_FILE) as temporary:
-        temporary.write_text(json.dumps(before | notes, indent=0), encoding="utf-8")
-    for index, (name, camera) in enumerate(zip(tqdm(names, "frames", disable=None), cameras, strict=True)):
-        progress.report(index / len(names), name)
-        if (folder / name).is_file():
+    paths = [folder / frame_name(first_frame + index, kind) for index in range(len(cameras))]
+    notes = list(_frame_notes(portrait, cameras, f"{samples} {depth_scale}"))
+    # Stale frames go before any drawing: a run killed later leaves nothing to mistake.
+    kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
+    for path, keep in zip(paths, kept, strict=True):
+        if not keep:
+            path.unlink(missing_ok=True)
+    work = list(zip(paths, cameras, notes, kept, strict=True))
+    for index, (path, camera, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
+        progress.report(index / len(work), path.name)
+        if keep:
             continue
         rgba, depth = portrait.render(camera, samples)
         if kind == "exr":
-            save_exr(folder / name, rgba, depth * depth_scale, provenance=portrait.provenance)
+            save_exr(path, rgba, depth * depth_scale, portrait.provenance, note)
         else:
-            save_png(folder / name, rgba, provenance=portrait.provenance)
-    return [folder / name for name in names]
+            save_png(path, rgba, portrait.provenance, note)
+    return paths
+
+
+def encode_frames(
+    folder: Path, frames: tuple[int, int], path: Path, fps: float, background: tuple[float, float, float]
+) -> None:
+    """H.264 MP4 of the PNG or EXR frames `frames` (first and last) that `render_frames` left in `folder`.
+
+    Raises InputError where a frame is missing, cannot be read or has another size than the first.
+    """
+    first, last = frames
+    kind = "exr" if (folder / frame_name(first, "exr")).is_file() else "png"
+    colour = np.asarray(background, np.float32)
+    rgba, provenance = read_frame(folder / frame_name(first, kind))
+    height, width = rgba.shape[:2]
+    with Mp4Writer(path, width, height, fps, provenance=provenance) as film:
+        film.write_pixels(over_background(rgba, colour))
+        for number in tqdm(range(first + 1, last + 1), "frames", disable=None):
+            rgba, _ = read_frame(folder / frame_name(number, kind))
+            if rgba.shape[:2] != (height, width):
+                raise InputError(f"Frame {number} in {folder} has another size: draw the animation into a new folder.")
+            film.write_pixels(over_background(rgba, colour))
 
 
 def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: str) -> Iterator[str]:
@@ -95,11 +113,3 @@ def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: str) -
         content.update(values.tobytes())
     for camera in cameras:
         yield hashlib.sha256(f"{content.hexdigest()} {settings} {camera.to_dict()}".encode()).hexdigest()[:16]
-
-
-def _read_notes(path: Path) -> dict[str, str]:
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(name): str(note) for name, note in notes.items()} if isinstance(notes, dict) else {}

@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     from .bench import Bench
     from .blender import Blender
     from .edit import Edit
+    from .encode import Encode
     from .evaluate import Evaluate
     from .export import Export
     from .info import Info
@@ -45,6 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")]
         | Annotated[Render, tyro.conf.subcommand("render")]
         | Annotated[Animate, tyro.conf.subcommand("animate")]
+        | Annotated[Encode, tyro.conf.subcommand("encode")]
         | Annotated[Edit, tyro.conf.subcommand("edit")]
         | Annotated[Export, tyro.conf.subcommand("export")]
         | Annotated[Batch, tyro.conf.subcommand("batch")]

@@ -8,7 +8,7 @@ from ..camera import save_cameras
 from ..camera_paths import dolly_zoom, path_cameras
 from ..errors import InputError
 from ..portrait import Portrait
-from .options import Output, PortraitFile, parse_size
+from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Animate:
     """orbit, swing, dolly-zoom, or a JSON file with a list of cameras."""
     frames: int = 96
     """Number of frames of a named path."""
+    only: str | None = None
+    """FIRST..LAST of the path's frames, counted from 1: a part of the work for this machine, into a folder."""
     fps: float = 24.0
     """Frames a second of a film."""
     size: str | None = None
@@ -44,6 +46,8 @@ class Animate:
         kind = self.format or ("mp4" if is_film else "png")
         if is_film != (kind == "mp4"):
             raise InputError("A film needs a name in .mp4, and frames a folder: change the output or the format.")
+        if self.only is not None and kind == "mp4":
+            raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
         portrait = Portrait.load(self.portrait)
         size = parse_size(self.size) if self.size else None
         camera = portrait.camera(*(size or (512, 512)))
@@ -54,18 +58,10 @@ class Animate:
             if size:
                 cameras = [one.resized(*size) for one in cameras]
         if kind == "mp4":
-            render_film(portrait, cameras, self.output, self.fps, self.samples, _parse_colour(self.background))
+            render_film(portrait, cameras, self.output, self.fps, self.samples, parse_colour(self.background))
         else:
-            render_frames(portrait, cameras, self.output, kind, self.samples)
+            first, last = parse_frames(self.only) if self.only is not None else (1, len(cameras))
+            if first < 1 or last > len(cameras):
+                raise InputError(f"There are no frames {self.only}: the path has 1..{len(cameras)}.")
+            render_frames(portrait, cameras[first - 1 : last], self.output, kind, self.samples, first_frame=first)
             save_cameras(self.output / "cameras.json", cameras)
-
-
-def _parse_colour(text: str) -> tuple[float, float, float]:
-    digits = text.strip().removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        red, green, blue = (int(digits[k : k + 2], 16) / 255.0 for k in (0, 2, 4))
-    except ValueError as error:
-        raise InputError(f"{text!r} is no colour: write it as #rrggbb.") from error
-    return red, green, blue

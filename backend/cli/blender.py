@@ -1,6 +1,5 @@
 """`portrait-manifolds blender`: the portraits of a Blender scene, drawn along its camera's animation."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +8,7 @@ import tyro
 
 from ..blender_process import run_blender
 from ..errors import InputError
-from .options import Output
+from .options import Output, parse_frames
 
 
 @dataclass(frozen=True)
@@ -35,22 +34,9 @@ class Blender:
             raise InputError(f"There is no file {self.scene}: check the path.")
         if self.blender is not None and not self.blender.is_file():
             raise InputError(f"There is no program {self.blender}: give the path of Blender.")
-        first, last = _parse_frames(self.frames)
         arguments = [str(self.scene.resolve()), "--output", str(self.output.resolve()), "--format", self.format]
         arguments += ["--samples", str(self.samples)]
-        if first is not None:
+        if self.frames is not None:
+            first, last = parse_frames(self.frames)
             arguments += ["--first", str(first), "--last", str(last)]
         run_blender("headless", arguments, self.blender)
-
-
-def _parse_frames(text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    match = re.fullmatch(r"(-?\d{1,7})(?:\.\.(-?\d{1,7}))?", text.strip())
-    if match is None:
-        raise InputError(f"Frames of {text!r} cannot be used: write FIRST..LAST.")
-    first = int(match[1])
-    last = first if match[2] is None else int(match[2])
-    if first < 0 or last < first:
-        raise InputError(f"Frames of {text!r} cannot be used: write FIRST..LAST, ascending from 0.")
-    return first, last

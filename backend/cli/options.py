@@ -32,3 +32,25 @@ def choose_camera(portrait: Portrait, camera: str, size: str | None) -> Camera:
     if len(cameras) > 1:
         raise InputError(f"{camera} is an animation of {len(cameras)} cameras: give it to `animate --path`.")
     return cameras[0] if width_px is None or height_px is None else cameras[0].resized(width_px, height_px)
+
+
+def parse_frames(text: str) -> tuple[int, int]:
+    """FIRST..LAST, or one frame, to first and last; FIRST-LAST too, as render farms write it."""
+    match = re.fullmatch(r"(\d{1,7})(?:(?:\.\.|-)(\d{1,7}))?", text.strip())
+    first = int(match[1]) if match else 0
+    last = first if match is None or match[2] is None else int(match[2])
+    if match is None or last < first:
+        raise InputError(f"Frames of {text!r} cannot be used: write FIRST..LAST, ascending from 0.")
+    return first, last
+
+
+def parse_colour(text: str) -> tuple[float, float, float]:
+    """#rrggbb to sRGB values 0..1."""
+    digits = text.strip().removeprefix("#")
+    try:
+        if len(digits) != 6:
+            raise ValueError
+        red, green, blue = (int(digits[k : k + 2], 16) / 255.0 for k in (0, 2, 4))
+    except ValueError as error:
+        raise InputError(f"{text!r} is no colour: write it as #rrggbb.") from error
+    return red, green, blue

@@ -7,19 +7,22 @@ import OpenEXR
 
 from ..atomic import atomic_path
 from ..conventions import srgb_to_linear
+from ..errors import ProcessingError
 from ..portrait import PROVENANCE
-from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
+from .provenance import DIGITAL_SOURCE_TYPE, MADE_OF, SOFTWARE
 
 _BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
 
-def save_exr(path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE) -> None:
+def save_exr(
+    path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE, made_of: str = ""
+) -> None:
     """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) and depth [H, W] (metres, +inf for nothing).
 
     Channels: R, G, B, A half floats, linear BT.709 light, premultiplied; Z 32-bit float, unchanged, and the same again
     as the layer `depth.Z`: Nuke's name for it, and Blender drops the depth of a file that has no second layer. Header:
-    `comments` and `software`, and `digitalSourceType` with IPTC's term. Raises InputError where the path cannot be
-    written, ProcessingError if the disk gives out.
+    `comments` and `software`, `digitalSourceType` with IPTC's term, and `made_of`. Raises InputError where the path
+    cannot be written, ProcessingError if the disk gives out.
     """
     rgba = np.asarray(rgba, np.float32)
     colour = srgb_to_linear(rgba[..., :3]) * rgba[..., 3:]
@@ -33,6 +36,10 @@ def save_exr(path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: 
         "comments": provenance,
         "software": SOFTWARE,
         "digitalSourceType": DIGITAL_SOURCE_TYPE,
+        MADE_OF: made_of,
     }
     with atomic_path(path) as temporary:
-        OpenEXR.File(header, channels).write(str(temporary))
+        try:
+            OpenEXR.File(header, channels).write(str(temporary))
+        except RuntimeError as error:
+            raise ProcessingError(f"Writing {path} failed ({error}): free some space and retry.") from error

@@ -7,6 +7,8 @@ from xml.sax.saxutils import escape
 
 SOFTWARE = "Portrait Manifolds"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+MADE_OF = "madeOf"
+"""Name of a frame's note of the portrait, camera and settings that it was drawn from."""
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">

@@ -1,0 +1,93 @@
+"""Render farms: the Open Job Description template runs, and Flamenco's script makes commands that run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from portrait_manifolds.backend.cli import parse
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "farm" / "openjd" / "portrait_animation.yaml"
+SCRIPT = ROOT / "farm" / "flamenco" / "portrait_manifolds.js"
+
+needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+needs_openjd = pytest.mark.skipif(find_spec("openjd") is None, reason="needs openjd-cli")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    data = pytest.importorskip("skimage.data")
+    path = tmp_path / "ein Photo ü.png"
+    Image.fromarray(np.ascontiguousarray(data.astronaut())).save(path)
+    return path
+
+
+def openjd(*arguments: object, cwd: Path) -> str:
+    """Runs openjd with this environment's portrait-manifolds on the PATH, as on a farm's node."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "openjd", *map(str, arguments)]
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=250)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+@needs_openjd
+def test_the_template_passes_the_check(tmp_path: Path) -> None:
+    assert "passes validation" in openjd("check", TEMPLATE, cwd=tmp_path)
+
+
+@needs_openjd
+@needs_weights
+def test_the_template_runs_on_two_frames(tmp_path: Path, photo: Path) -> None:
+    values = {"Photo": photo, "OutputFolder": tmp_path / "out", "Name": "head", "TextureSize": 256}
+    values |= {"Frames": 2, "FramesPerTask": 1, "Size": "64x48", "Samples": 1, "CameraPath": "swing"}
+    parameters = [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
+    openjd("run", TEMPLATE, *parameters, cwd=tmp_path)
+    assert sorted(path.name for path in (tmp_path / "out" / "head.frames").glob("*.png")) == [
+        "frame_0001.png",
+        "frame_0002.png",
+    ]
+    with av.open(str(tmp_path / "out" / "head.mp4")) as film:
+        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(frames) == 2 and frames[0].shape == (48, 64, 3)
+
+
+def compiled(**settings: object) -> dict:
+    """The tasks that Flamenco's Manager would make of these settings."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs Node")
+    command = [node, str(ROOT / "tests" / "flamenco_stub.js"), str(SCRIPT)]
+    result = subprocess.run(command, input=json.dumps(settings), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_flamencos_tasks_depend_on_each_other_and_cover_all_frames() -> None:
+    job = compiled(photo="/in/a photo.jpg", output_folder="/out", name="head", frames=10, chunk_size=4)
+    tasks = {task["name"]: task for task in job["tasks"]}
+    assert list(tasks) == ["reconstruct", "frames-1-4", "frames-5-8", "frames-9-10", "encode"]
+    assert tasks["reconstruct"]["dependencies"] == []
+    for name in ("frames-1-4", "frames-5-8", "frames-9-10"):
+        assert tasks[name]["dependencies"] == ["reconstruct"]
+    assert tasks["encode"]["dependencies"] == ["frames-1-4", "frames-5-8", "frames-9-10"]
+    for setting in job["jobType"]["settings"]:
+        assert setting["type"] in ("string", "int32", "float", "bool") and setting["description"]
+        assert setting.get("required") or "default" in setting
+
+
+def test_flamencos_commands_are_ones_that_the_command_line_takes() -> None:
+    for task in compiled(photo="/in/a photo.jpg", output_folder="/out", frames=3, chunk_size=2)["tasks"]:
+        (command,) = task["commands"]
+        assert command["name"] == "exec" and command["parameters"]["exe"] == "portrait-manifolds"
+        parse(command["parameters"]["args"])  # exits where an option is unknown
