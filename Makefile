@@ -3,19 +3,21 @@
 # make demo    the main job, end to end
 # make bench   speed and memory on this machine
 # make lint    style and types
+# make fuzz    damaged files to what reads files, FUZZ_SECONDS (600) a reader
 # make pictures             what README and examples show, by the present weights
 # make extension            the Blender extension, as dist/portrait_manifolds-VERSION.zip
 # make test-blender-matrix  the extension in Blender 4.2 and 5.0 as well
 
 PYTHON ?= python3.11
 VENV ?= .venv
+FUZZ_SECONDS ?= 600
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
 EXTENSION_TOOL = import bpy, pathlib; \
 	print(pathlib.Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core/bl_pkg/cli/blender_ext.py")
 
-.PHONY: setup test demo pictures bench lint extension test-blender-matrix clean
+.PHONY: setup test demo pictures bench lint fuzz extension test-blender-matrix clean
 
 setup: $(INSTALLED)
 
@@ -41,6 +43,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy backend cuda_ops tests
+
+fuzz: setup
+	$(BIN)/python tests/fuzz/fuzz.py all --seconds $(FUZZ_SECONDS)
 
 extension: setup
 	mkdir -p dist

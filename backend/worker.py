@@ -16,7 +16,7 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -31,7 +31,17 @@ from .conventions import srgb_to_linear
 from .errors import InputError, ProcessingError
 from .portrait import Portrait
 
-Params = dict[str, Any]
+Answer = dict[str, Any]
+
+MAX_LINE_CHARACTERS = 64 << 20
+"""A longer line is no request: an animation of 100,000 cameras fits."""
+
+
+class Params(dict[str, Any]):
+    """What a method is given; a value that is asked for and missing is the asker's error."""
+
+    def __missing__(self, name: str) -> Any:
+        raise InputError(f"The request lacks {name!r}: update the extension or the backend.")
 
 
 class Worker:
@@ -50,14 +60,16 @@ class Worker:
             self._answer(request)
 
     def _read(self, requests: TextIO) -> None:
-        for line in requests:
+        for line in _lines(requests):
             try:
                 message = json.loads(line)
+                if not isinstance(message, dict):
+                    raise ValueError("no object")
                 if "cancel" in message:
                     self.cancelled.add(int(message["cancel"]))
                 else:
-                    self.waiting.put({"id": int(message["id"]), **message})
-            except (ValueError, KeyError, TypeError) as error:
+                    self.waiting.put({**message, "id": int(message["id"])})
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
                 print(f"not a request ({error}): {line[:200]!r}", file=sys.stderr, flush=True)
         self.gone = True
         self.waiting.put(None)
@@ -74,9 +86,12 @@ class Worker:
             method = METHODS.get(str(request.get("method")))
             if method is None:
                 raise InputError(f"The backend has no method {request.get('method')!r}: update it.")
+            params = request.get("params") or {}
+            if not isinstance(params, dict):
+                raise InputError("The request's params are no object: update the extension or the backend.")
             with progress.listening(listen):
                 progress.report(0.0, "starting")
-                answer: dict[str, Any] = {"result": method(request.get("params") or {})}
+                answer: Answer = {"result": method(Params(params))}
         except progress.Cancelled:
             answer = {"error": "Cancelled.", "kind": "cancelled"}
         except InputError as error:
@@ -98,16 +113,25 @@ class Worker:
             self.gone = True
 
 
+def _lines(requests: TextIO) -> Iterator[str]:
+    """Lines of a sensible length; of a longer one the rest is passed over."""
+    whole = True
+    while line := requests.readline(MAX_LINE_CHARACTERS):
+        if whole:
+            yield line
+        whole = line.endswith("\n")
+
+
 def serve() -> None:
     """Answers requests on standard input until it ends."""
     # Libraries print to standard output; here that would be part of an answer. They get standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    sys.stdin.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     Worker(sys.stdin, answers).run()
 
 
-def _hello(params: Params) -> Params:
+def _hello(params: Params) -> Answer:
     """Who answers. `device`: also what networks would run on, which takes the seconds that torch needs to load."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -134,7 +158,7 @@ def _hello(params: Params) -> Params:
     return facts
 
 
-def _render(params: Params) -> Params:
+def _render(params: Params) -> Answer:
     """One picture to `output` (.npy): [H, W, 5] float32, premultiplied linear RGBA and depth in metres."""
     portrait = _portrait(params["portrait"])
     rgba, depth = portrait.render(Camera.from_dict(params["camera"]), int(params.get("samples", 2)))
@@ -144,7 +168,7 @@ def _render(params: Params) -> Params:
     return {"output": params["output"]}
 
 
-def _frames(params: Params) -> Params:
+def _frames(params: Params) -> Answer:
     """An animation to a folder, frame by frame; frames that are there already are kept."""
     cameras = [Camera.from_dict(camera) for camera in params["cameras"]]
     paths = render_frames(
@@ -159,11 +183,13 @@ def _frames(params: Params) -> Params:
     return {"frames": [str(path) for path in paths]}
 
 
-def _command(params: Params) -> Params:
+def _command(params: Params) -> Answer:
     """A subcommand as on the command line, in this process: what it has loaded stays warm."""
     from .cli import parse
 
     arguments = [str(argument) for argument in params["arguments"]]
+    if arguments[:1] == ["serve"]:
+        raise InputError("The backend is serving already: ask for another command.")
     try:
         command = parse(arguments)
     except SystemExit as stop:
@@ -174,7 +200,7 @@ def _command(params: Params) -> Params:
     return {}
 
 
-METHODS: dict[str, Callable[[Params], Params]] = {
+METHODS: dict[str, Callable[[Params], Answer]] = {
     "hello": _hello,
     "render": _render,
     "frames": _frames,

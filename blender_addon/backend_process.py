@@ -17,6 +17,7 @@ from typing import Any
 from ..backend.errors import InputError, ProcessingError
 
 PYTHON_VARIABLE = "PORTRAIT_MANIFOLDS_PYTHON"
+MAX_LINE_BYTES = 64 << 20
 CANCEL_PATIENCE_S = 3.0
 """A backend that has not stopped by itself after this long is ended."""
 
@@ -39,7 +40,9 @@ class Job:
     def receive(self, message: dict[str, Any]) -> None:
         """What the reading thread hands over."""
         if "progress" in message:
-            self.fraction, self.stage = float(message["progress"]), str(message.get("stage", ""))
+            if isinstance(message["progress"], int | float):
+                self.fraction = float(message["progress"])
+            self.stage = str(message.get("stage", ""))
         else:
             self._answer = message
             self._done.set()
@@ -140,13 +143,14 @@ class Backend:
         self._bury()
 
     def _read(self) -> None:
-        for line in self._answers:
+        while line := self._answers.readline(MAX_LINE_BYTES):
             try:
                 message = json.loads(line)
-            except ValueError:
-                continue
+                number = int(message["id"])
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                continue  # no answer: a library that printed
             with self._lock:
-                job = self._jobs.get(message.get("id"))
+                job = self._jobs.get(number)
                 if job is not None and "progress" not in message:
                     del self._jobs[job.number]
             if job is not None:

@@ -1,0 +1,89 @@
+"""What reads files of strangers: each target takes a file's bytes, and may raise nothing but InputError."""
+
+import io
+import json
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from portrait_manifolds.backend.camera import load_cameras, look_at
+from portrait_manifolds.backend.manifolds import Manifolds
+from portrait_manifolds.backend.photograph import FORMATS, decode_photograph
+from portrait_manifolds.backend.portrait import Crop, Portrait
+from portrait_manifolds.blender_addon.portrait_reader import read_portrait
+
+_FOLDER = Path(tempfile.gettempdir())
+
+
+def _through_a_file(read: Callable[[Path], object]) -> Callable[[bytes], None]:
+    def target(data: bytes) -> None:
+        with tempfile.NamedTemporaryFile(dir=_FOLDER, suffix=".fuzz") as file, warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy's would be lines among the program's one sentence
+            file.write(data)
+            file.flush()
+            read(Path(file.name))
+
+    return target
+
+
+def _photograph(data: bytes) -> None:
+    decode_photograph(data, "photo")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "portrait": _through_a_file(Portrait.load),
+    "portrait-in-blender": _through_a_file(read_portrait),
+    "cameras": _through_a_file(load_cameras),
+    "photograph": _photograph,
+}
+
+
+def seeds(target: str) -> list[bytes]:
+    """Good files to begin from."""
+    if target == "cameras":
+        cameras = [look_at((0.1, 0.05, 0.9)).to_dict(), look_at((0.3, 0.0, 1.0)).to_dict()]
+        return [json.dumps(values).encode() for values in (cameras, cameras[0])]
+    return _photographs() if target == "photograph" else [_portrait()]
+
+
+def _portrait() -> bytes:
+    rng = np.random.default_rng(0)
+    size, maps = 32, np.full((4, 4), 0.1)
+    camera = look_at((0.0, 0.0, 1.0), width_px=64, height_px=48)
+    portrait = Portrait(
+        Manifolds(maps, np.ones((4, 4)), np.zeros((2, 2)), np.array([-0.01, 0.0, 0.02])),
+        rng.integers(0, 256, (3, size, size, 4), dtype=np.uint8),
+        camera,
+        Crop(np.array([[12.0, 0, 16], [0, 12.0, 12]])),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seed.portrait"
+        portrait.save(path)
+        return path.read_bytes()
+
+
+def _photographs() -> list[bytes]:
+    """A small picture in every format and in the modes that each of them takes."""
+    y, x = np.mgrid[0:52, 0:60]
+    picture = Image.fromarray(np.stack([x * 4, y * 4, x + y], -1).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0xA405] = 50
+    found = []
+    for kind in FORMATS:
+        for mode in ("RGB", "RGBA", "P", "CMYK", "L", "I;16", "F"):
+            data = io.BytesIO()
+            try:
+                picture.convert("L" if mode == "I;16" else mode).convert(mode).save(data, kind, exif=exif)
+            except (OSError, ValueError, KeyError):  # a mode that the format does not have
+                continue
+            found.append(data.getvalue())
+    for compression in ("tiff_deflate", "tiff_lzw", "jpeg", "packbits"):
+        data = io.BytesIO()
+        picture.save(data, "TIFF", compression=compression)
+        found.append(data.getvalue())
+    return found

@@ -1,0 +1,159 @@
+"""What is broken, hostile or has no room: one sentence, no file left, and never a hang."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from portrait_manifolds.backend.edit import load_painted
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.photograph import MAX_COSTLY_PIXELS, MAX_PIXELS, decode_photograph, load_photograph
+from portrait_manifolds.backend.portrait import Portrait
+
+FUZZ = Path(__file__).parent / "fuzz" / "fuzz.py"
+COMMAND = [sys.executable, "-m", "portrait_manifolds.backend"]
+
+
+@pytest.mark.parametrize("target", ["portrait", "portrait-in-blender", "cameras", "photograph"])
+def test_damaged_files_are_refused_or_read_never_worse(target: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(FUZZ), target, "--seconds", "2"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["runs"] > 20 and facts["refused"] > 0
+
+
+@pytest.mark.parametrize(("kind", "side_px"), [("PNG", MAX_PIXELS), ("TIFF", MAX_PIXELS), ("WEBP", MAX_COSTLY_PIXELS)])
+def test_a_small_file_of_a_huge_picture_is_refused_unread(tmp_path: Path, kind: str, side_px: int) -> None:
+    side = int(side_px**0.5) + 100
+    path = tmp_path / "bomb"
+    options = {"compression": "tiff_deflate"} if kind == "TIFF" else {}
+    Image.new("1" if kind != "WEBP" else "RGB", (side, side)).save(path, kind, **options)
+    assert path.stat().st_size < 1e6
+    for read in (load_photograph, load_painted):
+        with pytest.raises(InputError, match=r"shrink it to at most \d+ megapixels"):
+            read(path)
+
+
+@pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n", b"PK\x03\x04" + bytes(99)])
+def test_formats_that_hold_more_than_pixels_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    for read in (load_photograph, load_painted):
+        with pytest.raises(InputError, match="cannot be read as a picture"):
+            read(path)
+
+
+def test_a_pipe_and_a_folder_are_no_photograph(tmp_path: Path) -> None:
+    for path in (Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="check the path"):
+            load_photograph(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        decode_photograph(b"", "nothing")
+
+
+def test_grey_pictures_keep_their_range() -> None:
+    import io
+
+    for values, white in ((np.full((50, 50), 200, np.int32), 255), (np.full((50, 50), 40000, np.int32), 65535)):
+        data = io.BytesIO()
+        Image.fromarray(values).save(data, "TIFF")
+        assert abs(int(decode_photograph(data.getvalue(), "grey").rgb[0, 0, 0]) - values[0, 0] * 255 / white) <= 1
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\xff\xfe\n", b"[" * 100_000 + b"\n", b"3\n", b'["cancel"]\n', b'{"id": 1e999}\n']
+)
+def test_the_backend_outlives_garbage_on_its_pipe(garbage: bytes) -> None:
+    good = json.dumps({"id": 7, "method": "nothing"}).encode() + b"\n"
+    half = b'{"id": 8, "meth'
+    result = subprocess.run([*COMMAND, "serve"], input=garbage + good + half, capture_output=True, timeout=60)
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["id"] for answer in answers] == [7]
+    assert answers[0]["kind"] in ("input", "cancelled") and result.returncode == 0
+    assert b"Traceback" not in result.stderr
+
+
+def test_a_request_that_is_wrong_is_answered() -> None:
+    import io
+
+    from portrait_manifolds.backend.worker import Worker
+
+    requests = [
+        {"id": 1, "method": "render", "params": {}},
+        {"id": 2, "method": "render", "params": [3]},
+        {"id": 3, "method": "command", "params": {"arguments": ["serve"]}},
+        {"id": 4, "method": {"a": 1}},
+    ]
+    answers = io.StringIO()
+    worker = Worker(io.StringIO(), answers)
+    assert worker.waiting.get() is None
+    worker.gone = False
+    for request in requests:
+        worker._answer(request)
+    last = [json.loads(line) for line in answers.getvalue().splitlines()]
+    errors = {message["id"]: message for message in last if "error" in message}
+    assert set(errors) == {1, 2, 3, 4} and {error["kind"] for error in errors.values()} == {"input"}
+
+
+def test_a_text_that_is_no_line_is_refused(tmp_path: Path, small_head: Portrait) -> None:
+    from dataclasses import replace
+
+    replace(small_head, provenance="two\nlines").save(tmp_path / "a.portrait")
+    with pytest.raises(InputError, match="provenance"):
+        Portrait.load(tmp_path / "a.portrait")
+
+
+WRITING = {
+    "still.png": ("render", "head.portrait", "--size", "300x300"),
+    "still.exr": ("render", "head.portrait", "--size", "300x300"),
+    "film.mp4": ("animate", "head.portrait", "--frames", "3", "--size", "300x300", "--path", "swing"),
+    "frames": ("animate", "head.portrait", "--frames", "2", "--size", "300x300"),
+    "edited.portrait": ("edit", "head.portrait", "--image", "view.png"),
+    "head.glb": ("export", "head.portrait"),
+    "head.ply": ("export", "head.portrait"),
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from portrait_manifolds.backend.made_portrait import made_portrait
+    from portrait_manifolds.backend.outputs.png import save_png
+
+    folder = tmp_path_factory.mktemp("inputs")
+    portrait = made_portrait(texture_size=128)
+    portrait.save(folder / "head.portrait")
+    save_png(folder / "view.png", portrait.render(portrait.input_camera)[0])
+    return folder
+
+
+def _few_bytes() -> None:
+    """A disk that gives out after 4 KB of a file, as far as a program can tell."""
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+@pytest.mark.parametrize("output", WRITING)
+def test_a_full_disk_gets_one_sentence_and_leaves_nothing(inputs: Path, tmp_path: Path, output: str) -> None:
+    command = [*COMMAND, *WRITING[output], "-o", str(tmp_path / output)]
+    result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, preexec_fn=_few_bytes, timeout=120)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("portrait-manifolds: ")]
+    assert result.returncode == 1, result.stderr
+    assert len(lines) == 1 and "free some space" in lines[0] and "Traceback" not in result.stderr
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "frames.json"]
+    assert left == []
+
+
+@pytest.mark.parametrize("output", WRITING)
+def test_a_folder_that_may_not_be_written_gets_one_sentence(inputs: Path, output: str) -> None:
+    command = [*COMMAND, *WRITING[output], "-o", f"/proc/{output}"]  # root may write everywhere else
+    result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2, result.stderr
+    assert "choose a folder you may write to" in result.stderr and "Traceback" not in result.stderr
