@@ -19,6 +19,7 @@ class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
 
     bl_idname = "portrait_manifolds.edit_front_view"
     bl_label = "Edit Front View"
+    bl_options = {"REGISTER", "UNDO"}
 
     def start(self, context: bpy.types.Context) -> Job:
         self._root = active_portrait(context).name

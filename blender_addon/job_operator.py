@@ -143,8 +143,7 @@ class JobOperator(bpy.types.Operator):
             self._leave(context)
             log.error("%s", traceback.format_exc())
             raise
-        bpy.ops.ed.undo_push(message=self.bl_label)
-        return {"FINISHED"}
+        return {"FINISHED"}  # Blender adds the one step of undo if `bl_options` has it
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender closes or loads another file."""
