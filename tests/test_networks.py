@@ -14,7 +14,7 @@ from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.detail import sample_voxel
 from portrait_manifolds.backend.networks.geometry import CameraBatch
 from portrait_manifolds.backend.networks.inversion import Inversion
-from portrait_manifolds.backend.networks.visibility import clean_foreground, shown, visibility
+from portrait_manifolds.backend.networks.visibility import clean_foreground, push_pull, shown, surroundings, visibility
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 
@@ -149,3 +149,21 @@ def test_training_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     assert torch.allclose(again.weight, straight.weight, atol=1e-6)
     with pytest.raises(InputError, match="no checkpoint"):
         load_checkpoint(tmp_path / "missing.safetensors", again, MovingAverage(again, 0.9), optimiser)
+
+
+def test_hidden_texels_go_on_with_their_own_sheet() -> None:
+    red, green = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
+    photographed = torch.stack([red, green, torch.zeros(3)])[None, :, :, None, None].expand(1, 3, 3, 16, 16)
+    weight = torch.zeros(1, 3, 16, 16)
+    weight[:, :2, :, :8] = 0.9  # the left half of two sheets is seen, nothing of the third
+    filled = surroundings(photographed, weight)
+    assert (filled[0, 0] - red[:, None, None]).abs().max() < 0.02
+    assert (filled[0, 1] - green[:, None, None]).abs().max() < 0.02
+    assert (filled[0, 2] - 0.5 * (red + green)[:, None, None]).abs().max() < 0.02
+
+
+def test_what_is_near_outweighs_what_is_much() -> None:
+    colour, weight = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    weight[..., :40] = 1.0  # a wide bright field, then a narrow dark rim beside the gap
+    colour[..., :32] = 1.0
+    assert push_pull(colour, weight)[..., 44:].max() < 0.25

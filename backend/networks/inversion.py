@@ -110,7 +110,7 @@ class Inversion(nn.Module):
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
             around = surroundings(photographed, opacity * confidence * visible)
-        painted = torch.sigmoid(painted.float() + torch.logit(around, 0.02)[:, None])
+        painted = torch.sigmoid(painted.float() + torch.logit(around, 0.02))
         return Painting(
             opacity,
             confidence,

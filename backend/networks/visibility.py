@@ -11,6 +11,12 @@ MARGIN_M, SOFTNESS_M = 0.010, 0.003
 
 SURE_OPACITY = 0.95
 
+OTHER_SHEETS = 0.002
+"""How much the other sheets' colours count against those of the same sheet."""
+
+NEARNESS = 12.0
+"""A neighbourhood that is covered by one part in this many is not looked beyond."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -60,19 +66,24 @@ def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
 
 
 def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
-    """What the photo shows around each texel, [B, 3, V, U]: skin goes on as skin, hair as hair, where nothing is shown.
+    """What the photo shows around each texel, [B, S, 3, V, U]: skin goes on as skin, hair as hair, where it is hidden.
 
-    photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says; sheets are taken together, then filled over the
-    chart.
+    photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. Each sheet is filled from what is seen of itself,
+    and where that is far off, from what is seen of all sheets together.
     """
-    total = weight.sum(1, keepdim=True)
-    colour = (photographed * weight[:, :, None]).sum(1) / total.clamp_min(1e-4)
-    return push_pull(colour, total.clamp_max(1.0))
+    weight = weight[:, :, None]
+    total = weight.sum(1, keepdim=True).clamp_min(1e-4)
+    together = (photographed * weight).sum(1, keepdim=True) / total
+    share = OTHER_SHEETS * total.clamp_max(1.0)
+    colour = (photographed * weight + together * share) / (weight + share)
+    filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
+    return filled.unflatten(0, weight.shape[:2])
 
 
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:
     """Colours [B, 3, H, W] where `weight` [B, 1, H, W] is one, smoothly continued to where it is zero.
 
+    What is near counts almost alone, so that hair beside a hidden place outweighs the whole face farther off.
     Gortler et al., SIGGRAPH 1996, section 3.4; sides are powers of two.
     """
     levels = [(colour * weight, weight)]
@@ -82,5 +93,5 @@ def push_pull(colour: Tensor, weight: Tensor) -> Tensor:
     filled = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
     for premultiplied, coverage in reversed(levels[:-1]):
         filled = F.interpolate(filled, coverage.shape[-2:], mode="bilinear", align_corners=False)
-        filled = torch.lerp(filled, premultiplied / coverage.clamp_min(1e-4), coverage.clamp(0.0, 1.0))
+        filled = torch.lerp(filled, premultiplied / coverage.clamp_min(1e-4), (NEARNESS * coverage).clamp(0.0, 1.0))
     return filled

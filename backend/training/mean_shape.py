@@ -12,11 +12,18 @@ from ..networks.geometry import RADIUS_SIZE
 MAX_RADIUS_M = 0.24
 """The body goes on below the picture; the sheets need not."""
 
+SMOOTHING, RELIEF_SMOOTHING = 1.0, 1.2
+"""Of the median's texels, and of those of the face's relief, which are half as large."""
 
-def mean_shape_m(radii_m: Iterable[np.ndarray], template_m: np.ndarray) -> np.ndarray:
+FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
+"""The ellipse in the chart in which the mean head's relief is put back."""
+
+
+def mean_shape_m(radii_m: Iterable[np.ndarray], template_m: np.ndarray, face_m: np.ndarray) -> np.ndarray:
     """Radius maps [R, R] of subjects (0 where nothing is) to their median, [128, 128] float32, smooth and symmetric.
 
-    Where few subjects have a surface it is the template's [G, G].
+    Where few subjects have a surface it is the template's [G, G]. What smoothing takes off the nose and out of the
+    eyes is put back from `face_m` [128, 128], the mean head's skin (0 where there is none).
     """
     stack = np.stack(list(radii_m))  # [N, R, R]
     size = stack.shape[1]
@@ -29,5 +36,16 @@ def mean_shape_m(radii_m: Iterable[np.ndarray], template_m: np.ndarray) -> np.nd
     # Beyond the chart's disc nothing is ever seen: carry the border on.
     outside = np.linalg.norm(map_grid(size), axis=-1) > CHART_HALF_EXTENT * 1.08
     nearest = ndimage.distance_transform_edt(outside, return_distances=False, return_indices=True)
-    logs = ndimage.gaussian_filter(logs[tuple(nearest)], 1.0)
-    return resample_map(np.exp(logs), RADIUS_SIZE)
+    logs = ndimage.gaussian_filter(logs[tuple(nearest)], SMOOTHING)
+    return resample_map(np.exp(logs), RADIUS_SIZE) * np.exp(_relief(face_m, size))
+
+
+def _relief(face_m: np.ndarray, size: int) -> np.ndarray:
+    """Log radius [128, 128] that a map of `size` texels a side loses of the face by smoothing; zero beside the face."""
+    hollow = face_m < 0.5 * np.median(face_m[face_m > 0])  # between the lids and the lips
+    nearest = ndimage.distance_transform_edt(hollow, return_distances=False, return_indices=True)
+    logs = np.log(face_m[tuple(nearest)])
+    smooth = resample_map(ndimage.gaussian_filter(resample_map(logs, size), SMOOTHING), RADIUS_SIZE)
+    distance = np.linalg.norm((map_grid(RADIUS_SIZE) - FACE_CENTRE) / FACE_HALF, axis=-1)
+    share = np.clip((1.0 - distance) * 4.0, 0.0, 1.0)
+    return (share * ndimage.gaussian_filter(logs - smooth, RELIEF_SMOOTHING)).astype(np.float32)

@@ -15,7 +15,7 @@ from .examples import Shards, photo_example, save_shard, subject_example
 from .loop import TrainConfig, resumed, train
 from .mean_shape import mean_shape_m
 from .splits import SPLITS, Split, SplitName, make_splits
-from .template import landmark_template, mean_radius_m
+from .template import landmark_template, write_template
 from .workers import worker_context
 
 log = logging.getLogger(__name__)
@@ -43,19 +43,9 @@ class TrainExamples:
 
     def run(self) -> None:
         """Writes template, photographs and subjects; raises InputError for missing source material."""
-        from safetensors.numpy import save_file
-
         self.cache.mkdir(parents=True, exist_ok=True)
         studio = self.source.open().studio
-        template = landmark_template(studio.head, studio.landmark_map)
-        save_file(
-            {
-                "landmarks_m": np.ascontiguousarray(template.points_m),
-                "landmark_weights": np.ascontiguousarray(template.weights),
-                "mean_radius_m": mean_radius_m(studio.head, studio.wardrobe),
-            },
-            self.cache / TEMPLATE,
-        )
+        write_template(self.cache / TEMPLATE, studio.head, studio.wardrobe, studio.landmark_map)
         tasks: list[tuple[SplitName, str, int]] = [(split, "real", 0) for split in SPLITS]
         tasks += [("test", "subjects", shard) for shard in range(-(-self.subjects // 50 // SHARD))]
         tasks += [("train", "subjects", shard) for shard in range(-(-self.subjects // SHARD))]
@@ -77,9 +67,11 @@ class TrainNetworks:
         subjects, photographs = Shards(cache, "train"), Shards(cache, "real-test")
         if not len(subjects):
             raise InputError(f"{cache} holds no examples: make them with `portrait-manifolds train examples`.")
-        template_m = _template_file(cache)["mean_radius_m"]
+        template = _template_file(cache)
         chosen = range(0, len(subjects), max(1, len(subjects) // MAX_FOR_MEAN))
-        mean_m = mean_shape_m((subjects[i].radius_m for i in chosen), template_m)
+        mean_m = mean_shape_m(
+            (subjects[i].radius_m for i in chosen), template["mean_radius_m"], template["face_radius_m"]
+        )
         samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
         train(self.config, mean_m, [(example.photo, example.camera(0)) for example in samples[:8]])
 

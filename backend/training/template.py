@@ -58,8 +58,14 @@ def mean_radius_m(head: HeadModel, wardrobe: Wardrobe, size: int = RADIUS_SIZE) 
     return np.exp(_slope_limited(logs, size)).astype(np.float32)
 
 
+def face_radius_m(head: HeadModel, size: int = RADIUS_SIZE) -> np.ndarray:
+    """Radius [size, size] of the mean head's skin alone, as it is; 0 where there is none, float32."""
+    radius, opacity = outermost_radius_m(_shape(head.neutral_m[: HEAD_AND_NECK.stop], _skin_triangles(head)), [], size)
+    return np.where(opacity > 0.5, radius, 0.0).astype(np.float32)
+
+
 def write_template(path: Path, head: HeadModel, wardrobe: Wardrobe, landmark_map: LandmarkMap) -> None:
-    """Writes landmarks_m [478, 3], landmark_weights [478] and mean_radius_m [128, 128] as safetensors."""
+    """Writes landmarks_m [478, 3], landmark_weights [478], mean_radius_m and face_radius_m [128, 128] (safetensors)."""
     template = landmark_template(head, landmark_map)
     with atomic_path(path) as temporary:
         save_file(
@@ -67,6 +73,7 @@ def write_template(path: Path, head: HeadModel, wardrobe: Wardrobe, landmark_map
                 "landmarks_m": np.ascontiguousarray(template.points_m),
                 "landmark_weights": np.ascontiguousarray(template.weights),
                 "mean_radius_m": mean_radius_m(head, wardrobe),
+                "face_radius_m": face_radius_m(head),
             },
             temporary,
         )
