@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend.cli import parse
+from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.portrait import Portrait
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "farm" / "openjd" / "portrait_animation.yaml"
@@ -91,3 +93,22 @@ def test_flamencos_commands_are_ones_that_the_command_line_takes() -> None:
         (command,) = task["commands"]
         assert command["name"] == "exec" and command["parameters"]["exe"] == "portrait-manifolds"
         parse(command["parameters"]["args"])  # exits where an option is unknown
+
+
+@pytest.mark.parametrize("kind", ["png", "exr"])
+def test_parts_drawn_apart_are_one_film(tmp_path: Path, small_head: Portrait, kind: str) -> None:
+    small_head.save(tmp_path / "head.portrait")
+    frames, film = tmp_path / "frames", tmp_path / "film.mp4"
+    drawing = ["animate", str(tmp_path / "head.portrait"), "-o", str(frames), "--frames", "3", "--size", "48x32"]
+    encoding = ["encode", str(frames), "-o", str(film), "--frames", "1..3"]
+    parse([*drawing, "--format", kind, "--only", "2..3"]).run()
+    with pytest.raises(InputError, match="frame_0001"):
+        parse(encoding).run()
+    drawn = (frames / f"frame_0002.{kind}").stat().st_mtime_ns
+    parse([*drawing, "--format", kind, "--only", "1-2"]).run()
+    assert (frames / f"frame_0002.{kind}").stat().st_mtime_ns == drawn  # kept by the note that it carries
+    parse(encoding).run()
+    with av.open(str(film)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 3
+    with pytest.raises(InputError, match=r"1\.\.3"):
+        parse([*drawing, "--only", "3..4"]).run()
