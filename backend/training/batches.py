@@ -12,6 +12,9 @@ from torch import Tensor
 from ..camera import Camera
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
+BORDER_SHARE, MAX_BORDER = 0.5, 0.2
+"""How many synthetic photographs end inside the crop, and by how much of its side at the most."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -50,7 +53,9 @@ def batches(
             rng = np.random.default_rng([seed, step])
             sources = [photographs] * real + [synthetic] * (size - real)
             chosen = [source[int(rng.integers(len(source)))] for source in sources]
-            return make_batch(rng, [augmented(rng, example) for example in chosen], part_px, views)
+            chosen = [augmented(rng, example) for example in chosen]
+            chosen[real:] = [bordered(rng, example) for example in chosen[real:]]
+            return make_batch(rng, chosen, part_px, views)
 
         ahead = reader.submit(read, step)
         while True:
@@ -91,6 +96,20 @@ def augmented(rng: np.random.Generator, example: Example) -> Example:
         photo[..., channel] = table[photo[..., channel], channel]
         rgba[..., channel] = table[rgba[..., channel], channel]
     return replace(example, photo=photo, rgba=rgba)
+
+
+def bordered(rng: np.random.Generator, example: Example) -> Example:
+    """Perhaps as if the crop reached over the photograph's border: what lies outside repeats its last pixels.
+
+    The views stay whole, so that the networks learn what goes on there.
+    """
+    if rng.random() > BORDER_SHARE:
+        return example
+    height, width = example.photo.shape[:2]
+    left, right = (round(width * x) for x in rng.uniform(0.0, MAX_BORDER, 2) * (rng.random(2) < 0.6))
+    bottom = round(height * rng.uniform(0.0, MAX_BORDER))
+    kept = example.photo[: height - bottom, left : width - right]
+    return replace(example, photo=np.pad(kept, ((0, bottom), (left, right), (0, 0)), mode="edge"))
 
 
 def mirrored(example: Example) -> Example:
