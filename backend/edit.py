@@ -1,4 +1,4 @@
-"""A painted-over input view carried into the portrait: geometry stays, and the paint is seen from every view."""
+"""A painted-over input view carried into the portrait: with its geometry kept, or reconstructed anew."""
 
 import logging
 from dataclasses import replace
@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .alignment import Alignment
 from .backprojection import SeenTexels, match_colours
 from .camera import Camera
+from .compositing import over_grey
 from .errors import InputError
-from .photograph import open_picture, read_photograph
+from .photograph import open_picture, photograph_of, read_photograph
 from .portrait import Portrait
+from .reconstruct import aligned_portrait, choose_device
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +40,12 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     drawn, _ = portrait.render(camera, VIEW_SAMPLES)
     opacity = drawn[..., 3]
     wanted_opacity = painted[..., 3] if painted.shape[2] == 4 else opacity
-    erased = np.where(opacity - wanted_opacity > UNCHANGED, wanted_opacity / np.maximum(opacity, 1e-3), 1.0)
+    kept = _kept(opacity, wanted_opacity)
     difference = painted[..., :3] - drawn[..., :3]
     changed = (np.abs(difference) > UNCHANGED).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
     _say_what_is_left_out(changed, opacity)
     changed &= opacity > SMALLEST_OPACITY
-    if (erased < 1.0).any():
-        portrait = _erased(portrait, camera, erased)
+    portrait = _erased(portrait, camera, kept)
     if not changed.any():
         return portrait
     # Pixels are matched in a window around the paint: a large photograph costs no more than what was changed.
@@ -53,6 +55,24 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[window]
     weight = (base[..., 3] > SMALLEST_OPACITY).astype(np.float32)
     return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
+
+
+def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
+    """A new portrait of the painted picture, which `edit` would lay on the old shape; camera and crop stay.
+
+    `painted` is as in `edit`; paint beside the person is taken too, and what is clear is clear in the new portrait. No
+    face is looked for. Raises InputError as `edit` does, ProcessingError where weights or MediaPipe are missing.
+    """
+    camera = portrait.input_camera
+    painted = _resampled(painted, camera.width_px, camera.height_px)
+    rgb = over_grey(painted) if painted.shape[2] == 4 else painted
+    photograph = photograph_of(np.rint(rgb * 255.0).astype(np.uint8))
+    alignment = Alignment(portrait.crop.to_photo, camera, residual_px=0.0)
+    reshaped = aligned_portrait(photograph, alignment, portrait.texture_size, choose_device("auto"))
+    if painted.shape[2] == 3:
+        return reshaped
+    drawn, _ = reshaped.render(camera, VIEW_SAMPLES)
+    return _erased(reshaped, camera, _kept(drawn[..., 3], painted[..., 3]))
 
 
 def load_painted(path: Path) -> np.ndarray:
@@ -84,8 +104,15 @@ def _say_what_is_left_out(changed: np.ndarray, opacity: np.ndarray) -> None:
         log.warning("%d painted pixels lie beside the person, where there is nothing to paint on: left out", beside)
 
 
+def _kept(opacity: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """By what opacities are multiplied where less is wanted than is drawn; elsewhere one."""
+    return np.where(opacity - wanted > UNCHANGED, wanted / np.maximum(opacity, 1e-3), 1.0)
+
+
 def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:
     """Opacity times `kept` [H, W] along each pixel's ray, however deep."""
+    if not (kept < 1.0).any():
+        return portrait
     texels = SeenTexels(portrait, camera, None)
     textures = portrait.textures.copy()
     opacity = textures[texels.index][:, 3] * texels.sample(kept[..., None])[:, 0]

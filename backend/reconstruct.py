@@ -61,14 +61,24 @@ def reconstruct(
     points_px = find_face(photograph, face)
     progress.report(0.15, "loading the networks")
 
+    from .networks.weights import load_weights
+
+    alignment = align_photograph(photograph, points_px, load_weights(device_name).template, fov_deg)
+    return aligned_portrait(photograph, alignment, texture_size, device_name, refine_steps)
+
+
+def aligned_portrait(
+    photograph: Photograph, alignment: Alignment, texture_size: int, device_name: str, refine_steps: int = 0
+) -> Portrait:
+    """The portrait of a photograph whose crop and camera are known already; `device_name` is torch's."""
+    progress.report(0.35, "making the portrait")
+
     import torch
 
     from .networks.weights import load_weights
     from .texturing import paint_textures
 
     weights = load_weights(device_name)
-    progress.report(0.35, "making the portrait")
-    alignment = align_photograph(photograph, points_px, weights.template, fov_deg)
     network = weights.network
     side_px = network.config.photo_px
     camera = alignment.crop_camera(side_px)

@@ -9,12 +9,15 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from portrait_manifolds.backend.edit import edit, load_painted
+from portrait_manifolds.backend.edit import edit, load_painted, reshape
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.matting import Foreground
-from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
+from portrait_manifolds.backend.photograph import photograph_of
+from portrait_manifolds.backend.portrait import Crop, Portrait
+from portrait_manifolds.backend.reconstruct import align_photograph, find_face
 from portrait_manifolds.backend.refine import refine
 
 PAINT = (0.1, 0.2, 0.9)
@@ -74,6 +77,25 @@ def test_paint_beside_the_person_is_left_out_and_said(
         edited = edit(portrait, painted)
     assert np.array_equal(edited.textures, portrait.textures)
     assert "16 painted pixels lie beside the person" in caplog.text
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+def test_reshaping_takes_a_hat_and_leaves_out_what_is_erased(portrait: Portrait) -> None:
+    photo = photograph_of(np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()))
+    found = align_photograph(photo, find_face(photo), load_weights().template, None)
+    portrait = replace(portrait, input_camera=found.camera, crop=Crop(found.crop_to_photo))
+    y, x = np.mgrid[0:512, 0:512] + 0.5
+    painted = np.dstack([photo.rgb / 255.0, np.ones((512, 512))]).astype(np.float32)
+    painted[(np.abs(x - 222) < 58) & (np.abs(y - 36) < 30)] = (0.6, 0.1, 0.1, 1.0)
+    painted[x < 185, 3] = 0.0  # cuts through the hair
+    after, _ = reshape(portrait, painted).render(portrait.input_camera)
+    hat = (slice(14, 56), slice(190, 270))
+    assert after[hat][..., 3].mean() > 0.9
+    assert np.abs(after[hat] - painted[hat])[..., :3].mean() < 0.05
+    assert after[100:300, :180, 3].mean() < 0.05
+    assert after[95:150, 200:250, 3].min() > 0.9  # the face is where the old camera sees it
+    with pytest.raises(InputError, match="keep its shape"):
+        reshape(portrait, painted[:300])
 
 
 def test_another_size_is_taken_but_no_other_shape(portrait: Portrait, view: np.ndarray) -> None:

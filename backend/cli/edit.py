@@ -12,7 +12,7 @@ from .options import Output, PortraitFile
 class Edit:
     """Carry a painted-over input view (`render --camera input`) into a portrait, so that every view shows it.
 
-    The shape stays; for a change of shape, reconstruct the painted picture anew.
+    The shape stays unless --reshape is given.
     """
 
     portrait: PortraitFile
@@ -21,11 +21,14 @@ class Edit:
     """The painted picture."""
     output: Output
     """Portrait to write, .portrait."""
+    reshape: bool = False
+    """Reconstruct the painted picture anew with the old camera: for paint that changes the shape, such as new hair."""
 
     def run(self) -> None:
         """Writes the edited portrait."""
         if self.output.suffix.lower() != ".portrait":
             raise InputError(f"A portrait cannot be written as {self.output.name}: end the name in .portrait.")
-        from ..edit import edit, load_painted
+        from ..edit import edit, load_painted, reshape
 
-        edit(Portrait.load(self.portrait), load_painted(self.image)).save(self.output)
+        change = reshape if self.reshape else edit
+        change(Portrait.load(self.portrait), load_painted(self.image)).save(self.output)

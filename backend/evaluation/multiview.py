@@ -8,11 +8,12 @@ import numpy as np
 from PIL import Image
 
 from ..camera import Camera, load_cameras
+from ..compositing import over_grey
 from ..edit import load_painted
 from ..errors import InputError
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
-from .pictures import medians, over_grey, picture_figures
+from .pictures import medians, picture_figures
 
 log = logging.getLogger(__name__)
 

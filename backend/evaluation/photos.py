@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ..alignment import LandmarkTemplate, invert_crop, sample_crop
+from ..compositing import over_grey
 from ..errors import InputError
 from ..landmarks import LandmarkDetector
 from ..photograph import load_photograph
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
 from .identity import FaceEmbedder, embedder_if_installed
-from .pictures import away_from_edge, hole_share, laplacian_energy, over_grey, picture_figures, silhouette
+from .pictures import away_from_edge, hole_share, laplacian_energy, picture_figures, silhouette
 from .pose import seen_turn_deg
 
 log = logging.getLogger(__name__)

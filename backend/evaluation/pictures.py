@@ -4,20 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..conventions import linear_to_srgb, srgb_to_linear
-
 EDGE_SHARE = 0.02
 """Figures leave out what is nearer than this share of the picture's height to the silhouette."""
 
 SOFT_OPACITY = 0.95
-
-GREY = 0.5
-"""Linear light behind pictures that are compared or looked at by a detector."""
-
-
-def over_grey(rgba: np.ndarray) -> np.ndarray:
-    """A drawn view [H, W, 4] (straight, sRGB-encoded) over mid-grey: [H, W, 3] in 0..1, sRGB-encoded."""
-    return np.asarray(linear_to_srgb(srgb_to_linear(rgba[..., :3]) * rgba[..., 3:] + GREY * (1.0 - rgba[..., 3:])))
 
 
 def picture_figures(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> dict[str, float]:
