@@ -55,7 +55,7 @@ def draw_overview(portrait: Portrait, path: Path) -> None:
         [over_background(portrait.render(camera.orbited(yaw, pitch), samples=2)[0], grey) for yaw, pitch in row]
         for row in (((-30, 0), (-12, 10)), ((12, -10), (30, 0)))
     ]
-    with Image.open(ROOT / "docs" / "images" / "blender_panel.jpg") as window:
+    with Image.open(ROOT / "docs" / "images" / "blender_viewport.jpg") as window:
         width_px = round(window.width * height_px / window.height)
         blender = np.asarray(window.convert("RGB").resize((width_px, height_px), Image.Resampling.LANCZOS))
     four = np.concatenate([np.concatenate(row, axis=1) for row in views], axis=0)
