@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
-from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.camera import Camera, load_cameras
+from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.evaluation.multiview import cameras_about_head, drawn_figures
+from portrait_manifolds.backend.evaluation.multiview import (
+    cameras_about_head,
+    drawn_figures,
+    load_depth,
+    subject_folders,
+    view_figures,
+)
 from portrait_manifolds.backend.evaluation.page import COLUMNS, MAX_SHEET_BYTES, save_page, save_sheet
 from portrait_manifolds.backend.evaluation.photos import Evaluated, photo_paths
 from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian_energy, medians, picture_figures
 from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
+from portrait_manifolds.backend.outputs.png import to_bytes
+from portrait_manifolds.backend.photograph import load_photograph
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.training.examples import pack, save_shard
+from portrait_manifolds.backend.training.export_views import TrainExportViews
 
 
 @pytest.mark.parametrize("yaw, pitch", [(30.0, 0.0), (-15.0, 0.0), (0.0, 15.0), (0.0, -20.0)])
@@ -93,3 +104,22 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
         photo_paths(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         photo_paths(tmp_path / "missing")
+
+
+def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head: Portrait) -> None:
+    cameras = [small_head.camera(48, 48).orbited(yaw) for yaw in (0.0, 25.0)]
+    drawn = [small_head.render(camera) for camera in cameras]
+    rgba = [to_bytes(picture) for picture, _ in drawn]
+    example = pack(rgba[0][..., :3], rgba, [depth_m for _, depth_m in drawn], cameras, np.zeros((4, 4)))
+    cache, output = tmp_path / "cache", tmp_path / "views"
+    cache.mkdir()
+    with pytest.raises(InputError, match="holds no test subjects"):
+        TrainExportViews(cache, output).run()
+    save_shard(cache / "test-01-00000.safetensors", [example])
+    TrainExportViews(cache, output).run()
+    (folder,) = subject_folders(output)
+    assert load_cameras(folder / "cameras.json") == cameras
+    depth_m = load_depth(folder / "depth_01.png")
+    figures = view_figures(small_head, cameras[1], load_painted(folder / "view_01.png"), depth_m)
+    assert figures["opacity_iou"] > 0.95 and figures["depth_error_mm"] < 1.0
+    assert np.array_equal(load_photograph(folder / "input.png").rgb, rgba[0][..., :3])

@@ -15,13 +15,16 @@ def parse_train(arguments: Sequence[str]) -> "Command":
     import tyro
 
     from ..training.cli import TrainData, TrainTemplate
-    from ..training.network_cli import TrainExamples, TrainNetworks, TrainPack
+    from ..training.export_views import TrainExportViews
+    from ..training.network_cli import TrainExamples, TrainNetworks, TrainPack, TrainValidate
 
     stages = (
         Annotated[TrainData, tyro.conf.subcommand("data")]
         | Annotated[TrainTemplate, tyro.conf.subcommand("template")]
         | Annotated[TrainExamples, tyro.conf.subcommand("examples")]
         | Annotated[TrainNetworks, tyro.conf.subcommand("networks")]
+        | Annotated[TrainValidate, tyro.conf.subcommand("validate")]
+        | Annotated[TrainExportViews, tyro.conf.subcommand("export-views")]
         | Annotated[TrainPack, tyro.conf.subcommand("pack")]
     )
     command: Command = tyro.cli(

@@ -16,6 +16,7 @@ from .loop import TrainConfig, resumed, train
 from .mean_shape import mean_shape_m
 from .splits import SPLITS, Split, SplitName, make_splits
 from .template import landmark_template, write_template
+from .validation import validate
 from .workers import worker_context
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,20 @@ class TrainNetworks:
         )
         samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
         train(self.config, mean_m, [(example.photo, example.camera(0)) for example in samples[:8]])
+
+
+@dataclass(frozen=True)
+class TrainValidate:
+    """Measure a checkpoint against the true novel views of synthetic subjects that training never saw."""
+
+    config: TrainConfig
+    count: int = 64
+    """Subjects of the test split."""
+
+    def run(self) -> None:
+        """Prints medians; raises InputError where there is no checkpoint or no subject."""
+        figures = validate(resumed(self.config), self.config.cache, count=self.count)
+        print("  ".join(f"{name} {value}" for name, value in figures.items()))
 
 
 @dataclass(frozen=True)

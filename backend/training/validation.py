@@ -6,20 +6,30 @@ import numpy as np
 import torch
 
 from ...cuda_ops.reference import finish_picture
+from ..errors import InputError
 from ..evaluation.multiview import drawn_figures
 from ..evaluation.pictures import medians
 from ..networks.inversion import Inversion
 from .examples import DEPTH_UNIT_M, Shards
+from .splits import SplitName
+
+
+def subjects(cache: Path, split: SplitName) -> Shards:
+    """The synthetic subjects of a split; raises InputError where the cache has none."""
+    shards = Shards(cache, f"{split}-[0-9][0-9]")
+    if not len(shards):
+        raise InputError(f"{cache} holds no {split} subjects: make them with `portrait-manifolds train examples`.")
+    return shards
 
 
 @torch.inference_mode()
-def validate(network: Inversion, cache: Path, split: str = "test", count: int = 64) -> dict[str, float]:
+def validate(network: Inversion, cache: Path, split: SplitName = "test", count: int = 64) -> dict[str, float]:
     """Medians over the novel views of `count` subjects of a split.
 
     novel_psnr_db, novel_ssim: inside the union of both silhouettes; opacity_iou; depth_error_mm: median distance in
-    depth where both are opaque.
+    depth where both are opaque. Raises InputError where the cache has no such subjects.
     """
-    shards = Shards(cache, f"{split}-[0-9][0-9]")
+    shards = subjects(cache, split)
     rows = []
     for index in range(min(count, len(shards))):
         example = shards[index]
