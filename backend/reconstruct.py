@@ -76,6 +76,7 @@ def aligned_portrait(
     import torch
 
     from .networks.weights import load_weights
+    from .surface_following import following
     from .texturing import paint_textures
 
     weights = load_weights(device_name)
@@ -85,7 +86,7 @@ def aligned_portrait(
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
     with torch.inference_mode():
         picture = torch.from_numpy(crop).to(device_name).permute(2, 0, 1)[None].float() / 255.0
-        painting = network(picture.contiguous(memory_format=torch.channels_last), [camera])
+        painting = following(network, network(picture.contiguous(memory_format=torch.channels_last), [camera]))
         progress.report(0.55, "painting the sheets")
         with LandmarkDetector() as detector:
             view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)

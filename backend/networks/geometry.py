@@ -17,6 +17,9 @@ MAX_INNER_SHARE = 0.5
 """Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
 The innermost sheet takes at most this share of the mean radius away."""
 
+FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
+"""The ellipse in the chart that the mean face fills."""
+
 
 @dataclass(frozen=True)
 class CameraBatch:
@@ -103,3 +106,9 @@ def texel_directions(size: int) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
     with torch.inference_mode(False):  # kept, and training may need it
         return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)
+
+
+def beside_face(size: int) -> np.ndarray:
+    """How far the texels of a chart map [size, size] lie beside the face: 0 on it, 1 outside its ellipse."""
+    distance = np.linalg.norm((map_grid(size) - FACE_CENTRE) / FACE_HALF, axis=-1)
+    return np.clip(4.0 * distance - 3.0, 0.0, 1.0)

@@ -7,16 +7,13 @@ from scipy import ndimage
 
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import map_grid, resample_map
-from ..networks.geometry import RADIUS_SIZE
+from ..networks.geometry import RADIUS_SIZE, beside_face
 
 MAX_RADIUS_M = 0.24
 """The body goes on below the picture; the sheets need not."""
 
 SMOOTHING, RELIEF_SMOOTHING = 1.0, 1.2
 """Of the median's texels, and of those of the face's relief, which are half as large."""
-
-FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
-"""The ellipse in the chart in which the mean head's relief is put back."""
 
 
 def mean_shape_m(radii_m: Iterable[np.ndarray], template_m: np.ndarray, face_m: np.ndarray) -> np.ndarray:
@@ -46,6 +43,6 @@ def _relief(face_m: np.ndarray, size: int) -> np.ndarray:
     nearest = ndimage.distance_transform_edt(hollow, return_distances=False, return_indices=True)
     logs = np.log(face_m[tuple(nearest)])
     smooth = resample_map(ndimage.gaussian_filter(resample_map(logs, size), SMOOTHING), RADIUS_SIZE)
-    distance = np.linalg.norm((map_grid(RADIUS_SIZE) - FACE_CENTRE) / FACE_HALF, axis=-1)
-    share = np.clip((1.0 - distance) * 4.0, 0.0, 1.0)
-    return (share * ndimage.gaussian_filter(logs - smooth, RELIEF_SMOOTHING)).astype(np.float32)
+    return ((1.0 - beside_face(RADIUS_SIZE)) * ndimage.gaussian_filter(logs - smooth, RELIEF_SMOOTHING)).astype(
+        np.float32
+    )

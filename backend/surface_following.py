@@ -1,0 +1,85 @@
+"""Sheets moved onto the surface that they paint.
+
+Where a network's displacement falls short, hair, neck and shoulders are spread over many sheets, which part like a comb
+from another side. The stack is moved along every direction until its middle lies where the surface is, and what was
+painted is looked up where it was before: the same volume, along the sheets instead of across them.
+"""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .networks.geometry import beside_face, resampled
+from .networks.inversion import Inversion, Painting
+from .networks.visibility import push_pull
+
+SMOOTHING = 1.0
+"""Of the moves, in texels of the displacement."""
+
+SMALLEST_RADIUS_M = 0.02
+"""The innermost sheet stays this far from the head's centre."""
+
+
+def following(network: Inversion, painting: Painting) -> Painting:
+    """The first portrait of a batch with its sheets moved; `visible` and `photographed` stay as they were."""
+    geometry = network.geometry
+    offsets = geometry.offsets_m
+    opacity = painting.opacity[:1]
+    size = painting.displacement_m.shape[-1]
+    spread = resampled(geometry.spread, size)
+    moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
+    radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
+    moved = moved * torch.from_numpy(beside_face(size)).to(moved)
+    moved = torch.maximum(moved, (SMALLEST_RADIUS_M - radius) / spread - offsets[0])
+    displacement = painting.displacement_m[:1] + moved * spread
+    before = _sheet_before(moved, offsets)
+    return replace(
+        painting,
+        opacity=_looked_up(opacity[:, :, None], before)[:, :, 0],
+        confidence=_looked_up(painting.confidence[:1, :, None], before)[:, :, 0],
+        painted=_looked_up(painting.painted[:1], before),
+        displacement_m=displacement,
+        radius_m=geometry.total_radius(displacement),
+    )
+
+
+def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
+    """Where along the directions of a smaller map the surface is met from outside, of opacities [1, S, T, T]."""
+    outside = torch.cumprod(1.0 - opacity.flip(1), 1)
+    clear = torch.cat([torch.ones_like(outside[:, :1]), outside[:, :-1]], 1)
+    share = opacity.flip(1) * clear  # of what is met from outside, outermost first
+    total = share.sum(1, keepdim=True)
+    mean = (share * offsets.flip(0)[:, None, None]).sum(1, keepdim=True)
+    mean, total = (F.adaptive_avg_pool2d(x, size) for x in (mean, total))
+    filled = push_pull((mean / total.clamp_min(1e-3)), total)
+    return _smooth(filled)[:, 0]
+
+
+def _smooth(maps: Tensor) -> Tensor:
+    """[B, 1, D, D] smoothed by a Gaussian."""
+    reach = int(3 * SMOOTHING)
+    x = torch.arange(-reach, reach + 1, device=maps.device, dtype=maps.dtype)
+    kernel = torch.exp(-0.5 * (x / SMOOTHING) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(maps, (reach, reach, reach, reach), "replicate")
+    return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])
+
+
+def _sheet_before(moved: Tensor, offsets: Tensor) -> Tensor:
+    """Which sheet, as a fraction between two, each sheet moved by [1, D, D] now lies on: [1, S, D, D]."""
+    wanted = (offsets[:, None, None] + moved).contiguous()  # [S, D, D]
+    above = torch.searchsorted(offsets, wanted).clamp(1, len(offsets) - 1)
+    low, high = offsets[above - 1], offsets[above]
+    return (above - 1 + ((wanted - low) / (high - low)).clamp(0.0, 1.0))[None]
+
+
+def _looked_up(stack: Tensor, before: Tensor) -> Tensor:
+    """Sheets [1, S, C, T, T] at fractional sheets [1, S, D, D]."""
+    sheets, size = stack.shape[1], stack.shape[-1]
+    level = resampled(before[0], size)  # [S, T, T]
+    below = level.floor().clamp(0, sheets - 2)
+    share = (level - below)[:, None]
+    index = below.long()[:, None].expand(-1, stack.shape[2], -1, -1)
+    return torch.lerp(stack[0].gather(0, index), stack[0].gather(0, index + 1), share)[None]
