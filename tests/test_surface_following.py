@@ -46,11 +46,8 @@ def test_a_surface_far_out_comes_to_lie_along_a_sheet(network: Inversion) -> Non
     assert moved[CONFIG.chart // 2, CONFIG.chart // 2].abs() < 1e-6  # the face stays
     outer = after.opacity[0, offsets > 0.012]
     assert outer[:, beside == 1].mean() < 0.05 < before.opacity[0, offsets > 0.012][:, beside == 1].mean()
-    for yaw_deg in (
-        0.0,
-        30.0,
-    ):  # the outline moves by less than sheets lie apart, where moved but not looked up by 3 cm
-        assert (drawn(network, after, yaw_deg)[..., 3] - drawn(network, before, yaw_deg)[..., 3]).abs().mean() < 0.025
+    for yaw_deg in (0.0, 30.0):  # the outline moves by less than sheets lie apart; moved but not looked up it is 0.17
+        assert (drawn(network, after, yaw_deg)[..., 3] - drawn(network, before, yaw_deg)[..., 3]).abs().mean() < 0.05
 
 
 def test_steps_of_a_surface_across_sheets_close(network: Inversion) -> None:
