@@ -11,11 +11,21 @@ import numpy as np
 
 from . import progress
 from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
 from .manifolds import chart_to_direction, map_grid, resample_map
 from .portrait import Portrait
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface still counts as seen; then less and less."""
+
+LEAST_OPACITY = 0.05
+"""Where less of the portrait is drawn, its colours say nothing."""
+
+LEAST_GAIN, SHORTEST = 0.01, 0.2
+"""A step that takes less than this share of the squared difference away is halved; below the shortest it ends."""
+
+MOST_HALVINGS = 3
+"""A texel wider than a pixel takes the mean of so many, as a picture halved up to this often has them."""
 
 
 class SeenTexels:
@@ -24,24 +34,47 @@ class SeenTexels:
     def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too."""
         size, manifolds = portrait.texture_size, portrait.manifolds
-        directions = chart_to_direction(map_grid(size)).astype(np.float32)
-        radius_m = resample_map(manifolds.total_radius_m(), size)
-        spread = resample_map(manifolds.spread, size)
-        self.sheet, self.row, self.column = np.nonzero(portrait.textures[..., 3])
-        at = self.row, self.column
-        distance_m = radius_m[at] + manifolds.offsets_m[self.sheet] * spread[at]
-        pixels, depth = camera.project(directions[at] * distance_m[:, None])
-        inside = (pixels > 0).all(1) & (pixels < [camera.width_px, camera.height_px]).all(1) & (depth > 0)
-        seen = inside * (1.0 if depth_m is None else _in_front(depth, pixels, depth_m))
-        kept = seen > 0.01
-        self.sheet, self.row, self.column = self.sheet[kept], self.row[kept], self.column[kept]
-        self.seen = seen[kept, None].astype(np.float32)  # [N, 1]
-        self._corners, self._shares = _bilinear(pixels[kept], camera.width_px, camera.height_px)
+        directions = chart_to_direction(map_grid(size)).astype(np.float32).reshape(-1, 3)
+        radius_m = resample_map(manifolds.total_radius_m(), size).reshape(-1, 1)
+        spread = resample_map(manifolds.spread, size).reshape(-1, 1)
+        # A texel's place is linear in its sheet's offset, and so is its projection before the division by depth.
+        matrix, shift = _projection(camera)
+        start, step = directions * radius_m @ matrix + shift, directions * spread @ matrix
+        found = []
+        for sheet, offset_m in enumerate(manifolds.offsets_m):
+            texel = np.flatnonzero(portrait.textures[sheet, ..., 3])
+            projected = start[texel] + offset_m * step[texel]  # [N, 3]
+            depth = projected[:, 2]
+            pixels = projected[:, :2] / np.where(depth > 0, depth, np.inf)[:, None]
+            x, y = pixels.T
+            kept = (x > 0) & (x < camera.width_px) & (y > 0) & (y < camera.height_px)
+            seen = np.ones(kept.sum(), np.float32)
+            if depth_m is not None:
+                seen = _in_front(depth[kept], pixels[kept], depth_m)
+                kept[kept], seen = seen > 0.01, seen[seen > 0.01]
+            texel, depth = texel[kept], depth[kept]
+            width_m = (radius_m[texel, 0] + offset_m * spread[texel, 0]) * (2.0 * CHART_HALF_EXTENT / size)
+            width_px = width_m * camera.fx_px / depth
+            found.append((np.full(len(texel), sheet), texel, pixels[kept], seen, width_px))
+        self.sheet, texel, pixels, seen, width_px = map(np.concatenate, zip(*found, strict=True))
+        self.row, self.column = np.divmod(texel, size)
+        self.seen = seen[:, None].astype(np.float32)  # [N, 1]
+        self._levels = []
+        halvings = np.floor(np.log2(np.maximum(width_px, 1.0)) + 0.25)
+        for level in range(MOST_HALVINGS + 1):
+            chosen = np.flatnonzero(np.minimum(halvings, MOST_HALVINGS) == level)
+            self._levels.append((chosen, *_bilinear(pixels[chosen], camera.width_px, camera.height_px, level)))
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
-        """[H, W, C] at the texels, bilinear: [N, C]."""
-        flat = picture.reshape(-1, picture.shape[2]).astype(np.float32)
-        return sum(flat[corner] * share for corner, share in zip(self._corners, self._shares, strict=True))
+        """[H, W, C] at the texels, bilinear, for texels wider than a pixel in a picture halved so often: [N, C]."""
+        values = np.zeros((len(self.sheet), picture.shape[2]), np.float32)
+        picture = _padded(picture.astype(np.float32))
+        for level, (chosen, corners, shares) in enumerate(self._levels):
+            if level:
+                picture = 0.25 * (picture[::2, ::2] + picture[1::2, ::2] + picture[::2, 1::2] + picture[1::2, 1::2])
+            flat = picture.reshape(-1, picture.shape[2])
+            values[chosen] = sum(flat[corner] * share for corner, share in zip(corners, shares, strict=True))
+        return values
 
     @property
     def index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -50,43 +83,83 @@ class SeenTexels:
 
 
 def match_colours(
-    portrait: Portrait, camera: Camera, wanted: np.ndarray, weight: np.ndarray, steps: int, stage: str
+    portrait: Portrait,
+    camera: Camera,
+    wanted: np.ndarray,
+    weight: np.ndarray,
+    steps: int,
+    stage: str,
+    samples: int = 1,
 ) -> Portrait:
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
-    `weight` [H, W], 0..1, says how much each pixel counts. Progress is reported as `stage` between `steps`, where it
-    can be cancelled.
+    `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays. A step
+    that brings nothing nearer is taken back and halved: fewer than `steps` may do. Progress is reported as `stage`
+    between them, where it can be cancelled.
     """
     if steps < 1:
         return portrait
-    rgba, depth_m = portrait.render(camera)
+    rgba, depth_m = portrait.render(camera, samples)
+    weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
     texels = SeenTexels(portrait, camera, depth_m)
-    textures = portrait.textures.copy()
-    colours = textures[texels.index][:, :3] / np.float32(255.0)
+    colours = portrait.textures[texels.index][:, :3] / np.float32(255.0)
+    residual = (wanted - rgba[..., :3]) * weight
+    length = 1.0
     for step in range(steps):
         progress.report(step / steps, stage)
-        residual = (wanted - rgba[..., :3]) * weight[..., None]
-        colours = np.clip(colours + texels.sample(residual) * texels.seen, 0.0, 1.0)
-        textures = textures.copy()
-        textures[texels.sheet, texels.row, texels.column, :3] = np.rint(colours * 255.0)
-        portrait = replace(portrait, textures=textures)
-        if step + 1 < steps:
-            rgba, _ = portrait.render(camera)
+        tried_colours = np.clip(colours + length * texels.seen * texels.sample(residual), 0.0, 1.0)
+        tried = _painted(portrait, texels, tried_colours)
+        tried_residual = (wanted - tried.render(camera, samples)[0][..., :3]) * weight
+        gain = 1.0 - float(np.vdot(tried_residual, tried_residual)) / max(float(np.vdot(residual, residual)), 1e-9)
+        if gain > 0.0:
+            portrait, colours, residual = tried, tried_colours, tried_residual
+        if gain < LEAST_GAIN:
+            length *= 0.5
+        if length < SHORTEST:
+            break
     return portrait
+
+
+def _painted(portrait: Portrait, texels: SeenTexels, colours: np.ndarray) -> Portrait:
+    """The portrait with `colours` [N, 3], 0..1, on `texels`."""
+    textures = portrait.textures.copy()
+    textures[texels.sheet, texels.row, texels.column, :3] = np.rint(colours * 255.0)
+    return replace(portrait, textures=textures)
+
+
+def _projection(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Points [N, 3] times the matrix [3, 3], plus the shift [3], are (column x depth, row x depth, depth); float32."""
+    to_pixels = np.array(
+        [[camera.fx_px, 0.0, 0.0], [0.0, -camera.fy_px, 0.0], [-camera.cx_px, -camera.cy_px, -1.0]]
+    )  # rows: the camera's axes
+    matrix = camera.camera_to_world[:3, :3] @ to_pixels
+    return matrix.astype(np.float32), (-camera.position_m @ matrix).astype(np.float32)
 
 
 def _in_front(depth: np.ndarray, pixels: np.ndarray, surface_m: np.ndarray) -> np.ndarray:
     """How much points at `depth` [N] and `pixels` [N, 2] lie before a surface [H, W], +inf where there is none; [N]."""
-    column, row = np.floor(np.clip(pixels, 0, np.array(surface_m.shape[::-1]) - 1)).astype(np.intp).T
+    column, row = np.clip(pixels, 0, np.array(surface_m.shape[::-1]) - 1).astype(np.intp).T
     surface = surface_m[row, column]
     behind = np.where(np.isfinite(surface), depth - surface, np.inf)
     return 1.0 / (1.0 + np.exp(np.clip((behind - MARGIN_M) / SOFTNESS_M, -50, 50)))
 
 
-def _bilinear(pixels: np.ndarray, width: int, height: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Flat indices and shares of the four pixels around each point; pixel centres lie at halves."""
-    x, y = np.clip(pixels.T - 0.5, 0.0, np.array([[width - 1.001], [height - 1.001]]))
-    left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+def _padded(picture: np.ndarray) -> np.ndarray:
+    """[H, W, C] continued at its right and lower border until it can be halved MOST_HALVINGS times."""
+    height, width = picture.shape[:2]
+    most = 1 << MOST_HALVINGS
+    return np.pad(picture, ((0, -height % most), (0, -width % most), (0, 0)), mode="edge")
+
+
+def _bilinear(pixels: np.ndarray, width: int, height: int, halvings: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Flat indices and shares of the four pixels around each point, in a `_padded` picture of width x height, halved.
+
+    Pixel centres lie at halves.
+    """
+    most = 1 << MOST_HALVINGS
+    width, height = ((side + -side % most) >> halvings for side in (width, height))
+    x, y = np.clip(pixels.T / (1 << halvings) - 0.5, 0.0, np.array([[width - 1.0], [height - 1.0]]))
+    left, top = x.astype(np.intp), y.astype(np.intp)
     right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
     x, y = (x - left).astype(np.float32)[:, None], (y - top).astype(np.float32)[:, None]
     corners = [top * width + left, top * width + right, bottom * width + left, bottom * width + right]
