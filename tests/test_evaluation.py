@@ -1,12 +1,15 @@
 """The measures themselves, on pictures and points whose truth is known."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
 from portrait_manifolds.backend.camera import Camera, load_cameras
+from portrait_manifolds.backend.cli.evaluate import Evaluate
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.evaluation.multiview import (
@@ -20,6 +23,7 @@ from portrait_manifolds.backend.evaluation.page import COLUMNS, MAX_SHEET_BYTES,
 from portrait_manifolds.backend.evaluation.photos import Evaluated, photo_paths
 from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian_energy, medians, picture_figures
 from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.outputs.png import to_bytes
 from portrait_manifolds.backend.photograph import load_photograph
 from portrait_manifolds.backend.portrait import Portrait
@@ -123,3 +127,25 @@ def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head
     figures = view_figures(small_head, cameras[1], load_painted(folder / "view_01.png"), depth_m)
     assert figures["opacity_iou"] > 0.95 and figures["depth_error_mm"] < 1.0
     assert np.array_equal(load_photograph(folder / "input.png").rgb, rgba[0][..., :3])
+
+
+def test_pictures_of_true_views_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "person").mkdir()
+    (tmp_path / "person" / "cameras.json").write_text("[]")
+    for wanted in ({"page": tmp_path / "page"}, {"sheet": tmp_path / "sheet.jpg"}):
+        with pytest.raises(InputError, match="leave out --page and --sheet"):
+            Evaluate(tmp_path, **wanted).run()
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = pytest.importorskip("skimage.data").astronaut()[:230, 120:350]
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "black.png")  # without a face: left out
+    Evaluate(tmp_path, texture_size=256, page=tmp_path / "page", sheet=tmp_path / "sheet.jpg", json=True).run()
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["photographs"] == 1
+    assert figures["psnr_db"] > 22.0 and figures["ssim"] > 0.85 and figures["covered"] > 0.9
+    assert figures["holes_15"] < 0.1 and 5.0 < figures["yaw_seen_15_deg"] < 25.0
+    assert (tmp_path / "sheet.jpg").is_file()
+    assert (tmp_path / "page" / "index.html").read_text(encoding="utf-8").count("<figure>") == len(COLUMNS)

@@ -24,9 +24,9 @@ class Evaluate:
     every: int = 1
     """Take only every n-th photograph by name."""
     page: Path | None = None
-    """Write a page with pictures into this folder."""
+    """Write a page with pictures into this folder; of photographs only."""
     sheet: Path | None = None
-    """Write a contact sheet, .jpg."""
+    """Write a contact sheet, .jpg; of photographs only."""
     json: bool = False
     """Print one JSON object of medians, for programs."""
 
@@ -39,6 +39,8 @@ class Evaluate:
         if self.sheet is not None and self.sheet.suffix.lower() not in (".jpg", ".jpeg"):
             raise InputError(f"A contact sheet cannot be written as {self.sheet.name}: end the name in .jpg.")
         subjects = subject_folders(self.folder)[:: max(1, self.every)]
+        if subjects and (self.page is not None or self.sheet is not None):
+            raise InputError(f"{self.folder} holds true views, which give figures only: leave out --page and --sheet.")
         if subjects:
             rows, counted = evaluate_subjects(subjects, self.texture_size), "subjects"
         else:
