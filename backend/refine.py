@@ -9,6 +9,9 @@ from .portrait import Portrait
 QUICK_STEPS = 2
 """So few steps are taken with one ray a pixel; more with four, as the picture is drawn when quality counts."""
 
+MOST_RAYS = 1200
+"""Rays along the compared picture's side; a larger picture has one a pixel however many the steps."""
+
 
 def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """The portrait with the detail of its photograph, by at most `steps` of back-projection.
@@ -18,5 +21,5 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
-    samples = 1 if steps <= QUICK_STEPS else 2
+    samples = 2 if steps > QUICK_STEPS and 2 * view.camera.width_px <= MOST_RAYS else 1
     return match_colours(portrait, view.camera, view.foreground.rgb, weight, steps, "sharpening", samples)
