@@ -5,6 +5,7 @@ crop, with the person cut out. Whatever the photo shows beside or below that cro
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from .alignment import Alignment, crop_half_size_px, sample_crop
 from .camera import Camera
@@ -16,6 +17,9 @@ WIDER = 1.5
 
 SMALLEST_PX, FINEST = 384, 1.5
 """The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
+
+CONTINUED_SOFTNESS_PX = 4.0
+"""Outside the photo its border's colours go on blurred by this, not as streaks."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,16 @@ class InputView:
     def opacity(self) -> np.ndarray:
         """The person's opacity [S, S], one outside the photo, where nothing is known of it."""
         return np.where(self.inside, self.foreground.opacity, np.float32(1.0))
+
+    @property
+    def rgb(self) -> np.ndarray:
+        """The person's own colour [S, S, 3], 0..1; outside the photo that of the nearest place where the person is."""
+        person = self.inside & (self.foreground.opacity > 0.5)
+        if not person.any():
+            return self.foreground.rgb
+        nearest = ndimage.distance_transform_edt(~person, return_distances=False, return_indices=True)
+        beyond = ndimage.gaussian_filter(self.foreground.rgb[tuple(nearest)], (*2 * [CONTINUED_SOFTNESS_PX], 0))
+        return np.where(self.inside[..., None], self.foreground.rgb, beyond)
 
 
 def input_view(

@@ -34,8 +34,8 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     wanted = matte * torch.from_numpy(view.inside).to(device)
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
     opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
-    seen = _shown(network, opacity, painting.radius_m[0], view, wanted)
-    picture = torch.from_numpy(view.foreground.rgb).to(device).permute(2, 0, 1)
+    seen = _shown(network, opacity, painting.radius_m[0], view, matte)
+    picture = torch.from_numpy(view.rgb).to(device).permute(2, 0, 1)
     layers = torch.cat([picture, matte[None]])[None]  # [1, 4, H, W]
     camera = CameraBatch.of([view.camera], device)
     radius = resampled(geometry.total_radius(painting.displacement_m)[0], texture_size)

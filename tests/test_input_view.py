@@ -1,0 +1,22 @@
+"""The photograph's square: what lies outside its border."""
+
+import numpy as np
+
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.input_view import InputView
+from portrait_manifolds.backend.matting import Foreground
+
+
+def test_outside_the_photo_the_person_goes_on_not_the_background() -> None:
+    size = 96
+    inside = np.zeros((size, size), bool)
+    inside[:64] = True
+    opacity = np.zeros((size, size), np.float32)
+    opacity[:, 30:66] = 1.0
+    rgb = np.zeros((size, size, 3), np.float32)
+    rgb[..., 2] = 1.0  # a blue background
+    rgb[:64, 30:66] = [1.0, 0.0, 0.0]
+    camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=size, height_px=size)
+    view = InputView(camera, (rgb * 255).astype(np.uint8), inside, Foreground(opacity, rgb))
+    np.testing.assert_array_equal(view.rgb[:64], rgb[:64])
+    assert np.abs(view.rgb[64:] - [1.0, 0.0, 0.0]).max() < 0.01
