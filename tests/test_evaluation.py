@@ -1,6 +1,7 @@
 """The measures themselves, on pictures and points whose truth is known."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
-from portrait_manifolds.backend.camera import Camera, load_cameras
+from portrait_manifolds.backend.camera import Camera, load_cameras, look_at
 from portrait_manifolds.backend.cli.evaluate import Evaluate
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.evaluation.multiview import (
     cameras_about_head,
+    depth_about_head,
     drawn_figures,
     load_depth,
     subject_folders,
@@ -63,9 +65,21 @@ def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head
         theirs.append(Camera(pose, view.fx_px, view.fy_px, view.cx_px, view.cy_px, 96, 96))
     for view, back in zip(views, cameras_about_head(theirs, ours), strict=True):
         assert np.allclose(back.camera_to_world, view.camera_to_world, atol=1e-9)
+    with pytest.raises(InputError, match="input picture is 48 x 48, its camera 96 x 96"):
+        cameras_about_head(theirs, ours.resized(48, 48))
     rgba, depth_m = small_head.render(views[1])
+    theirs_cm = 100.0 * np.where(np.isfinite(depth_m), depth_m, 0.0)
+    assert np.allclose(depth_about_head(theirs_cm, theirs[1], theirs[0], ours), theirs_cm / 100.0, atol=1e-6)
     figures = drawn_figures(rgba, depth_m, rgba, np.where(np.isfinite(depth_m), depth_m, 0.0))
     assert figures["opacity_iou"] == 1.0 and figures["novel_psnr_db"] > 90 and figures["depth_error_mm"] == 0.0
+
+
+def test_another_lens_leaves_the_heads_depth(small_head: Portrait) -> None:
+    near = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=96, height_px=96)
+    far = look_at((0.0, 0.0, 1.1), width_px=96, height_px=96)
+    far = replace(far, fx_px=1.1 * near.fx_px, fy_px=1.1 * near.fy_px)
+    depth = np.array([[0.0, 0.9, 1.0, 1.05]])
+    assert np.allclose(depth_about_head(depth, near, near, far), [[0.0, 1.0, 1.1, 1.15]])
 
 
 def test_holes_and_bands_are_counted_inside_only() -> None:

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 CAMERAS_FILE = "cameras.json"
 INPUT_NAMES = ("input.png", "input.jpg")
-DEPTH_UNIT_M = 1e-4
-"""Depths are 16-bit PNG pictures of multiples of this, 0 where nothing is."""
+DEPTH_UNIT = 1e-4
+"""Depths are 16-bit PNG pictures of multiples of this in the cameras' own unit, 0 where nothing is."""
 
 
 def subject_folders(folder: Path) -> list[Path]:
@@ -44,8 +44,10 @@ def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> dict[str,
         rows = []
         for index, camera in enumerate(cameras_about_head(cameras, portrait.input_camera)[1:], 1):
             depth_file = folder / f"depth_{index:02d}.png"
-            truth = load_painted(folder / f"view_{index:02d}.png")
-            rows.append(view_figures(portrait, camera, truth, load_depth(depth_file) if depth_file.is_file() else None))
+            depth_m = None
+            if depth_file.is_file():
+                depth_m = depth_about_head(load_depth(depth_file), cameras[index], cameras[0], portrait.input_camera)
+            rows.append(view_figures(portrait, camera, load_painted(folder / f"view_{index:02d}.png"), depth_m))
         figures[folder.name] = medians(rows)
     return figures
 
@@ -55,9 +57,13 @@ def cameras_about_head(cameras: list[Camera], estimate: Camera) -> list[Camera]:
 
     Their space may be any; its origin is to lie in the head. The origin's pixel and depth stay: the input camera
     becomes `estimate`, the others turn with it about the head, their distances scaled by that of the head and their
-    focal lengths by the input's. Raises InputError where the origin is not before the input camera.
+    focal lengths by the input's. Raises InputError where the origin is not before the input camera, or the input
+    camera is of another picture size.
     """
     first = cameras[0]
+    size, given = (estimate.width_px, estimate.height_px), (first.width_px, first.height_px)
+    if size != given:
+        raise InputError(f"The input picture is {size[0]} x {size[1]}, its camera {given[0]} x {given[1]}: correct it.")
     pixel, distance = first.project(np.zeros(3))
     _, distance_seen = estimate.project(np.zeros(3))
     if distance <= 0:
@@ -73,6 +79,17 @@ def cameras_about_head(cameras: list[Camera], estimate: Camera) -> list[Camera]:
         pose[:3, 3] = centre + factor * (turn @ camera.position_m)
         moved.append(replace(camera, camera_to_world=pose, fx_px=camera.fx_px * zoom, fy_px=camera.fy_px * zoom))
     return moved
+
+
+def depth_about_head(depth: np.ndarray, camera: Camera, first: Camera, estimate: Camera) -> np.ndarray:
+    """A true camera's depth picture [H, W] (its unit, 0 where nothing is) in metres, as `cameras_about_head` moves it.
+
+    The head is as large as `estimate` sees it: another lens from another distance leaves its own depth as it is.
+    """
+    factor = estimate.project(np.zeros(3))[1] / first.project(np.zeros(3))[1]
+    _, centre = camera.project(np.zeros(3))
+    moved = factor * (centre + (depth - centre) * first.fx_px / estimate.fx_px)
+    return np.where(depth > 0, moved, 0.0)
 
 
 def view_figures(
@@ -104,9 +121,9 @@ def drawn_figures(
 
 
 def load_depth(path: Path) -> np.ndarray:
-    """[H, W] float32 in metres of a 16-bit PNG."""
+    """[H, W] float32 in the cameras' unit of a 16-bit PNG."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image, np.float32) * DEPTH_UNIT_M
+            return np.asarray(image, np.float32) * DEPTH_UNIT
     except OSError as error:
         raise InputError(f"Cannot read {path} as a depth picture ({error}): write 16-bit PNG.") from error
