@@ -21,7 +21,7 @@ MARGIN_M, SOFTNESS_M = 0.010, 0.003
 LEAST_OPACITY = 0.05
 """Where less of the portrait is drawn, its colours say nothing."""
 
-LEAST_GAIN, SHORTEST = 0.01, 0.2
+LEAST_GAIN, SHORTEST = 0.03, 0.2
 """A step that takes less than this share of the squared difference away is halved; below the shortest it ends."""
 
 MOST_HALVINGS = 3
