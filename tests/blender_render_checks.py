@@ -136,7 +136,7 @@ def check_killed_import(folder: Path) -> None:
     """The backend killed while a photograph is imported: said, nothing left behind, and the next import works."""
     photo = folder / "small.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
-    image = bpy.data.images.new("small", 32, 32)
+    image = bpy.data.images.new("small", 64, 64)  # large enough to be looked at for a face, which takes a second
     image.filepath_raw, image.file_format = str(photo), "PNG"
     image.save()
     process = backend().request("hello", {}, "Hello").wait()["process"]
