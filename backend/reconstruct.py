@@ -30,6 +30,9 @@ MAX_TURN_DEG = 65.0
 DARK = 40
 """Below or above these a warning is given, or the photograph refused: eye-to-chin size, turn, mean brightness."""
 
+LEAST_PERSON = 0.05
+"""A person fills more than this share of the square around the head, whatever the hair and the clothes."""
+
 MAX_CROP_FOV_DEG = 40.0
 """A lens is not believed if it makes the face's own square wider than this: the photograph was cut out of another."""
 
@@ -90,6 +93,8 @@ def aligned_portrait(
         progress.report(0.55, "painting the sheets")
         with LandmarkDetector() as detector:
             view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
+        if view.foreground.opacity.mean() < LEAST_PERSON:
+            raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         textures = paint_textures(network, painting, view, texture_size)
         progress.report(0.95, "finishing")
         geometry = network.geometry

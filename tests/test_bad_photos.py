@@ -12,7 +12,7 @@ from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
 from portrait_manifolds.backend.photograph import photograph_of
-from portrait_manifolds.backend.reconstruct import align_photograph, find_face
+from portrait_manifolds.backend.reconstruct import align_photograph, find_face, reconstruct
 
 pytestmark = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 
@@ -119,6 +119,12 @@ def test_what_is_hardly_a_face_is_taken_or_refused_in_one_sentence(picture: Call
         assert np.isfinite(aligned(picture()).camera.camera_to_world).all()
     except InputError as error:
         assert_one_sentence(error)
+
+
+def test_a_drawing_in_which_no_person_stands_out_is_refused() -> None:
+    with pytest.raises(InputError, match="No person stands out") as refused:
+        reconstruct(np.asarray(cartoon()), texture_size=256)
+    assert_one_sentence(refused.value)
 
 
 @pytest.mark.parametrize(("turn_deg", "refused"), [(30.0, False), (50.0, False), (75.0, True), (-75.0, True)])
