@@ -17,7 +17,7 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """The portrait with the detail of its photograph, by at most `steps` of back-projection.
 
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
-    shows change: other views lose nothing.
+    shows change; its noise is carried over with its detail.
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)

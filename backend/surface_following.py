@@ -2,7 +2,8 @@
 
 Where a network's displacement falls short, hair, neck and shoulders are spread over many sheets, which part like a comb
 from another side. The stack is moved along every direction until its middle lies where the surface is, and what was
-painted is looked up where it was before: the same volume, along the sheets instead of across them.
+painted is looked up where it was before: the same volume, along the sheets instead of across them. The face stays: it
+lies along a sheet already, and its relief would be smoothed away.
 """
 
 from dataclasses import replace
@@ -51,9 +52,9 @@ def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
     clear = torch.cat([torch.ones_like(outside[:, :1]), outside[:, :-1]], 1)
     share = opacity.flip(1) * clear  # of what is met from outside, outermost first
     total = share.sum(1, keepdim=True)
-    mean = (share * offsets.flip(0)[:, None, None]).sum(1, keepdim=True)
-    mean, total = (F.adaptive_avg_pool2d(x, size) for x in (mean, total))
-    filled = push_pull((mean / total.clamp_min(1e-3)), total)
+    offset = (share * offsets.flip(0)[:, None, None]).sum(1, keepdim=True)
+    offset, total = (F.adaptive_avg_pool2d(x, size) for x in (offset, total))
+    filled = push_pull(offset / total.clamp_min(1e-3), total)
     return _smooth(filled)[:, 0]
 
 

@@ -63,7 +63,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
 
 
 def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView, person: Tensor) -> Shown:
-    """What the photograph shows; its colours count where the person [H, W] is in it, not the background."""
+    """What the photograph shows; its colours count where the person [H, W] is, by its matte, and outside its border."""
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, view.camera.resized(SURFACE_PX, SURFACE_PX), mip_levels=1)
     alpha = drawn[None, None, ..., 3]
