@@ -78,6 +78,7 @@ def aligned_portrait(
 
     import torch
 
+    from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .surface_following import following
     from .texturing import paint_textures
@@ -87,12 +88,11 @@ def aligned_portrait(
     side_px = network.config.photo_px
     camera = alignment.crop_camera(side_px)
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
-    with torch.inference_mode():
-        picture = torch.from_numpy(crop).to(device_name).permute(2, 0, 1)[None].float() / 255.0
-        painting = following(network, network(picture.contiguous(memory_format=torch.channels_last), [camera]))
+    with torch.inference_mode(), LandmarkDetector() as detector:
+        picture = as_input(crop, detector.person(crop)).to(device_name)
+        painting = following(network, network(picture, [camera]))
         progress.report(0.55, "painting the sheets")
-        with LandmarkDetector() as detector:
-            view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
+        view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         textures = paint_textures(network, painting, view, texture_size)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks.geometry import beside_face, resampled
+from .networks.geometry import beside_face, calmed, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -33,6 +33,7 @@ def following(network: Inversion, painting: Painting) -> Painting:
     moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
     radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
     moved = moved * torch.from_numpy(beside_face(size)).to(moved)
+    moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
     moved = torch.maximum(moved, (SMALLEST_RADIUS_M - radius) / spread - offsets[0])
     displacement = painting.displacement_m[:1] + moved * spread
     before = _sheet_before(moved, offsets)
@@ -55,17 +56,7 @@ def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
     offset = (share * offsets.flip(0)[:, None, None]).sum(1, keepdim=True)
     offset, total = (F.adaptive_avg_pool2d(x, size) for x in (offset, total))
     filled = push_pull(offset / total.clamp_min(1e-3), total)
-    return _smooth(filled)[:, 0]
-
-
-def _smooth(maps: Tensor) -> Tensor:
-    """[B, 1, D, D] smoothed by a Gaussian."""
-    reach = int(3 * SMOOTHING)
-    x = torch.arange(-reach, reach + 1, device=maps.device, dtype=maps.dtype)
-    kernel = torch.exp(-0.5 * (x / SMOOTHING) ** 2)
-    kernel = kernel / kernel.sum()
-    padded = F.pad(maps, (reach, reach, reach, reach), "replicate")
-    return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])
+    return smoothed(filled[:, 0], SMOOTHING)
 
 
 def _sheet_before(moved: Tensor, offsets: Tensor) -> Tensor:

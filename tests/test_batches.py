@@ -11,15 +11,17 @@ from portrait_manifolds.backend.training.examples import Example
 def test_a_photograph_that_ends_inside_the_crop_repeats_its_border() -> None:
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    person = photo[..., 0].copy()
     example = Example(
-        photo, np.zeros((1, 40, 40, 4), np.uint8), np.zeros((1, 40, 40), np.uint16), np.eye(4)[None],
+        photo, person, np.zeros((1, 40, 40, 4), np.uint8), np.zeros((1, 40, 40), np.uint16), np.eye(4)[None],
         np.ones((1, 4)), np.zeros((4, 4), np.float32),
     )  # fmt: skip
     changed = 0
     for _ in range(20):
         shown = bordered(rng, example)
-        assert replace(shown, photo=photo) == example  # the views stay as they were
+        assert replace(shown, photo=photo, person=person) == example  # the views stay as they were
         assert shown.photo.shape == photo.shape
+        np.testing.assert_array_equal(shown.person, shown.photo[..., 0])
         np.testing.assert_array_equal(shown.photo[:30, 10:30], photo[:30, 10:30])
         differs = (shown.photo != photo).any(-1)
         if differs.any():

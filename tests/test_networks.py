@@ -12,9 +12,16 @@ from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.detail import sample_voxel
-from portrait_manifolds.backend.networks.geometry import CameraBatch
-from portrait_manifolds.backend.networks.inversion import Inversion
-from portrait_manifolds.backend.networks.visibility import clean_foreground, push_pull, shown, surroundings, visibility
+from portrait_manifolds.backend.networks.geometry import CameraBatch, calmed
+from portrait_manifolds.backend.networks.inversion import Inversion, as_input
+from portrait_manifolds.backend.networks.visibility import (
+    clean_foreground,
+    push_pull,
+    scalp_maps,
+    shown,
+    surroundings,
+    visibility,
+)
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 
@@ -31,13 +38,13 @@ def camera(yaw_deg: float = 10.0) -> Camera:
     return look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64).orbited(yaw_deg)
 
 
-def photos(count: int = 2) -> torch.Tensor:
-    return torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+def pictures(count: int = 2) -> torch.Tensor:
+    return torch.rand(count, 4, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("fine", [False, True])
 def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> None:
-    painting = network(photos(), [camera(), camera(-20)], fine=fine)
+    painting = network(pictures(), [camera(), camera(-20)], fine=fine)
     side = CONFIG.chart * (4 if fine else 2)
     textures = painting.textures().detach()
     assert textures.shape == (2, CONFIG.sheets, side, side, 4)
@@ -47,13 +54,32 @@ def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> No
 
 def test_the_shape_alone_is_the_painting_s(network: Inversion) -> None:
     cameras = [camera(), camera(-20)]
-    painting, shape = network(photos(), cameras), network.shape(photos(), cameras)
+    painting, shape = network(pictures(), cameras), network.shape(pictures(), cameras)
     for name in ("displacement_m", "coarse_displacement_m", "matte"):
         torch.testing.assert_close(getattr(shape, name), getattr(painting, name))
 
 
+def test_a_crop_and_its_person_become_one_picture() -> None:
+    rng = np.random.default_rng(4)
+    photo, person = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), rng.random((8, 8))
+    picture = as_input(photo, person)
+    assert picture.shape == (1, 4, 8, 8)
+    np.testing.assert_allclose(picture[0, :3].permute(1, 2, 0) * 255.0, photo, atol=1e-4)
+    np.testing.assert_allclose(picture[0, 3], person, atol=1e-6)
+
+
+def test_sheets_are_calm_below_the_jaw_alone() -> None:
+    rough = 0.1 * torch.randn(1, 64, 64, generator=torch.Generator().manual_seed(5))
+    calm = calmed(rough)
+    assert torch.equal(calm[:, :38], rough[:, :38])  # above the jaw
+    chest = (slice(None), slice(56, 62), slice(20, 44))
+    assert calm[chest].diff(dim=-1).abs().mean() < 0.2 * rough[chest].diff(dim=-1).abs().mean()
+    constant = torch.full((1, 32, 32), -2.0)
+    torch.testing.assert_close(calmed(constant), constant)
+
+
 def test_every_weight_gets_a_gradient(network: Inversion) -> None:
-    painting = network(photos(), [camera(), camera()], fine=False)
+    painting = network(pictures(), [camera(), camera()], fine=False)
     drawn = network.render(painting.textures()[0], painting.radius_m[0], camera(0))
     target = torch.rand(drawn.shape, generator=torch.Generator().manual_seed(2))
     ((drawn - target).square().mean() + (painting.displacement_m - 0.01).square().sum()).backward()
@@ -156,10 +182,20 @@ def test_hidden_texels_go_on_with_their_own_sheet() -> None:
     photographed = torch.stack([red, green, torch.zeros(3)])[None, :, :, None, None].expand(1, 3, 3, 16, 16)
     weight = torch.zeros(1, 3, 16, 16)
     weight[:, :2, :, :8] = 0.9  # the left half of two sheets is seen, nothing of the third
-    filled = surroundings(photographed, weight)
-    assert (filled[0, 0] - red[:, None, None]).abs().max() < 0.02
-    assert (filled[0, 1] - green[:, None, None]).abs().max() < 0.02
-    assert (filled[0, 2] - 0.5 * (red + green)[:, None, None]).abs().max() < 0.02
+    filled = surroundings(photographed, weight)[..., scalp_maps(16)[0] == 0]  # [1, 3, 3, N]
+    assert (filled[0, 0] - red[:, None]).abs().max() < 0.02
+    assert (filled[0, 1] - green[:, None]).abs().max() < 0.02
+    assert (filled[0, 2] - 0.5 * (red + green)[:, None]).abs().max() < 0.02
+
+
+def test_the_scalp_goes_on_behind_the_ears() -> None:
+    behind, scalp = scalp_maps(64)
+    skin, hair = torch.tensor([0.9, 0.6, 0.5])[:, None, None], torch.tensor([0.2, 0.1, 0.1])[:, None, None]
+    weight = (behind == 0).float()[None, None].repeat(1, 2, 1, 1)  # all that a photograph from the front may show
+    for top in (hair, skin):  # also of a bald head
+        photographed = torch.where(scalp > 0.05, top, skin).repeat(1, 2, 1, 1, 1)
+        filled = surroundings(photographed, weight)
+        assert (filled[0, ..., behind == 1] - top[..., 0]).abs().max() < 0.05
 
 
 def test_what_is_near_outweighs_what_is_much() -> None:

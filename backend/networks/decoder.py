@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import InversionConfig
-from .layers import conv_block
+from .layers import Residual, conv_block
 
 SKIN_LOGIT, AIR_LOGIT = 1.0, -4.0
 """Opacity before training: solid up to the mean skin, nearly clear outside."""
@@ -14,6 +14,9 @@ CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
 
 MAX_LOG_DISPLACEMENT = 0.6
+
+HULL_LOG_RADII = tuple(0.08 * step for step in range(-8, 9))
+"""Where along a direction the matte is looked up: logarithms of the radius over the mean head's."""
 
 
 class Decoder(nn.Module):
@@ -47,33 +50,32 @@ class Decoder(nn.Module):
 class DisplacementHead(nn.Module):
     """Synthesis features and the photo's, sampled on the coarse surface, to displacements.
 
-    Works in logarithms, so that a displaced radius stays positive: delta = r (exp(g) - 1).
+    The matte is sampled at many radii along every direction: where the silhouette ends there, the surface can lie no
+    farther out. Works in logarithms, so that a displaced radius stays positive: delta = r (exp(g) - 1).
     """
 
     def __init__(self, synthesis_channels: int, flat_channels: int) -> None:
         super().__init__()
-        self.coarse_head, fine_head = nn.Conv2d(synthesis_channels, 1, 1), nn.Conv2d(64, 1, 3, 1, 1)
+        self.coarse_head, self.fine_head = nn.Conv2d(synthesis_channels, 1, 1), nn.Conv2d(64, 1, 3, 1, 1)
         width = 64
-        self.body = nn.Sequential(
-            conv_block(synthesis_channels + flat_channels + 1, width),
-            conv_block(width, 2 * width, 2),
-            conv_block(2 * width, 2 * width),
-            conv_block(2 * width, 2 * width),
-            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-            conv_block(2 * width, width),
-            fine_head,
-        )
-        for head in (self.coarse_head, fine_head):
+        self.enter = conv_block(synthesis_channels + flat_channels + len(HULL_LOG_RADII) + 1, width)
+        self.around = nn.Sequential(
+            conv_block(width, 2 * width, 2), Residual(2 * width), conv_block(2 * width, 2 * width, 2),
+            Residual(2 * width), Residual(2 * width), nn.Upsample(scale_factor=4, mode="bilinear", align_corners=False),
+        )  # fmt: skip
+        self.meet = conv_block(3 * width, width)
+        for head in (self.coarse_head, self.fine_head):
             start_head(head, std=0.0, bias=0.0)
 
     def coarse(self, synthesised: Tensor) -> Tensor:
         """g of the w+ path alone, [B, D, D]."""
         return bounded(self.coarse_head(synthesised).float()[:, 0])
 
-    def forward(self, synthesised: Tensor, sampled: Tensor, coarse: Tensor) -> Tensor:
-        """g corrected by the photo, [B, D, D]."""
-        x = torch.cat([synthesised, sampled, coarse[:, None].to(sampled)], 1)
-        return bounded(coarse + self.body(x).float()[:, 0])
+    def forward(self, synthesised: Tensor, sampled: Tensor, inside: Tensor, coarse: Tensor) -> Tensor:
+        """g corrected by the photo, [B, D, D]; `inside` [B, R, D, D] is the matte at HULL_LOG_RADII."""
+        x = self.enter(torch.cat([synthesised, sampled, inside.to(sampled), coarse[:, None].to(sampled)], 1))
+        x = self.meet(torch.cat([x, self.around(x)], 1))
+        return bounded(coarse + self.fine_head(x).float()[:, 0])
 
 
 def start_head(head: nn.Conv2d, std: float, bias: float) -> None:

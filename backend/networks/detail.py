@@ -14,7 +14,7 @@ from .layers import Residual, conv_block, enlarged
 
 
 class EncoderDetail(nn.Module):
-    """[B, 3, H, W] in -1..1 to a voxel [B, features, D, H / 4, W / 4], a flat map [B, flat, H / 4, W / 4] and the
+    """[B, 4, H, W] in -1..1 to a voxel [B, features, D, H / 4, W / 4], a flat map [B, flat, H / 4, W / 4] and the
     logits of a matte [B, 1, H, W]: where the person is."""
 
     def __init__(self, config: InversionConfig) -> None:
@@ -22,7 +22,7 @@ class EncoderDetail(nn.Module):
         detail = config.detail
         c2, c4, c8, c16, c32 = detail.channels
         self.shape = (config.features, detail.voxel_depth)
-        self.down_2 = conv_block(3, c2, 2)
+        self.down_2 = conv_block(4, c2, 2)
         self.down_4 = nn.Sequential(conv_block(c2, c4, 2), Residual(c4))
         self.down_8 = nn.Sequential(conv_block(c4, c8, 2), Residual(c8))
         self.down_16 = nn.Sequential(conv_block(c8, c16, 2), Residual(c16))

@@ -12,12 +12,12 @@ from .layers import Residual, conv_block, enlarged
 
 
 class EncoderW(nn.Module):
-    """[B, 3, H, W] in -1..1 to w+ [B, layers, code]."""
+    """[B, 4, H, W] in -1..1 to w+ [B, layers, code]."""
 
     def __init__(self, config: StyleConfig, layers: int) -> None:
         super().__init__()
         c4, c8, c16, c32, c64 = config.encoder
-        self.to_8 = nn.Sequential(nn.AvgPool2d(2), conv_block(3, c4, 2), conv_block(c4, c8, 2), Residual(c8))
+        self.to_8 = nn.Sequential(nn.AvgPool2d(2), conv_block(4, c4, 2), conv_block(c4, c8, 2), Residual(c8))
         self.to_16 = nn.Sequential(conv_block(c8, c16, 2), Residual(c16))
         self.to_32 = nn.Sequential(conv_block(c16, c32, 2), Residual(c32))
         self.to_64 = nn.Sequential(conv_block(c32, c64, 2), Residual(c64))

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..camera import Camera
+from ..conventions import DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 RADIUS_SIZE = 128
@@ -16,6 +17,10 @@ LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
 MAX_INNER_SHARE = 0.5
 """Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
 The innermost sheet takes at most this share of the mean radius away."""
+
+CALM_DEG, CALM_TEXELS = (-35.0, -55.0), 2.5
+"""Between these elevations sheets begin to keep away from what is steep, by a Gaussian of so many texels. A chest lies
+nearly along the directions from the head: a sheet that followed it would have too few texels for a collar or a tie."""
 
 FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
 """The ellipse in the chart that the mean face fills."""
@@ -106,6 +111,32 @@ def texel_directions(size: int) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
     with torch.inference_mode(False):  # kept, and training may need it
         return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)
+
+
+def calmed(log_radius: Tensor) -> Tensor:
+    """Logarithms of radii [B, D, D], smooth below the jaw."""
+    size = log_radius.shape[-1]
+    low = low_down(size).to(log_radius)
+    return torch.lerp(log_radius, smoothed(log_radius, CALM_TEXELS * size / DISPLACEMENT_SIZE), low)
+
+
+def smoothed(maps: Tensor, texels: float) -> Tensor:
+    """Maps [B, D, D] under a Gaussian of that standard deviation."""
+    reach = min(int(3.0 * texels), maps.shape[-1] - 1)
+    x = torch.arange(-reach, reach + 1, device=maps.device, dtype=maps.dtype)
+    kernel = torch.exp(-0.5 * (x / texels) ** 2)
+    kernel = kernel / kernel.sum()
+    padded = F.pad(maps[:, None], (reach, reach, reach, reach), "replicate")
+    return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]
+
+
+@cache
+def low_down(size: int) -> Tensor:
+    """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
+    elevation_deg = np.degrees(np.arcsin(np.clip(chart_to_direction(map_grid(size))[..., 1], -1.0, 1.0)))
+    share = np.clip((elevation_deg - CALM_DEG[0]) / (CALM_DEG[1] - CALM_DEG[0]), 0.0, 1.0)
+    with torch.inference_mode(False):
+        return torch.tensor(share, dtype=torch.float32)
 
 
 def beside_face(size: int) -> np.ndarray:

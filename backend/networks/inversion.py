@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,16 +10,23 @@ from torch import Tensor, nn
 from ...cuda_ops.render_manifolds import render_manifolds
 from ..camera import Camera
 from .config import InversionConfig
-from .decoder import Decoder, DisplacementHead
+from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry
+from .geometry import CameraBatch, SheetGeometry, calmed, texel_directions
 from .layers import enlarged
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
 from .visibility import Shown, clean_foreground, hull, shown, surroundings, visibility
 
 VISIBILITY_PX = 128
+
+
+def as_input(photo: np.ndarray, person: np.ndarray) -> Tensor:
+    """A crop [H, W, 3] uint8 and where a segmentation sees the person [H, W] in 0..1, as the networks take them."""
+    picture = np.concatenate([photo.astype(np.float32) / 255.0, person[..., None].astype(np.float32)], -1)
+    batch = torch.from_numpy(picture).permute(2, 0, 1)[None]
+    return batch.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -65,24 +73,24 @@ class Inversion(nn.Module):
         self.super_resolution = SuperResolution(config)
         self.decoder = Decoder(config, self.geometry.offsets_m)
 
-    def forward(self, photo: Tensor, cameras: list[Camera], *, fine: bool = True) -> Painting:
-        """Photos [B, 3, H, W] in 0..1 (sRGB-encoded) and their cameras, to what is painted on the sheets.
+    def forward(self, picture: Tensor, cameras: list[Camera], *, fine: bool = True) -> Painting:
+        """Pictures [B, 4, H, W] (`as_input`) and their cameras, to what is painted on the sheets.
 
         `fine` gives textures of four times the chart's size (256), else of twice, which is quicker to learn from.
 
-            photo ─┬─ E_w ── w+ ── synthesis ─┬── coarse manifolds ────────────────┐
-                   │                          └── coarse displacement ──┐          │
-                   └─ E_detail ─┬─ matte ── visual hull ─────────────────┐
-                                ├─ flat ── sampled on the coarse surface ┴─ delta   │
-                                └─ voxel ── sampled on the displaced sheets ─────── ⊕
+          picture ─┬─ E_w ── w+ ── synthesis ─┬── coarse manifolds ────────────────┐
+                   │                          └── coarse displacement ───┐         │
+                   └─ E_detail ─┬─ matte ── visual hull ─────────────────┤         │
+                                ├─ flat ── sampled on the coarse surface ┴─ delta  │
+                                └─ voxel ── sampled on the displaced sheets ────── ⊕
                                                                                    │
             opacity, colour, confidence ◁── decoder ◁── super-resolution ◁─────────┘
                 │
                 └── drawn from the photo's camera ── visibility ── confidence x visibility
                                                                    └── surroundings ── + colour
         """
-        views = CameraBatch.of(cameras, photo.device)
-        manifolds, voxel, matte, coarse_g, g = self._read(photo, views)
+        photo, views = picture[:, :3], CameraBatch.of(cameras, picture.device)
+        manifolds, voxel, matte, coarse_g, g = self._read(picture, views)
         mean = self.geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
         with torch.no_grad():
@@ -123,9 +131,9 @@ class Inversion(nn.Module):
             matte,
         )
 
-    def shape(self, photo: Tensor, cameras: list[Camera]) -> Shape:
+    def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""
-        _, _, matte, coarse_g, g = self._read(photo, CameraBatch.of(cameras, photo.device))
+        _, _, matte, coarse_g, g = self._read(picture, CameraBatch.of(cameras, picture.device))
         mean = self.geometry.mean_radius(self.config.chart)
         return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte)
 
@@ -145,22 +153,29 @@ class Inversion(nn.Module):
         geometry = self.geometry
         return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
 
-    def _read(self, photo: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _read(self, picture: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""
-        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
-            normalised = photo * 2.0 - 1.0
+        with torch.autocast(picture.device.type, torch.bfloat16, enabled=picture.dtype != torch.float64):
+            normalised = picture * 2.0 - 1.0
             manifolds, synthesised = self.synthesis(self.encoder_w(normalised))
             voxel, flat, matte = self.encoder_detail(normalised)
-        return manifolds, voxel, torch.sigmoid(matte.float()), *self._displacement(synthesised, flat, views)
+        matte = torch.sigmoid(matte.float())
+        return manifolds, voxel, matte, *self._displacement(synthesised, flat, matte, views)
 
-    def _displacement(self, synthesised: Tensor, flat: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor]:
+    def _displacement(
+        self, synthesised: Tensor, flat: Tensor, matte: Tensor, views: CameraBatch
+    ) -> tuple[Tensor, Tensor]:
         """log((r + delta) / r) of the w+ path and corrected, each [B, D, D]."""
         size = self.config.chart
         with torch.autocast(synthesised.device.type, torch.bfloat16, enabled=synthesised.dtype == torch.bfloat16):
             coarse = self.displacement.coarse(synthesised)
             with torch.no_grad():
-                displacement = self.geometry.mean_radius(size) * torch.expm1(coarse)
-                surface = self.geometry.points(displacement, size, torch.zeros(1).to(displacement))
-                projected, _ = views.project(surface)
+                tried = torch.tensor(HULL_LOG_RADII, device=coarse.device)[None, :, None, None]
+                radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
+                radii = self.geometry.mean_radius(size) * torch.exp(radii)
+                projected, _ = views.project(radii[..., None] * texel_directions(size).to(radii))
+                inside = hull(matte, projected[:, 1:])
             sampled = sample_flat(flat.float(), projected[:, 0])
-            return coarse, self.displacement(synthesised, sampled.to(synthesised.dtype), coarse)
+            corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, coarse)
+        mean = torch.log(self.geometry.mean_radius(size))
+        return calmed(mean + coarse) - mean, calmed(mean + corrected) - mean

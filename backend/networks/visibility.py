@@ -1,10 +1,14 @@
 """What the photograph shows of each texel: occlusion by the portrait's own surface, and its clean foreground."""
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..manifolds import chart_to_direction, map_grid
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
@@ -13,6 +17,14 @@ SURE_OPACITY = 0.95
 
 OTHER_SHEETS = 0.002
 """How much the other sheets' colours count against those of the same sheet."""
+
+OTHER_PARTS = 0.002
+"""How much ears, face and neck count against the scalp where that goes on behind the ears."""
+
+BEHIND_EARS_DEG, NAPE_DEG = (90.0, 98.0), (-40.0, -28.0)
+EAR_TOP_DEG, TEMPLE_DEG, HAIRLINE_DEG = (14.0, 26.0), (60.0, 75.0), (38.0, 48.0)
+"""Where the mean head's scalp begins, each from where to where: behind azimuth and above elevation; above the ears, if
+it is beside the temples or above the forehead."""
 
 NEARNESS = 12.0
 """A neighbourhood that is covered by one part in this many is not looked beyond."""
@@ -69,7 +81,7 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     """What the photo shows around each texel, [B, S, 3, V, U]: skin goes on as skin, hair as hair, where it is hidden.
 
     photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. Each sheet is filled from what is seen of itself,
-    and where that is far off, from what is seen of all sheets together.
+    and where that is far off, from what is seen of all sheets together; behind the ears from what is seen of the scalp.
     """
     weight = weight[:, :, None]
     total = weight.sum(1, keepdim=True).clamp_min(1e-4)
@@ -77,7 +89,27 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     share = OTHER_SHEETS * total.clamp_max(1.0)
     colour = (photographed * weight + together * share) / (weight + share)
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
-    return filled.unflatten(0, weight.shape[:2])
+    behind, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
+    hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
+    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], behind)
+
+
+@cache
+def scalp_maps(size: int) -> tuple[Tensor, Tensor]:
+    """Chart maps [size, size], 0..1: what lies behind the ears, and where what is seen is likely the scalp, hairy or
+    bald."""
+    x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)
+    azimuth_deg = np.degrees(np.arctan2(np.abs(x), z))
+    elevation_deg = np.degrees(np.arcsin(y.clip(-1.0, 1.0)))
+    behind = _ramp(azimuth_deg, BEHIND_EARS_DEG) * _ramp(elevation_deg, NAPE_DEG)
+    hairy = np.maximum(_ramp(azimuth_deg, TEMPLE_DEG), _ramp(elevation_deg, HAIRLINE_DEG))
+    above = _ramp(elevation_deg, EAR_TOP_DEG) * hairy
+    with torch.inference_mode(False):  # kept, and training may need them
+        return torch.tensor(behind, dtype=torch.float32), torch.tensor(np.maximum(behind, above), dtype=torch.float32)
+
+
+def _ramp(values: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
+    return np.clip((values - edges[0]) / (edges[1] - edges[0]), 0.0, 1.0)
 
 
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Target:
 class Batch:
     """Photographs and what is to be seen of them."""
 
-    photo: Tensor  # [B, 3, H, W] in 0..1
+    picture: Tensor  # [B, 4, H, W], what the networks see
     cameras: list[Camera]
     targets: list[Target]
     opacity: Tensor  # [B, 1, H, W], of the photographs' foregrounds
@@ -75,12 +75,12 @@ def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, 
         others = rng.permutation(np.arange(1, count))[:views]
         for view in (0, *(int(x) for x in others)):
             targets.append(_target(rng, item, example, view, part_px))
-    photo = torch.from_numpy(np.stack([example.photo for example in examples])).permute(0, 3, 1, 2).float() / 255.0
+    picture = torch.cat([example.picture() for example in examples])
     radius = torch.from_numpy(np.stack([example.radius_m for example in examples]))
     opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
     known = torch.from_numpy(np.stack([example.depth[:1] != UNKNOWN_DEPTH for example in examples])).float()
     cameras = [example.camera(0) for example in examples]
-    return Batch(photo.contiguous(), cameras, targets, opacity, known, radius)
+    return Batch(picture, cameras, targets, opacity, known, radius)
 
 
 def augmented(rng: np.random.Generator, example: Example) -> Example:
@@ -108,8 +108,9 @@ def bordered(rng: np.random.Generator, example: Example) -> Example:
     height, width = example.photo.shape[:2]
     left, right = (round(width * x) for x in rng.uniform(0.0, MAX_BORDER, 2) * (rng.random(2) < 0.6))
     bottom = round(height * rng.uniform(0.0, MAX_BORDER))
-    kept = example.photo[: height - bottom, left : width - right]
-    return replace(example, photo=np.pad(kept, ((0, bottom), (left, right), (0, 0)), mode="edge"))
+    part, margin = (slice(height - bottom), slice(left, width - right)), ((0, bottom), (left, right))
+    photo = np.pad(example.photo[part], (*margin, (0, 0)), mode="edge")
+    return replace(example, photo=photo, person=np.pad(example.person[part], margin, mode="edge"))
 
 
 def mirrored(example: Example) -> Example:
@@ -120,6 +121,7 @@ def mirrored(example: Example) -> Example:
     intrinsics[:, 2] = width - intrinsics[:, 2]
     return Example(
         example.photo[:, ::-1],
+        example.person[:, ::-1],
         example.rgba[:, :, ::-1],
         example.depth[:, :, ::-1],
         flip @ example.poses @ flip,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from torch import Tensor
 
 from ...cuda_ops.rasterise import Mesh
 from ..alignment import LandmarkTemplate, align
@@ -20,6 +21,7 @@ from ..atomic import atomic_path
 from ..camera import Camera
 from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
 from ..landmarks import LandmarkDetector
+from ..networks.inversion import as_input
 from .library import Library
 from .photography import degraded, encoded_srgb, graded, sample_background, sample_look
 from .real import real_portrait
@@ -42,11 +44,16 @@ class Example:
     """One subject or photograph; view 0 is the photograph's own, the others are novel."""
 
     photo: np.ndarray  # [H, W, 3] uint8, what the network sees
+    person: np.ndarray  # [H, W] uint8, and where it is told that the person is: the segmentation that inference has
     rgba: np.ndarray  # [N, H, W, 4] uint8, the views without background: sRGB-encoded, straight
     depth: np.ndarray  # [N, H, W] uint16, multiples of DEPTH_UNIT_M, 0 where nothing is
     poses: np.ndarray  # [N, 4, 4] float64, camera_to_world
     intrinsics: np.ndarray  # [N, 4] float64: fx_px, fy_px, cx_px, cy_px
     radius_m: np.ndarray  # [R, R] float32, outermost surface over the chart, 0 where there is none
+
+    def picture(self) -> Tensor:
+        """What the networks see, [1, 4, H, W]."""
+        return as_input(self.photo, self.person / 255.0)
 
     def camera(self, view: int) -> Camera:
         """The camera of a view."""
@@ -62,6 +69,7 @@ def subject_example(
     size_px: int,
     novel_views: int,
     backgrounds: Sequence[np.ndarray],
+    detector: LandmarkDetector,
 ) -> Example:
     """Photographs a synthetic subject and draws novel views of it as the estimated camera understands it."""
     look = sample_look(rng)
@@ -78,7 +86,12 @@ def subject_example(
     views = [render_view(understood, one, look) for one in cameras]
     radius_m, opacity = outermost_radius_m(understood.mesh, subject.textures, RADIUS_SIZE, threads=1)
     return pack(
-        photo, [v.rgba for v in views], [v.depth_m for v in views], cameras, np.where(opacity > 0.5, radius_m, 0)
+        photo,
+        detector.person(photo),
+        [v.rgba for v in views],
+        [v.depth_m for v in views],
+        cameras,
+        np.where(opacity > 0.5, radius_m, 0),
     )
 
 
@@ -95,6 +108,7 @@ def photo_example(
     opacity = (np.clip(real.opacity, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     example = pack(
         real.photo,
+        detector.person(real.photo),
         [np.concatenate([real.foreground, opacity[..., None]], -1)],
         [np.where(real.measured, real.depth_m + moved, np.inf)],
         [estimate],
@@ -138,15 +152,17 @@ def novel_camera(rng: np.random.Generator, camera: Camera) -> Camera:
 
 def pack(
     photo: np.ndarray,
+    person: np.ndarray,
     rgba: Sequence[np.ndarray],
     depth_m: Sequence[np.ndarray],
     cameras: Sequence[Camera],
     radius_m: np.ndarray,
 ) -> Example:
-    """An example from float depths (+inf where nothing is) and cameras."""
+    """An example from a segmentation in 0..1, float depths (+inf where nothing is) and cameras."""
     depth = np.stack(depth_m) / DEPTH_UNIT_M
     return Example(
         photo,
+        (person * 255.0 + 0.5).astype(np.uint8),
         np.stack(rgba),
         np.where(np.isfinite(depth) & (depth < 65535), depth, 0).astype(np.uint16),
         np.stack([one.camera_to_world for one in cameras]),

@@ -72,11 +72,11 @@ class TrainConfig:
     """Weights of the loss's terms."""
 
 
-def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[np.ndarray, Camera]]) -> Inversion:
+def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
-    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are crops and cameras to look
-    at. Raises InputError where the checkpoint is of another network.
+    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are what the networks see and its cameras, to
+    look at. Raises InputError where the checkpoint is of another network.
     """
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
@@ -130,7 +130,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
 
 def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fine: bool) -> dict[str, Tensor]:
     """All terms of one batch, and their weighted `total`."""
-    painting = network(batch.photo.contiguous(memory_format=torch.channels_last), batch.cameras, fine=fine)
+    painting = network(batch.picture, batch.cameras, fine=fine)
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
     sums: dict[str, Tensor] = {}
     for target in batch.targets:
@@ -144,7 +144,7 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
 
 def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
     """The terms that need no drawing, and their weighted `total`."""
-    shape = network.shape(batch.photo.contiguous(memory_format=torch.channels_last), batch.cameras)
+    shape = network.shape(batch.picture, batch.cameras)
     terms = shape_losses(shape, network.geometry, batch.radius_m) | {"matte": matte_loss(shape, batch)}
     return weighted(terms, weights)
 

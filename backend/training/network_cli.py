@@ -74,7 +74,7 @@ class TrainNetworks:
             (subjects[i].radius_m for i in chosen), template["mean_radius_m"], template["face_radius_m"]
         )
         samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
-        train(self.config, mean_m, [(example.photo, example.camera(0)) for example in samples[:8]])
+        train(self.config, mean_m, [(example.picture(), example.camera(0)) for example in samples[:8]])
 
 
 @dataclass(frozen=True)
@@ -124,18 +124,20 @@ def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
         path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
         if path.is_file():
             continue
-        if kind == "real":
-            with LandmarkDetector() as detector:
+        with LandmarkDetector() as detector:
+            if kind == "real":
                 indices = [library.faces.names.index(photo) for photo in split.photos]
                 save_shard(path, [photo_example(library, i, template, plan.size_px, detector) for i in indices])
-            continue
-        backgrounds = [studio.backgrounds[photo] for photo in split.photos]
-        examples = []
-        for index in range(shard * SHARD, (shard + 1) * SHARD):
-            subject = sample_subject(studio, split, index, plan.seed)
-            rng = np.random.default_rng([plan.seed, index, split.code])
-            examples.append(subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds))
-        save_shard(path, examples)
+                continue
+            backgrounds = [studio.backgrounds[photo] for photo in split.photos]
+            examples = []
+            for index in range(shard * SHARD, (shard + 1) * SHARD):
+                subject = sample_subject(studio, split, index, plan.seed)
+                rng = np.random.default_rng([plan.seed, index, split.code])
+                examples.append(
+                    subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds, detector)
+                )
+            save_shard(path, examples)
 
 
 def _template_file(cache: Path) -> dict[str, np.ndarray]:

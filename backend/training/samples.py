@@ -18,10 +18,11 @@ PAPER = 0.5
 
 
 @torch.inference_mode()
-def sample_row(network: Inversion, photo: np.ndarray, camera: Camera) -> np.ndarray:
-    """Input, turned views, opacity, depth and the confidence's own view of a photo [H, W, 3] uint8, in a row."""
+def sample_row(network: Inversion, picture: Tensor, camera: Camera) -> np.ndarray:
+    """Input, turned views, opacity, depth and the confidence's own view of a picture [1, 4, H, W], in a row."""
+    photo = (picture[0, :3].permute(1, 2, 0) * 255.0 + 0.5).to(torch.uint8).numpy()
     size = photo.shape[0]
-    painting = network(torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255.0, [camera])
+    painting = network(picture, [camera])
     textures, radius = painting.textures()[0], painting.radius_m[0]
     tiles = [photo]
     for yaw, pitch in TURNS:
@@ -39,9 +40,9 @@ def sample_row(network: Inversion, photo: np.ndarray, camera: Camera) -> np.ndar
     return np.concatenate([tile.reshape(size, size, 3) for tile in tiles], 1)
 
 
-def sample_sheet(network: Inversion, photos: Sequence[tuple[np.ndarray, Camera]]) -> np.ndarray:
-    """Rows of several photographs."""
-    return np.concatenate([sample_row(network, photo, camera) for photo, camera in photos], 0)
+def sample_sheet(network: Inversion, pictures: Sequence[tuple[Tensor, Camera]]) -> np.ndarray:
+    """Rows of several pictures."""
+    return np.concatenate([sample_row(network, picture, camera) for picture, camera in pictures], 0)
 
 
 def over_paper(drawn: Tensor) -> np.ndarray:

@@ -33,7 +33,7 @@ def validate(network: Inversion, cache: Path, split: SplitName = "test", count: 
     rows = []
     for index in range(min(count, len(shards))):
         example = shards[index]
-        painting = network(torch.from_numpy(example.photo).permute(2, 0, 1)[None].float() / 255.0, [example.camera(0)])
+        painting = network(example.picture(), [example.camera(0)])
         textures, radius = painting.textures()[0], painting.radius_m[0]
         for view in range(1, len(example.rgba)):
             rgba, depth = finish_picture(network.render(textures, radius, example.camera(view)))
