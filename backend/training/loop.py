@@ -21,7 +21,7 @@ from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from .batches import Batch, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
-from .losses import LossWeights, matte_loss, shape_losses, view_losses
+from .losses import LossWeights, matte_loss, occupancy_loss, shape_losses, view_losses
 from .preview import save_sheet
 from .samples import sample_sheet
 
@@ -139,6 +139,7 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
             sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
+    terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
     return weighted(terms, weights)
 
 

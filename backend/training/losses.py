@@ -18,6 +18,10 @@ MAX_LOG_RADIUS = 0.5
 """Long hair beside the neck lies farther out than the sheets should follow."""
 
 
+AIR_M, SKIN_M = 0.003, 0.008
+"""Sheets farther outside the outermost surface than this are to be clear, and those so near below it opaque."""
+
+
 @dataclass(frozen=True)
 class LossWeights:
     """How much each term counts."""
@@ -29,6 +33,7 @@ class LossWeights:
     radius: float = 2.0
     smooth: float = 0.3
     matte: float = 0.3
+    occupancy: float = 0.3
 
 
 def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:
@@ -55,6 +60,23 @@ def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     """Cross entropy of the matte against the foreground's opacity, where that is known."""
     entropy = F.binary_cross_entropy(painting.matte, batch.opacity, reduction="none")
     return (entropy * batch.known).mean()
+
+
+def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> Tensor:
+    """Cross entropy of the sheets' opacity just outside and just below the outermost surface [B, R, R].
+
+    Pictures say little of what lies before a cheek that they show from the front; this does. Zero where no surface is
+    known.
+    """
+    size = painting.opacity.shape[-1]
+    known = (resampled((radius_m > 0).float(), size) > 0.99)[:, None]
+    radius = resampled(painting.radius_m.detach(), size)[:, None]
+    outside_m = radius + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
+    outside_m = outside_m - resampled(radius_m, size)[:, None]  # [B, S, T, T]
+    air, skin = (outside_m > AIR_M) & known, (outside_m < 0.0) & (outside_m > -SKIN_M) & known
+    opacity = painting.opacity.clamp(1e-3, 1.0 - 1e-3)
+    entropy = -torch.log1p(-opacity) * air - torch.log(opacity) * skin
+    return entropy.sum() / (air | skin).sum().clamp_min(1)
 
 
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:
