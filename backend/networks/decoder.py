@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from .config import InversionConfig
 from .layers import Residual, conv_block
 
-SKIN_LOGIT, AIR_LOGIT = 1.0, -4.0
+SKIN_LOGIT, AIR_LOGIT = 4.0, -5.0
 """Opacity before training: solid up to the mean skin, nearly clear outside."""
 
 CONFIDENCE_LOGIT = 2.0

@@ -85,7 +85,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         network.load_state_dict(load_weights(folder=config.start).network.state_dict())
     network.geometry.set_mean(mean_radius_m)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
-    average = MovingAverage(network, 0.998)
+    average = MovingAverage(network, 0.995)
     config.out.mkdir(parents=True, exist_ok=True)
     step, trained = 0, 0.0
     if (config.out / CHECKPOINT).is_file():

@@ -33,7 +33,7 @@ class LossWeights:
     radius: float = 2.0
     smooth: float = 0.3
     matte: float = 0.3
-    occupancy: float = 0.3
+    occupancy: float = 0.5
 
 
 def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:

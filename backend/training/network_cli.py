@@ -83,11 +83,14 @@ class TrainValidate:
 
     config: TrainConfig
     count: int = 64
-    """Subjects of the test split."""
+    """How many subjects."""
+    split: SplitName = "test"
+    """Which: `test` has hair styles, clothes and skins that training never saw; `train`, of a cache with another seed
+    than training's, has new people in those that it knew."""
 
     def run(self) -> None:
         """Prints medians; raises InputError where there is no checkpoint or no subject."""
-        figures = validate(resumed(self.config), self.config.cache, count=self.count)
+        figures = validate(resumed(self.config), self.config.cache, self.split, self.count)
         print("  ".join(f"{name} {value}" for name, value in figures.items()))
 
 
