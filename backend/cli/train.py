@@ -15,6 +15,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
     import tyro
 
     from ..training.cli import TrainData, TrainTemplate
+    from ..training.curves import TrainCurves
     from ..training.export_views import TrainExportViews
     from ..training.network_cli import TrainExamples, TrainNetworks, TrainPack, TrainValidate
 
@@ -23,6 +24,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
         | Annotated[TrainTemplate, tyro.conf.subcommand("template")]
         | Annotated[TrainExamples, tyro.conf.subcommand("examples")]
         | Annotated[TrainNetworks, tyro.conf.subcommand("networks")]
+        | Annotated[TrainCurves, tyro.conf.subcommand("curves")]
         | Annotated[TrainValidate, tyro.conf.subcommand("validate")]
         | Annotated[TrainExportViews, tyro.conf.subcommand("export-views")]
         | Annotated[TrainPack, tyro.conf.subcommand("pack")]

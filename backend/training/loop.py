@@ -27,7 +27,7 @@ from .samples import sample_sheet
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
 
 WARM_UP_STEPS = 50
 """The learning rate rises linearly in these."""
@@ -75,8 +75,8 @@ class TrainConfig:
 def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
-    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are what the networks see and its cameras, to
-    look at. Raises InputError where the checkpoint is of another network.
+    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are what the networks see and its
+    cameras, to look at. Raises InputError where the checkpoint is of another network.
     """
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
@@ -119,7 +119,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         average.update(network, step)
         recent.append({name: float(value.detach()) for name, value in terms.items()} | {"norm": float(norm)})
         if step % 25 == 0:
-            _log(config.out / "log.csv", step, time.monotonic() - began, rate, recent)
+            _log(config.out / LOG, step, time.monotonic() - began, rate, recent)
             recent = []
         if step % config.save_every == 0:
             save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)

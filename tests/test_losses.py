@@ -1,0 +1,64 @@
+"""What training minimises is least where it should be."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.training.batches import Target
+from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, view_losses
+
+CONFIG = inversion_config("small")
+SIZE = 2 * CONFIG.chart
+
+
+@pytest.fixture(scope="module")
+def network() -> Inversion:
+    return Inversion(CONFIG).eval()
+
+
+def solid(network: Inversion, surface_m: float) -> Painting:
+    """Opaque up to an offset from the mean head, clear beyond it."""
+    offsets, still = network.geometry.offsets_m, torch.zeros(1, CONFIG.chart, CONFIG.chart)
+    opacity = (offsets <= surface_m).float()[None, :, None, None].expand(1, -1, SIZE, SIZE).contiguous()
+    colour = torch.full((1, CONFIG.sheets, 3, SIZE, SIZE), 0.5)
+    radius = network.geometry.total_radius(still)
+    return Painting(opacity, opacity, opacity, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64))
+
+
+def test_opacity_is_to_end_at_the_outermost_surface(network: Inversion) -> None:
+    radius_m = network.geometry.mean_radius(16)[None] + 0.002
+    right, outside, inside = (
+        float(occupancy_loss(solid(network, surface_m), network.geometry, radius_m))
+        for surface_m in (0.002, 0.02, -0.02)
+    )
+    assert right < 0.05 < 0.5 < min(outside, inside)
+    unknown = torch.zeros_like(radius_m)
+    assert float(occupancy_loss(solid(network, 0.02), network.geometry, unknown)) == 0.0
+
+
+def test_the_true_shape_costs_nothing(network: Inversion) -> None:
+    mean = network.geometry.mean_radius(CONFIG.chart)
+    truth = 1.2 * mean[None]
+    painting = solid(network, 0.0)
+    right = replace(painting, displacement_m=truth - mean, coarse_displacement_m=truth - mean)
+    assert float(shape_losses(right, network.geometry, truth)["radius"]) < 1e-5
+    assert float(shape_losses(painting, network.geometry, truth)["radius"]) > 0.1
+
+
+def test_the_true_view_costs_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    rgb, opacity = torch.rand(3, 24, 24, generator=generator), torch.ones(1, 24, 24)
+    depth, known = torch.full((1, 24, 24), 0.9), torch.ones(1, 24, 24)
+    camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=24, height_px=24)
+    target = Target(0, camera, rgb, opacity, depth, known, False)
+    linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    drawn = torch.cat([linear, opacity, depth]).permute(1, 2, 0)
+    background = torch.rand(3, 1, 1, generator=generator)
+    assert all(float(term) < 1e-4 for term in view_losses(drawn, target, background).values())
+    assert all(float(term) > 1e-3 for term in view_losses(0.5 * drawn, target, background).values() if term != 0)
+    nearer = torch.cat([drawn[..., :4], drawn[..., 4:] - 0.01], -1)
+    assert float(view_losses(nearer, target, background)["depth"]) == pytest.approx(0.01, rel=1e-3)
