@@ -75,8 +75,8 @@ class TrainConfig:
 def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
-    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are inputs of the networks and their
-    cameras, to look at. Raises InputError where the checkpoint is of another network.
+    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are what the networks see, and
+    its cameras, to look at. Raises InputError where the checkpoint is of another network.
     """
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
