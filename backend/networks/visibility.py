@@ -81,7 +81,8 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     """What the photo shows around each texel, [B, S, 3, V, U]: skin goes on as skin, hair as hair, where it is hidden.
 
     photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. Each sheet is filled from what is seen of itself,
-    and where that is far off, from what is seen of all sheets together; behind the ears from what is seen of the scalp.
+    and where that is far off, from what is seen of all sheets together; the sides of the head from what is seen of the
+    scalp.
     """
     weight = weight[:, :, None]
     total = weight.sum(1, keepdim=True).clamp_min(1e-4)
@@ -89,23 +90,24 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     share = OTHER_SHEETS * total.clamp_max(1.0)
     colour = (photographed * weight + together * share) / (weight + share)
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
-    behind, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
+    sides, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
     hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
-    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], behind)
+    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], sides)
 
 
 @cache
 def scalp_maps(size: int) -> tuple[Tensor, Tensor]:
-    """Chart maps [size, size], 0..1: what lies behind the ears, and where what is seen is likely the scalp, hairy or
-    bald."""
+    """Chart maps [size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the scalp,
+    hairy or bald."""
     x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)
     azimuth_deg = np.degrees(np.arctan2(np.abs(x), z))
     elevation_deg = np.degrees(np.arcsin(y.clip(-1.0, 1.0)))
+    above_ears, beside_temples = _ramp(elevation_deg, EAR_TOP_DEG), _ramp(azimuth_deg, TEMPLE_DEG)
     behind = _ramp(azimuth_deg, BEHIND_EARS_DEG) * _ramp(elevation_deg, NAPE_DEG)
-    hairy = np.maximum(_ramp(azimuth_deg, TEMPLE_DEG), _ramp(elevation_deg, HAIRLINE_DEG))
-    above = _ramp(elevation_deg, EAR_TOP_DEG) * hairy
+    sides = np.maximum(behind, above_ears * beside_temples)
+    scalp = np.maximum(sides, above_ears * _ramp(elevation_deg, HAIRLINE_DEG))
     with torch.inference_mode(False):  # kept, and training may need them
-        return torch.tensor(behind, dtype=torch.float32), torch.tensor(np.maximum(behind, above), dtype=torch.float32)
+        return torch.tensor(sides, dtype=torch.float32), torch.tensor(scalp, dtype=torch.float32)
 
 
 def _ramp(values: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
