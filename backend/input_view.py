@@ -18,6 +18,9 @@ WIDER = 1.5
 SMALLEST_PX, FINEST = 384, 1.5
 """The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
 
+FADE_SHARE = 0.08
+"""Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
+
 CONTINUED_SOFTNESS_PX = 4.0
 """Outside the photo its border's colours go on blurred by this, not as streaks."""
 
@@ -33,8 +36,9 @@ class InputView:
 
     @property
     def opacity(self) -> np.ndarray:
-        """The person's opacity [S, S], one outside the photo, where nothing is known of it."""
-        return np.where(self.inside, self.foreground.opacity, np.float32(1.0))
+        """The person's opacity [S, S]; outside the photo, where nothing is known of it, it fades out."""
+        beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
+        return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
 
     @property
     def rgb(self) -> np.ndarray:

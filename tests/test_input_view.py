@@ -7,7 +7,7 @@ from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.matting import Foreground
 
 
-def test_outside_the_photo_the_person_goes_on_not_the_background() -> None:
+def test_outside_the_photo_the_person_goes_on_and_fades() -> None:
     size = 96
     inside = np.zeros((size, size), bool)
     inside[:64] = True
@@ -20,3 +20,6 @@ def test_outside_the_photo_the_person_goes_on_not_the_background() -> None:
     view = InputView(camera, (rgb * 255).astype(np.uint8), inside, Foreground(opacity, rgb))
     np.testing.assert_array_equal(view.rgb[:64], rgb[:64])
     assert np.abs(view.rgb[64:] - [1.0, 0.0, 0.0]).max() < 0.01
+    assert (view.opacity[:64] == opacity[:64]).all()
+    fading = view.opacity[64:, 48]
+    assert fading[0] > 0.8 and (np.diff(fading) <= 0).all() and fading[-1] == 0.0
