@@ -65,15 +65,17 @@ def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
 def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> Tensor:
     """Cross entropy of the sheets' opacity just outside and just below the outermost surface [B, R, R].
 
-    Pictures say little of what lies before a cheek that they show from the front; this does. Zero where no surface is
-    known.
+    Pictures say little of what lies before a cheek that they show from the front; this does. Where no surface is known,
+    as of a real photograph, it is the middle of the stack: a silhouette is to be filled by displacing the sheets, not by
+    closing those before the face.
     """
     size = painting.opacity.shape[-1]
-    known = (resampled((radius_m > 0).float(), size) > 0.99)[:, None]
-    radius = resampled(painting.radius_m.detach(), size)[:, None]
-    outside_m = radius + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
-    outside_m = outside_m - resampled(radius_m, size)[:, None]  # [B, S, T, T]
-    air, skin = (outside_m > AIR_M) & known, (outside_m < 0.0) & (outside_m > -SKIN_M) & known
+    known = resampled((radius_m > 0).float(), size) > 0.99
+    middle = resampled(painting.radius_m.detach(), size)
+    surface = torch.where(known, resampled(radius_m, size), middle)[:, None]
+    offsets = geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
+    outside_m = middle[:, None] + offsets - surface  # [B, S, T, T]
+    air, skin = outside_m > AIR_M, (outside_m < 0.0) & (outside_m > -SKIN_M)
     opacity = painting.opacity.clamp(1e-3, 1.0 - 1e-3)
     entropy = -torch.log1p(-opacity) * air - torch.log(opacity) * skin
     return entropy.sum() / (air | skin).sum().clamp_min(1)
