@@ -18,7 +18,7 @@ WIDER = 1.5
 SMALLEST_PX, FINEST = 384, 1.5
 """The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
 
-FADE_SHARE = 0.08
+FADE_SHARE = 0.03
 """Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
 
 CONTINUED_SOFTNESS_PX = 4.0
