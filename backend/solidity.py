@@ -1,13 +1,11 @@
-"""Sheets made whole: where a view should see the person and sees through, the sheets nearest to its surface close.
+"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close.
 
-In the photograph's own view the matte says where the person is; turned, what lies inside the drawn silhouette should
-be solid. Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
+Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
 more opaque: nothing is put into the air before or behind it.
 """
 
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
 from .camera import Camera
@@ -19,20 +17,15 @@ from .networks.visibility import push_pull
 
 VIEW_PX = 256
 ROUNDS = 2
-TURNED_DEG = (-34.0, 34.0)
-"""Views to both sides that are closed too."""
-
 NEAR_SHEETS = 1.2
 """A sheet counts as beside the surface up to this many sheets away."""
 
 NEAR_M, SOFTNESS_M = 0.020, 0.004
 """And not farther behind it than this: a ray leaves the head through the same sheets."""
 
-CLOSING_PX = 2
-
 
 def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
-    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and turned views are whole.
+    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W].
 
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
@@ -41,20 +34,16 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
     for _ in range(ROUNDS):
         opacity = _closed(network, opacity, radius_m, camera, wanted)
-    for yaw_deg in TURNED_DEG:
-        opacity = _closed(network, opacity, radius_m, camera.orbited(yaw_deg), None)
     return opacity
 
 
-def _closed(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor | None) -> Tensor:
-    """One view; without `wanted` its own silhouette is filled."""
+def _closed(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
+    """One round."""
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry = network.geometry
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, camera, mip_levels=1)
     alpha = drawn[..., 3].clamp(0.0, 1.0)
-    if wanted is None:
-        wanted = _silhouette(alpha)
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     if not bool((lacking > 0.02).any()):
         return opacity
@@ -90,10 +79,3 @@ def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: 
     above = torch.searchsorted(offsets, offset).clamp(1, len(offsets) - 1)
     low, high = offsets[above - 1], offsets[above]
     return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
-
-
-def _silhouette(alpha: Tensor) -> Tensor:
-    """One inside the outline of a drawn opacity [H, W], its combs and holes closed; its rim is left alone."""
-    filled = ndimage.binary_closing(alpha.cpu().numpy() > 0.5, iterations=CLOSING_PX)
-    filled = ndimage.binary_erosion(ndimage.binary_fill_holes(filled), iterations=1)
-    return torch.from_numpy(filled).to(alpha)
