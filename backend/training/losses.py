@@ -66,8 +66,8 @@ def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor
     """Cross entropy of the sheets' opacity just outside and just below the outermost surface [B, R, R].
 
     Pictures say little of what lies before a cheek that they show from the front; this does. Where no surface is known,
-    as of a real photograph, it is the middle of the stack: a silhouette is to be filled by displacing the sheets, not by
-    closing those before the face.
+    as of a real photograph, it is the middle of the stack: a silhouette is to be filled by displacing the sheets, not
+    by closing those before the face.
     """
     size = painting.opacity.shape[-1]
     known = resampled((radius_m > 0).float(), size) > 0.99
