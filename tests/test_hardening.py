@@ -4,12 +4,15 @@ import json
 import resource
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend import camera
+from portrait_manifolds.backend.camera import MAX_CAMERAS, MAX_JSON_BYTES, Camera, load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.photograph import MAX_COSTLY_PIXELS, MAX_PIXELS, decode_photograph, load_photograph
@@ -19,13 +22,13 @@ FUZZ = Path(__file__).parent / "fuzz" / "fuzz.py"
 COMMAND = [sys.executable, "-m", "portrait_manifolds.backend"]
 
 
-@pytest.mark.parametrize("target", ["portrait", "portrait-in-blender", "cameras", "photograph"])
+@pytest.mark.parametrize("target", ["portrait", "portrait-in-blender", "cameras", "photograph", "pipe"])
 def test_damaged_files_are_refused_or_read_never_worse(target: str, tmp_path: Path) -> None:
     command = [sys.executable, str(FUZZ), target, "--seconds", "2"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
     facts = json.loads(result.stdout)
-    assert facts["runs"] > 20 and facts["refused"] > 0
+    assert facts["runs"] >= 30 and facts["refused"] > 0
 
 
 @pytest.mark.parametrize(("kind", "side_px"), [("PNG", MAX_PIXELS), ("TIFF", MAX_PIXELS), ("WEBP", MAX_COSTLY_PIXELS)])
@@ -47,6 +50,47 @@ def test_formats_that_hold_more_than_pixels_are_refused(tmp_path: Path, content:
     for read in (load_photograph, load_painted):
         with pytest.raises(InputError, match="cannot be read as a picture"):
             read(path)
+
+
+def test_the_longest_animation_fits_into_a_file_of_cameras(tmp_path: Path) -> None:
+    x = 1.0 / 3.0  # all digits that a number can have, in all places
+    turned = Camera(look_at((x, x, x)).camera_to_world + np.full((4, 4), -1e-9 * x), *[1e4 * x] * 4, 10_000, 10_000)
+    save_cameras(tmp_path / "cameras.json", [turned] * 10)
+    assert (tmp_path / "cameras.json").stat().st_size * MAX_CAMERAS / 10 < MAX_JSON_BYTES
+    assert load_cameras(tmp_path / "cameras.json") == [turned] * 10
+
+
+def test_more_cameras_than_an_animation_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera, "MAX_CAMERAS", 3)
+    save_cameras(tmp_path / "cameras.json", [look_at((0, 0, 1))] * 4)
+    with pytest.raises(InputError, match="at most 3 cameras"):
+        load_cameras(tmp_path / "cameras.json")
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 300_000 + "[]]", '{"fx_px": [' + "0," * 300_000 + "0]}"])
+def test_a_large_file_of_no_cameras_is_refused_at_its_first(tmp_path: Path, text: str) -> None:
+    (tmp_path / "cameras.json").write_text(text)
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        load_cameras(tmp_path / "cameras.json")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * len(text)  # the bytes, the text, and one camera; all its lists would be 20 times the bytes
+
+
+@pytest.mark.parametrize("text", ["[{0}, {0}]", " \n[{0}\n,{0}\n]\n", "{0}", "\ufeff[{0}]"])
+def test_cameras_however_they_are_written_are_read(tmp_path: Path, text: str) -> None:
+    one = look_at((0.1, 0.2, 1.0))
+    (tmp_path / "cameras.json").write_text(text.replace("{0}", json.dumps(one.to_dict(), indent=4)), encoding="utf-8")
+    assert load_cameras(tmp_path / "cameras.json") == [one] * text.count("{0}")
+
+
+@pytest.mark.parametrize("text", ["[{0}", "[{0},]", "[{0} {0}]", "[{0}]]", "{0} {0}", "{0},", "[,{0}]"])
+def test_cameras_in_what_is_not_json_are_refused(tmp_path: Path, text: str) -> None:
+    one = json.dumps(look_at((0.1, 0.2, 1.0)).to_dict())
+    (tmp_path / "cameras.json").write_text(text.replace("{0}", one), encoding="utf-8")
+    with pytest.raises(InputError, match="is not JSON of cameras"):
+        load_cameras(tmp_path / "cameras.json")
 
 
 def test_a_pipe_and_a_folder_are_no_photograph(tmp_path: Path) -> None:
