@@ -133,6 +133,10 @@ def test_a_request_that_is_wrong_is_answered() -> None:
         {"id": 2, "method": "render", "params": [3]},
         {"id": 3, "method": "command", "params": {"arguments": ["serve"]}},
         {"id": 4, "method": {"a": 1}},
+        {"id": 5, "method": "render", "params": {"portrait": {}}},
+        {"id": 6, "method": "render", "params": {"portrait": "\0"}},
+        {"id": 7, "method": "frames", "params": {"cameras": [], "format": "../../x"}},
+        {"id": 8, "method": "command", "params": {"arguments": "info"}},
     ]
     answers = io.StringIO()
     worker = Worker(io.StringIO(), answers)
@@ -142,7 +146,8 @@ def test_a_request_that_is_wrong_is_answered() -> None:
         worker._answer(request)
     last = [json.loads(line) for line in answers.getvalue().splitlines()]
     errors = {message["id"]: message for message in last if "error" in message}
-    assert set(errors) == {1, 2, 3, 4} and {error["kind"] for error in errors.values()} == {"input"}
+    assert set(errors) == {request["id"] for request in requests}
+    assert {error["kind"] for error in errors.values()} == {"input"}
 
 
 def test_a_text_that_is_no_line_is_refused(tmp_path: Path, small_head: Portrait) -> None:

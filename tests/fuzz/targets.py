@@ -80,7 +80,8 @@ def seeds(target: str) -> list[bytes]:
         cameras = [look_at((0.1, 0.05, 0.9)).to_dict(), look_at((0.3, 0.0, 1.0)).to_dict()]
         return [json.dumps(values).encode() for values in (cameras, cameras[0])]
     if target == "pipe":
-        return [b"".join(json.dumps(one).encode() + b"\n" for one in _requests())]
+        lines = [json.dumps(one).encode() + b"\n" for one in _requests()]
+        return [*lines, b"".join(lines)]
     return _photographs() if target == "photograph" else [_portrait()]
 
 
