@@ -127,6 +127,39 @@ def check_match_light(folder: Path) -> None:
     assert "add a light" in session.raised(OPERATORS.match_light)
 
 
+def check_light_and_shadow(folder: Path) -> None:
+    """With compositing's shadows a shaded half of the head does not dim the lit half: shadows count once."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)
+    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.object.data.energy = 3.0
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    lit = look["Exposure"].default_value
+    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    alone = look["Exposure"].default_value
+    look["Exposure"].default_value = 0.0
+    OPERATORS.setup_compositing()
+    shaded = session.rendered(scene, folder)
+    OPERATORS.match_light()
+    composited = look["Exposure"].default_value
+    print(f"exposure without the board {lit:.2f}, with it {alone:.2f}, with compositing's shadows {composited:.2f}")
+    assert alone < lit - 0.6, "half the head in shadow is half the light"
+    assert abs(composited - lit) < 0.15
+    # In the picture: the lit half as bright as without the board, and the other one dark.
+    both = session.rendered(scene, folder)
+    bright = (shaded[..., :3].min(axis=-1) > 0.05) & (shaded[..., 3] > 0.99)
+    ratio = np.median(both[bright][:, :3] / shaded[bright][:, :3])
+    assert bright.sum() > 100 and abs(np.log2(ratio) - lit) < 0.15, np.log2(ratio)
+    assert not any(item.hide_render for item in scene.objects if item.type in {"LIGHT", "CAMERA", "EMPTY"})
+
+
 def check_depth_of_field(folder: Path) -> None:
     """Focused on the face its detail is as without depth of field; focused far in front it is blurred in Cycles."""
     session.new_scene(folder, "head.portrait")

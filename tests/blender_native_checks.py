@@ -13,6 +13,8 @@ from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_bl
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import add_portrait, sheets_of
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
+from portrait_manifolds.blender_addon.sheets_data import SheetsData
+from portrait_manifolds.blender_addon.steps import finished
 
 VIEWS = ((0, 0), (25, 0), (-25, 10), (45, 0), (-45, -15), (10, 25))
 
@@ -65,7 +67,7 @@ def check_size_and_time(folder: Path) -> None:
     portrait = read_portrait(folder / "head.portrait")
     assert portrait.texture_size == 512
     start = time.process_time()
-    add_portrait(portrait, "head", "")
+    finished(add_portrait(SheetsData.of(portrait), "head", ""))
     seconds = time.process_time() - start
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Größe.blend"))
     megabytes = (folder / "Größe.blend").stat().st_size / 1e6
