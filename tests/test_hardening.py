@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 import tracemalloc
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -181,28 +182,79 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ON_A_SMALL_DISK = [
+    "unshare",
+    "-rm",
+    "sh",
+    "-c",
+    """
+    mount -t tmpfs -o size=4k none "$0" || exit 77
+    "$@"; code=$?
+    cd "$0" && find . -type f -printf "left %P\\n"
+    exit $code
+""",
+]
+"""A command with a disk of 4 KB mounted on a folder, and what is left there; the folder, then the command follow."""
+
+
+@cache
+def may_mount() -> bool:
+    try:
+        return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], timeout=60).returncode == 0
+    except OSError:
+        return False
+
+
 def _few_bytes() -> None:
-    """A disk that gives out after 4 KB of a file, as far as a program can tell."""
+    """Where nothing may be mounted: a disk that gives out after 4 KB of a file, as far as a program can tell."""
     import signal
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
+def run_on_full_disk(command: list[str], cwd: Path, disk: Path) -> tuple[str, list[str]]:
+    """What a command that fails for want of room prints as its error, and the files that it leaves on the disk."""
+    disk.mkdir()
+    mounted = may_mount()
+    result = subprocess.run(
+        [*ON_A_SMALL_DISK, str(disk), *command] if mounted else command,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        preexec_fn=None if mounted else _few_bytes,
+        timeout=300,
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    left = [line[5:] for line in result.stdout.splitlines() if line.startswith("left ")]
+    here = [str(path.relative_to(disk)) for path in disk.rglob("*") if path.is_file()]
+    return result.stderr, left if mounted else here
+
+
 @pytest.mark.parametrize("output", WRITING)
 def test_a_full_disk_gets_one_sentence_and_leaves_nothing(inputs: Path, tmp_path: Path, output: str) -> None:
-    command = [*COMMAND, *WRITING[output], "-o", str(tmp_path / output)]
-    result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, preexec_fn=_few_bytes, timeout=120)
-    lines = [line for line in result.stderr.splitlines() if line.startswith("portrait-manifolds: ")]
-    assert result.returncode == 1, result.stderr
-    assert len(lines) == 1 and "free some space" in lines[0] and "Traceback" not in result.stderr
-    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    disk = tmp_path / "disk"
+    said, left = run_on_full_disk([*COMMAND, *WRITING[output], "-o", str(disk / output)], inputs, disk)
+    lines = [line for line in said.splitlines() if line.startswith("portrait-manifolds: ")]
+    assert len(lines) == 1 and "free some space" in lines[0]
     assert left == []
 
 
-@pytest.mark.parametrize("output", WRITING)
+def test_a_batch_on_a_full_disk_leaves_no_half_report(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    disk = tmp_path / "disk"
+    command = [*COMMAND, "batch", "noise.png", "-o", str(disk / "out"), "--workers", "1", "--device", "cpu"]
+    said, left = run_on_full_disk(command, tmp_path, disk)
+    last = said.splitlines()[-1]
+    assert last.startswith("portrait-manifolds: Writing") and "free some space" in last
+    assert set(left) <= {"out/.batch/worker-0.log", "out/report.csv"}
+
+
+@pytest.mark.parametrize("output", [*WRITING, "batch"])
 def test_a_folder_that_may_not_be_written_gets_one_sentence(inputs: Path, output: str) -> None:
-    command = [*COMMAND, *WRITING[output], "-o", f"/proc/{output}"]  # root may write everywhere else
+    action = WRITING.get(output, ("batch", "view.png"))
+    command = [*COMMAND, *action, "-o", f"/proc/{output}"]  # root may write everywhere else
     result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2, result.stderr
     assert "choose a folder you may write to" in result.stderr and "Traceback" not in result.stderr
