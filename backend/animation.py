@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -81,19 +82,28 @@ def render_frames(
             path.unlink(missing_ok=True)
     work = list(zip(paths, cameras, shown, notes, kept, strict=True))
     opacity, thinned = 1.0, portrait
-    for index, (path, camera, look, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
-        progress.report(index / len(work), path.name)
-        if keep:
-            continue
-        if look.opacity != opacity:
-            opacity, thinned = look.opacity, look.thinned(portrait)
-        rgba, depth = thinned.render(camera, samples)
-        rgba = look.lit(rgba)
-        if kind == "exr":
-            save_exr(path, rgba, depth * depth_scale, portrait.provenance, note)
-        else:
-            save_png(path, rgba, portrait.provenance, note)
+    writing: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer:  # a frame is written while the next is drawn
+        for index, (path, camera, look, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
+            progress.report(index / len(work), path.name)
+            if keep:
+                continue
+            if look.opacity != opacity:
+                opacity, thinned = look.opacity, look.thinned(portrait)
+            rgba, depth = thinned.render(camera, samples)
+            if writing is not None:
+                writing.result()  # raises what went wrong, before more is drawn
+            writing = writer.submit(_save_frame, path, look.lit(rgba), depth * depth_scale, portrait.provenance, note)
+        if writing is not None:
+            writing.result()
     return paths
+
+
+def _save_frame(path: Path, rgba: np.ndarray, depth: np.ndarray, provenance: str, note: str) -> None:
+    if path.suffix == ".exr":
+        save_exr(path, rgba, depth, provenance, note)
+    else:
+        save_png(path, rgba, provenance, note)
 
 
 def encode_frames(
