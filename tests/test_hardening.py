@@ -16,7 +16,13 @@ from portrait_manifolds.backend import camera
 from portrait_manifolds.backend.camera import MAX_CAMERAS, MAX_JSON_BYTES, Camera, load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.photograph import MAX_COSTLY_PIXELS, MAX_PIXELS, decode_photograph, load_photograph
+from portrait_manifolds.backend.photograph import (
+    MAX_CMYK_PIXELS,
+    MAX_COSTLY_PIXELS,
+    MAX_PIXELS,
+    decode_photograph,
+    load_photograph,
+)
 from portrait_manifolds.backend.portrait import Portrait
 
 FUZZ = Path(__file__).parent / "fuzz" / "fuzz.py"
@@ -42,6 +48,50 @@ def test_a_small_file_of_a_huge_picture_is_refused_unread(tmp_path: Path, kind: 
     for read in (load_photograph, load_painted):
         with pytest.raises(InputError, match=r"shrink it to at most \d+ megapixels"):
             read(path)
+
+
+PEAK_BYTES_A_PIXEL = """
+import sys
+from pathlib import Path
+from portrait_manifolds.backend import photograph
+
+def peak_kb():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+path, pixels, most = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+photograph._STRIP_PIXELS = photograph._STRIP_PIXELS * pixels // most  # in the same share of the picture
+photograph.load_photograph(sys.argv[4])  # what is loaded once
+before = peak_kb()
+photograph.load_photograph(path)
+print((peak_kb() - before) * 1024 / pixels)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell how much memory was used")
+@pytest.mark.parametrize(
+    ("kind", "mode", "most_pixels", "options"),
+    [
+        ("JPEG", "RGB", MAX_PIXELS, {"progressive": True, "subsampling": 0}),
+        ("JPEG", "CMYK", MAX_CMYK_PIXELS, {"progressive": True, "subsampling": 0}),
+        ("PNG", "RGBA", MAX_PIXELS, {"compress_level": 1}),
+        ("TIFF", "F", MAX_PIXELS, {"compression": "tiff_deflate"}),
+        ("WEBP", "RGBA", MAX_COSTLY_PIXELS, {"method": 0}),
+        ("JPEG2000", "RGBA", MAX_COSTLY_PIXELS, {}),
+        ("AVIF", "RGBA", MAX_COSTLY_PIXELS, {"speed": 10}),
+    ],
+)
+def test_the_largest_picture_takes_less_than_a_gigabyte(
+    tmp_path: Path, kind: str, mode: str, most_pixels: int, options: dict
+) -> None:
+    side = 2000
+    across, down = np.meshgrid(np.arange(side), np.arange(side))
+    picture = Image.fromarray(np.stack([across % 256, down % 256, across // 8], -1).astype(np.uint8))
+    picture.convert("L" if mode == "F" else mode).convert(mode).save(tmp_path / "large", kind, **options)
+    picture.crop((0, 0, 64, 64)).save(tmp_path / "small", "PNG")
+    arguments = [tmp_path / "large", side * side, most_pixels, tmp_path / "small"]
+    command = [sys.executable, "-c", PEAK_BYTES_A_PIXEL, *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert float(result.stdout) * most_pixels < 1 << 30, result.stdout + result.stderr
 
 
 @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n", b"PK\x03\x04" + bytes(99)])
