@@ -15,7 +15,7 @@ from .job_operator import JobOperator
 from .native_object import active_portrait, named, portrait_path, replace_sheets
 from .properties import EDIT_SHAPES
 from .sheets_data import SheetsData
-from .steps import Steps, answered, in_thread
+from .steps import Steps, answered, in_thread, unlinked_on_failure
 
 
 class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
@@ -64,9 +64,10 @@ class PORTRAIT_MANIFOLDS_OT_apply_edit(JobOperator):
         arguments = ["edit", str(before), "--image", str(painted), "-o", str(output)]
         if self.shape == "NEW":
             arguments.append("--reshape")
-        yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
-        data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(output), fraction=1.0)
-        yield from replace_sheets(named(name), data, str(output))
+        with unlinked_on_failure(output):
+            yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
+            data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(output), fraction=1.0)
+            yield from replace_sheets(named(name), data, str(output))
         self.report({"INFO"}, f"The edited portrait is {output.name}; undo brings the one before back.")
 
 

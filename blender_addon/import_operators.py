@@ -13,7 +13,7 @@ from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces
 from .sheets_data import SheetsData
-from .steps import Steps, answered, in_thread
+from .steps import Steps, answered, in_thread, unlinked_on_failure
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -62,20 +62,25 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         source = Path(bpy.path.abspath(self.filepath)).absolute()
         self.work.what = f"Import of {source.name}"
-        path, photo = source, ""
-        if source.suffix.lower() != ".portrait":
-            path, photo = _free_path(source.stem), _stored(source)
-            yield from answered(self._reconstruct(source, path))
-        data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(path), fraction=1.0)
-        root = yield from add_portrait(data, path.stem, _stored(path), photo)
+        if source.suffix.lower() == ".portrait":
+            root = yield from self._build(source, "")
+        else:
+            path = _free_path(source.stem)
+            with unlinked_on_failure(path):
+                yield from answered(self._reconstruct(source, path))
+                root = yield from self._build(path, _stored(source))
         for item in context.selected_objects:
             item.select_set(False)
         root.select_set(True)
         context.view_layer.objects.active = root
-        sheets = data.portrait.manifolds.sheets
+        sheets = root.portrait_manifolds.sheets
         changed = raise_transparent_bounces(context.scene, sheets)
         if changed:
             self.report({"INFO"}, f"{changed}, so that Cycles sees through all {sheets} sheets.")
+
+    def _build(self, path: Path, photo: str) -> Steps[bpy.types.Object]:
+        data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(path), fraction=1.0)
+        return (yield from add_portrait(data, path.stem, _stored(path), photo))
 
     def _reconstruct(self, photo: Path, output: Path) -> Job:
         if not photo.is_file():

@@ -33,7 +33,7 @@ def stand_in_of(name: str) -> Steps[bpy.types.Object]:
     stand_in.data.shade_flat()  # smooth normals of large faces lose light at grazing angles
     stand_in.data.materials.append(_white())
     stand_in.visible_camera = False
-    stand_in.display_type = "WIRE"
+    stand_in.display_type = "BOUNDS"
     for collection in root.users_collection:
         collection.objects.link(stand_in)
     return stand_in

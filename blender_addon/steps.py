@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from math import inf
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import bpy
@@ -73,15 +74,19 @@ class Work:
 
 
 def answered(job: Job) -> Steps[dict[str, Any]]:
-    """Waits for the backend's answer. Cancelled, it waits until the backend has stopped."""
+    """Waits for the backend's answer. Cancelled, it waits until the backend has stopped, which may be by finishing."""
+    stopped: Cancelled | None = None
     while not job.poll():
         try:
             yield Step(job.fraction, job.stage, waits=True)
-        except Cancelled:
+        except Cancelled as stop:
+            stopped = stop
             job.cancel()
         except GeneratorExit:
             job.cancel()
             raise
+    if stopped is not None:
+        raise stopped
     return job.result()
 
 
@@ -98,6 +103,7 @@ def in_thread(stage: str, call: Callable[[], Result], fraction: float = 0.0) -> 
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
+    yield Step(fraction, stage, waits=True)
     while thread.is_alive():
         yield Step(fraction, stage, waits=True)
     if failure:
@@ -114,6 +120,16 @@ def finished(steps: Steps[Result]) -> Result:
             return stop.value
         if step.waits:
             time.sleep(REST_S)
+
+
+@contextmanager
+def unlinked_on_failure(path: Path) -> Iterator[None]:
+    """Removes a new file again if the work that makes it is cancelled or fails."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

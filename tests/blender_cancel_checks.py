@@ -27,13 +27,13 @@ def check_photograph(folder: Path) -> None:
     """Finding the face, loading the networks, running them, painting, building: no .portrait and no object stays."""
     photo = folder / "Astro naut ü.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
-    process, before = _process(), _data()
+    before = _data()
     for stage in ("finding the face", "loading the networks", "making the portrait", "painting the sheets"):
         _cancelled_at(stage, OPERATORS.import_portrait, filepath=str(photo), texture_size=256)
         assert _data() == before and not list(folder.glob("*Astro*.portrait")), stage
     _cancelled_at("building the mesh", OPERATORS.import_portrait, filepath=str(photo), texture_size=256)
-    assert _data() == before
-    assert _process() == process, "the backend is kept, with what it has loaded"
+    assert _data() == before and not list(folder.glob("*Astro*.portrait"))
+    assert backend().request("hello", {}, "Hello").wait(), "the next request is answered"
 
 
 def check_frames(folder: Path) -> None:
@@ -63,6 +63,7 @@ def check_edit_and_export(folder: Path) -> None:
     for stage in ("saving the painted view", "starting", *BUILDING):
         _cancelled_at(stage, OPERATORS.apply_edit)
         assert _data() == before and root.portrait_manifolds.filepath == filepath, stage
+        assert not list(folder.glob("small edit*")), stage
     for name, stage in (("x.json", "reading the scene"), ("x.glb", "starting"), ("x.ply", "starting")):
         _cancelled_at(stage, OPERATORS.export, filepath=str(folder / name))
         time.sleep(0.1)
@@ -97,10 +98,6 @@ def _data() -> dict[str, list[str]]:
     """Names of all data blocks that the add-on makes."""
     kinds = ("objects", "meshes", "materials", "images", "scenes", "collections")
     return {kind: sorted(item.name for item in getattr(bpy.data, kind)) for kind in kinds}
-
-
-def _process() -> int:
-    return backend().request("hello", {}, "Hello").wait()["process"]
 
 
 if __name__ == "__main__":

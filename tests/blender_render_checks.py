@@ -15,13 +15,13 @@ from mathutils import Matrix
 from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
+from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.viewport import viewport_request
 
 OPERATORS = session.OPERATORS
@@ -259,9 +259,14 @@ def check_edit(folder: Path) -> None:
     mesh, before = sheets_of(root).data, portrait_path(root)
     assert OPERATORS.apply_edit() == {"FINISHED"}
     assert sheets_of(root).data != mesh and portrait_path(root) != before and before.is_file()
-    seen = Portrait.load(portrait_path(root)).render(camera)[0][row - 4 : row + 4, column - 4 : column + 4]
+    seen = op_picture(folder, portrait_path(root), camera)[row - 4 : row + 4, column - 4 : column + 4]
     assert seen[..., 1].mean() > 0.9 and seen[..., 0].mean() < 0.1, seen.mean((0, 1))
     assert bpy.data.meshes.get(mesh.name) is mesh  # for undo
+    kept = read_portrait(portrait_path(root)).manifolds.displacement_m
+    np.testing.assert_array_equal(kept, portrait.manifolds.displacement_m)
+    if (Path(__file__).parents[1] / "backend" / "weights").is_dir():
+        assert OPERATORS.apply_edit(shape="NEW") == {"FINISHED"}
+        assert np.abs(read_portrait(portrait_path(root)).manifolds.displacement_m - kept).max() > 1e-3, "another shape"
 
 
 def check_export(folder: Path) -> None:
