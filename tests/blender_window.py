@@ -74,13 +74,14 @@ def story(photo: Path, folder: Path) -> Iterator[float]:
     shot(folder, "1_before")
     with bpy.context.temp_override(**window_of(area)):
         print(operators.import_portrait("EXEC_DEFAULT", filepath=str(photo)))
-    yield 4.0
+    yield 9.0
     shot(folder, "2_importing")
     yield from until_done()
     with bpy.context.temp_override(**window_of(area)):
         operators.match_photo_camera()
         operators.standard_view()
     space.region_3d.view_perspective, space.shading.type = "CAMERA", "MATERIAL"
+    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 30.0, (-0.02, 0.17)
     yield 45.0  # without a graphics card shaders take their time
     shot(folder, "3_after")
     with bpy.context.temp_override(**window_of(area)):
@@ -99,6 +100,7 @@ def story(photo: Path, folder: Path) -> Iterator[float]:
     operators.cancel()
     yield from until_done()
     scene.render.engine, space.shading.type = "PORTRAIT_MANIFOLDS", "RENDERED"
+    space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 0.0, (0.0, 0.0)
     yield 12.0
     shot(folder, "6_rendered")
 
