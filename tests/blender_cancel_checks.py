@@ -54,7 +54,7 @@ def check_frames(folder: Path) -> None:
 
 
 def check_edit_and_export(folder: Path) -> None:
-    """Applying an edit keeps the old sheets; an export leaves no half a file; compositing leaves the scene as it was."""
+    """An edit keeps the old sheets; an export leaves no half a file; compositing leaves the scene as it was."""
     root, _ = session.new_scene(folder, "small.portrait")
     OPERATORS.edit_front_view()
     image = root.portrait_manifolds.edited_image
