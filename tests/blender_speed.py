@@ -18,10 +18,11 @@ from PIL import Image
 
 from portrait_manifolds import blender_addon
 from portrait_manifolds.backend.made_portrait import made_portrait
-from portrait_manifolds.blender_addon.backend_process import backend
+from portrait_manifolds.blender_addon.backend_process import backend, stop_backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.job_operator import STEP_S
 from portrait_manifolds.blender_addon.pictures import picture_request, read_picture
+from portrait_manifolds.blender_addon.preferences import backend_state
 from portrait_manifolds.blender_addon.steps import REST_S, Work
 
 WIDTH_PX, HEIGHT_PX, CYCLES_SAMPLES, FRAMES = 1920, 1080, 4, 5
@@ -80,6 +81,8 @@ def measure(folder: Path, photo: Path | None) -> dict[str, object]:
     blocks.of("set up compositing", OPERATORS.setup_compositing)
     blocks.of("export json", lambda: OPERATORS.export(filepath=str(folder / "cameras.json")))
     figures |= _drawing(folder, blocks)
+    blocks.longest_s["draw the preferences"] = _median(backend_state)
+    blocks.longest_s["start a backend"] = _seconds(lambda: (stop_backend(), backend()))
     if photo is not None:
         one_megapixel = folder / "photo.png"
         Image.open(photo).convert("RGB").resize((1024, 1024), Image.Resampling.LANCZOS).save(one_megapixel)
@@ -136,9 +139,10 @@ def _seconds(call: Callable[[], object]) -> float:
 
 if __name__ == "__main__":
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    blender_addon.register()
+    enabling_s = _seconds(blender_addon.register)
     with tempfile.TemporaryDirectory() as place:
         found = measure(Path(place), Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    found["enable_s"] = enabling_s
     rounded = json.loads(json.dumps(found), parse_float=lambda text: round(float(text), 3))
     print(json.dumps(rounded, indent=1))
     blender_addon.unregister()
