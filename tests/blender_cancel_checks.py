@@ -24,11 +24,11 @@ def check_import(folder: Path) -> None:
 
 
 def check_photograph(folder: Path) -> None:
-    """Finding the face, loading the networks, running them, painting, building: no .portrait and no object stays."""
+    """Finding the face, running the networks, painting, building: no .portrait and no object stays."""
     photo = folder / "Astro naut ü.png"
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
     before = _data()
-    for stage in ("finding the face", "loading the networks", "making the portrait", "painting the sheets"):
+    for stage in ("finding the face", "making the portrait", "painting the sheets"):
         _cancelled_at(stage, OPERATORS.import_portrait, filepath=str(photo), texture_size=256)
         assert _data() == before and not list(folder.glob("*Astro*.portrait")), stage
     _cancelled_at("building the mesh", OPERATORS.import_portrait, filepath=str(photo), texture_size=256)
@@ -86,11 +86,11 @@ def _cancelled_at(stage: str, operator: Callable, **arguments: object) -> None:
             if work.waits:
                 time.sleep(REST_S)
 
-    original, Work.run = Work.run, run  # type: ignore[method-assign]
+    original, Work.run = Work.run, run
     try:
         reason = session.raised(operator, **arguments)
     finally:
-        Work.run = original  # type: ignore[method-assign]
+        Work.run = original
     assert reached and reason.strip().endswith("was cancelled."), (stage, reason)
 
 

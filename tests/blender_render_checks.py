@@ -16,7 +16,7 @@ from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.blender_addon import engine
-from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, backend
+from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, Job, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.materials import look_sockets
@@ -126,8 +126,14 @@ def check_live_picture(folder: Path) -> None:
     live, size = LivePicture(), (100, 80)
     wanted = viewport_request(depsgraph, view, size)
     assert viewport_request(depsgraph, view, (3200, 1600))[1] == (1600, 800), "large regions are drawn coarser"
-    asked = []
-    original, Backend.request = Backend.request, lambda *given: asked.append(given[1:]) or original(*given)
+    asked: list[str] = []
+    original = Backend.request
+
+    def request(self: Backend, method: str, params: dict, what: str) -> Job:
+        asked.append(what)
+        return original(self, method, params, what)
+
+    Backend.request = request
     start = time.monotonic()
     assert live.follow(wanted) and live.pixels is None, "nothing is there yet"
     root.location.x = 0.05
@@ -140,6 +146,7 @@ def check_live_picture(folder: Path) -> None:
     assert len(asked) == 2
     camera, _ = view_from_matrices(view.view_matrix, lens, root, size)
     expected = op_picture(folder, folder / "small.portrait", camera)
+    assert live.pixels is not None
     np.testing.assert_allclose(live.pixels[::-1], expected[..., :4], atol=1e-5)
     assert expected[..., 3].max() > 0.99 and not live.follow(moved) and not live.problem
     before = live.pixels

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -63,7 +64,7 @@ def measure(folder: Path, photo: Path | None) -> dict[str, object]:
     """Seconds, megabytes and ratios by name."""
     figures: dict[str, object] = {}
     blocks = Blocks()
-    Work.run = lambda work: blocks.run(work)  # type: ignore[method-assign]
+    Work.run = lambda work: blocks.run(work)
     made_portrait(512).save(folder / "head.portrait")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     head = str(folder / "head.portrait")
@@ -87,7 +88,7 @@ def measure(folder: Path, photo: Path | None) -> dict[str, object]:
         one_megapixel = folder / "photo.png"
         Image.open(photo).convert("RGB").resize((1024, 1024), Image.Resampling.LANCZOS).save(one_megapixel)
         for name in ("cold", "warm"):
-            import_photo = lambda: OPERATORS.import_portrait(filepath=str(one_megapixel))  # noqa: E731
+            import_photo = partial(OPERATORS.import_portrait, filepath=str(one_megapixel))
             figures[f"import_{name}_s"] = blocks.of(f"import photograph, {name}", import_photo)
     figures["blocks_s"] = blocks.longest_s
     return figures
@@ -109,11 +110,11 @@ def _drawing(folder: Path, blocks: Blocks) -> dict[str, float]:
 
     figures = {}
     for side in (1, 2):
-        figures[f"backend_{side * side}_rays_s"] = _median(lambda side=side: draw(side))
+        figures[f"backend_{side * side}_rays_s"] = _median(partial(draw, side))
         for kind in ("exr", "png"):
             frames = {"directory": str(folder / f"{kind}{side}"), "samples": side, "file_format": kind}
-            call = lambda frames=frames: OPERATORS.render_portrait(**frames)  # noqa: E731
-            figures[f"render_portrait_{kind}_{side * side}_rays_s"] = blocks.of(f"render {kind}", call) / FRAMES
+            seconds = blocks.of(f"render {kind}", partial(OPERATORS.render_portrait, **frames))
+            figures[f"render_portrait_{kind}_{side * side}_rays_s"] = seconds / FRAMES
     scene.render.film_transparent, scene.render.engine = True, "PORTRAIT_MANIFOLDS"
     for side in (1, 2):
         scene.portrait_manifolds.samples = side

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
@@ -99,10 +99,43 @@ def story(photo: Path, folder: Path) -> Iterator[float]:
     shot(folder, "5_rendering")
     operators.cancel()
     yield from until_done()
+    with bpy.context.temp_override(**window_of(area)):
+        operators.edit_front_view("EXEC_DEFAULT")
+    yield from until_done()
+    image = next(each for each in bpy.data.images if each.name.endswith("front view"))
+    image.pixels[:4] = (0.2, 0.4, 0.8, 1.0)
+    with bpy.context.temp_override(**window_of(area)):
+        operators.apply_edit("EXEC_DEFAULT")
+    yield from until_done()
     scene.render.engine, space.shading.type = "PORTRAIT_MANIFOLDS", "RENDERED"
     space.region_3d.view_camera_zoom, space.region_3d.view_camera_offset = 0.0, (0.0, 0.0)
     yield 12.0
     shot(folder, "6_rendered")
+
+
+def time_operators() -> dict[str, float]:
+    """Notes the longest that each operator has held up the window's event loop, in seconds, by its name."""
+    from portrait_manifolds.blender_addon.job_operator import JobOperator
+
+    longest: dict[str, float] = {}
+    execute, modal = JobOperator.execute, JobOperator.modal
+
+    def timed(operator: JobOperator, call: Callable[[], set[str]]) -> set[str]:
+        start = time.monotonic()
+        try:
+            return call()
+        finally:
+            longest[operator.bl_label] = max(longest.get(operator.bl_label, 0.0), time.monotonic() - start)
+
+    # Blender counts the arguments of both.
+    def timed_execute(self: JobOperator, context: bpy.types.Context) -> set[str]:
+        return timed(self, lambda: execute(self, context))
+
+    def timed_modal(self: JobOperator, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return timed(self, lambda: modal(self, context, event))
+
+    JobOperator.execute, JobOperator.modal = timed_execute, timed_modal
+    return longest
 
 
 def until_done() -> Iterator[float]:
@@ -138,6 +171,7 @@ def main(photo: Path, folder: Path) -> None:
 
     kept = tuple(cls for cls in blender_addon.CLASSES if not issubclass(cls, bpy.types.FileHandler))
     blender_addon.CLASSES = kept
+    longest_s = time_operators()
     blender_addon.register()
     bpy.context.preferences.view.show_splash = False
     steps = story(photo, folder)
@@ -150,6 +184,7 @@ def main(photo: Path, folder: Path) -> None:
             shot(folder, "failed")
             os._exit(1)
         if wait_s is None:
+            print({label: round(seconds, 3) for label, seconds in longest_s.items()}, flush=True)
             blender_addon.unregister()
             os._exit(0)
         return wait_s
