@@ -13,7 +13,7 @@ from .look import shown_look
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
 from .photo_camera import photo_view
-from .steps import Steps, answered
+from .steps import Step, Steps, answered
 
 MAX_NAMED_FRAMES = 6
 
@@ -62,7 +62,10 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
             "samples": self.samples or settings.samples,
         }
         cameras, scale = yield from sample_animation(scene, root, frames)
-        looks = [shown_look(root, frame) for frame in frames]
+        looks = []
+        for frame in frames:
+            looks.append(shown_look(root, frame))
+            yield Step(1.0, "reading the look")
         note = _beyond_note(cameras, frames, photo_view(root))
         if any(look.edge_softness for look in looks):
             note += " Edge Softness is left out: only Cycles and EEVEE draw it."
