@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from . import progress
 from .camera import Camera
 from .errors import InputError
 from .frame_files import frame_name, made_of, read_frame
+from .look import Look
 from .outputs.exr import save_exr
 from .outputs.mp4 import Mp4Writer, over_background
 from .outputs.png import save_png
@@ -56,33 +58,52 @@ def render_frames(
     samples: int = 2,
     first_frame: int = 1,
     depth_scale: float = 1.0,
+    looks: Sequence[Look] = (),
 ) -> list[Path]:
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
-    `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene).
+    `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene);
+    `looks`, one a frame, change what is drawn; without them it is as reconstructed.
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the frames.")
     paths = [folder / frame_name(first_frame + index, kind) for index in range(len(cameras))]
-    notes = list(_frame_notes(portrait, cameras, f"{samples} {depth_scale}"))
+    shown = list(looks) or [Look()] * len(cameras)
+    if len(shown) != len(cameras):
+        raise InputError(f"There are {len(shown)} looks for {len(cameras)} cameras: give one a frame.")
+    settings = [f"{samples} {depth_scale}" + (f" {look}" if look != Look() else "") for look in shown]
+    notes = list(_frame_notes(portrait, cameras, settings))
     # Stale frames go before any drawing: a run killed later leaves nothing to mistake.
     kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
     for path, keep in zip(paths, kept, strict=True):
         if not keep:
             path.unlink(missing_ok=True)
-    work = list(zip(paths, cameras, notes, kept, strict=True))
-    for index, (path, camera, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
-        progress.report(index / len(work), path.name)
-        if keep:
-            continue
-        rgba, depth = portrait.render(camera, samples)
-        if kind == "exr":
-            save_exr(path, rgba, depth * depth_scale, portrait.provenance, note)
-        else:
-            save_png(path, rgba, portrait.provenance, note)
+    work = list(zip(paths, cameras, shown, notes, kept, strict=True))
+    opacity, thinned = 1.0, portrait
+    writing: Future[None] | None = None
+    with ThreadPoolExecutor(1) as writer:  # a frame is written while the next is drawn
+        for index, (path, camera, look, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
+            progress.report(index / len(work), path.name)
+            if keep:
+                continue
+            if look.opacity != opacity:
+                opacity, thinned = look.opacity, look.thinned(portrait)
+            rgba, depth = thinned.render(camera, samples)
+            if writing is not None:
+                writing.result()  # raises what went wrong, before more is drawn
+            writing = writer.submit(_save_frame, path, look.lit(rgba), depth * depth_scale, portrait.provenance, note)
+        if writing is not None:
+            writing.result()
     return paths
+
+
+def _save_frame(path: Path, rgba: np.ndarray, depth: np.ndarray, provenance: str, note: str) -> None:
+    if path.suffix == ".exr":
+        save_exr(path, rgba, depth, provenance, note)
+    else:
+        save_png(path, rgba, provenance, note)
 
 
 def encode_frames(
@@ -106,10 +127,10 @@ def encode_frames(
             film.write_pixels(over_background(rgba, colour))
 
 
-def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: str) -> Iterator[str]:
+def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: Sequence[str]) -> Iterator[str]:
     """A hash for each frame of all that its picture depends on."""
     content = hashlib.sha256(portrait.textures.tobytes())
     for values in (portrait.manifolds.total_radius_m(), portrait.manifolds.spread, portrait.manifolds.offsets_m):
         content.update(values.tobytes())
-    for camera in cameras:
-        yield hashlib.sha256(f"{content.hexdigest()} {settings} {camera.to_dict()}".encode()).hexdigest()[:16]
+    for camera, setting in zip(cameras, settings, strict=True):
+        yield hashlib.sha256(f"{content.hexdigest()} {setting} {camera.to_dict()}".encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
 """The pinhole camera, and its JSON."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import atan, degrees, radians, tan
 from pathlib import Path
@@ -14,7 +15,13 @@ from .errors import InputError
 from .input_file import read_input
 
 MAX_SIDE_PX = 16384
-MAX_JSON_BYTES = 32 << 20
+MAX_CAMERAS = 100_000
+"""Of one animation: over an hour at 24 frames a second."""
+
+MAX_JSON_BYTES = 64 << 20
+"""MAX_CAMERAS as `save_cameras` writes them, at most 610 bytes each."""
+
+_MAX_CAMERA_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,29 +219,55 @@ def look_at(
 
 
 def load_cameras(path: Path | str) -> list[Camera]:
-    """The cameras of a JSON file: one object, or a list of them (an animation)."""
+    """The cameras of a JSON file: one object, or a list of at most MAX_CAMERAS (an animation)."""
     data = read_input(path, MAX_JSON_BYTES)
+    cameras: list[Camera] = []
     try:
-        values = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: write one camera object, or a list of them.") from error
-    entries = values if isinstance(values, list) else [values]
-    if not entries:
-        raise InputError(f"{path} holds no camera: give at least one.")
-    cameras = []
-    for index, entry in enumerate(entries):
-        try:
+        for entry in _entries(data.decode(json.detect_encoding(data))):
+            if len(cameras) == MAX_CAMERAS:
+                raise InputError(f"An animation has at most {MAX_CAMERAS} cameras: split it into several files.")
             cameras.append(Camera.from_dict(entry))
-        except InputError as error:
-            raise InputError(f"{path}, camera {index}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}, camera {len(cameras)}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON of cameras: write one camera object, or a list of them.") from error
+    if not cameras:
+        raise InputError(f"{path} holds no camera: give at least one.")
     return cameras
 
 
 def save_cameras(path: Path | str, cameras: Sequence[Camera]) -> None:
-    """Writes one camera as an object, several as a list."""
-    values = [camera.to_dict() for camera in cameras]
+    """Writes one camera as an object, several as a list, a line each."""
+    lines = [json.dumps(camera.to_dict(), separators=(",", ":")) for camera in cameras]
+    text = lines[0] if len(lines) == 1 else "[\n" + ",\n".join(lines) + "\n]"
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values[0] if len(values) == 1 else values, indent=1), encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _entries(text: str) -> Iterator[Any]:
+    """What the JSON in `text` is, or what its list holds, one after another.
+
+    Only one is in memory at a time: a large file of anything but cameras is refused at the first that is none.
+    Raises ValueError or RecursionError for what is not JSON, or longer than a camera can be.
+    """
+    decode = json.JSONDecoder().raw_decode
+    place = _past_space(text, 0)
+    is_list = text.startswith("[", place)
+    place = _past_space(text, place + is_list)
+    more = not (is_list and text.startswith("]", place))
+    while more:
+        entry, length = decode(text[place : place + _MAX_CAMERA_CHARACTERS])
+        yield entry
+        place = _past_space(text, place + length)
+        more = is_list and text.startswith(",", place)
+        place = _past_space(text, place + more)
+    if text[place:].rstrip() != "]" * is_list:
+        raise ValueError("no end")
+
+
+def _past_space(text: str, place: int) -> int:
+    found = re.compile(r"\S").search(text, place)
+    return found.start() if found else len(text)
 
 
 def _rotation_x(angle_rad: float) -> np.ndarray:

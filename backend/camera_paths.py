@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .camera import Camera, focal_px, load_cameras
+from .camera import MAX_CAMERAS, Camera, focal_px, load_cameras
 from .errors import InputError
 
-MAX_FRAMES = 100_000
 NEAREST_M = 0.25
 """A dolly zoom keeps at least this far from the head's centre, so that the camera stays outside of it."""
 
@@ -78,5 +77,5 @@ def path_cameras(path: str, camera: Camera, frames: int) -> list[Camera]:
 
 
 def _check_frames(frames: int) -> None:
-    if not 1 <= frames <= MAX_FRAMES:
-        raise InputError(f"{frames} frames cannot be made: give 1 to {MAX_FRAMES}.")
+    if not 1 <= frames <= MAX_CAMERAS:
+        raise InputError(f"{frames} frames cannot be made: give 1 to {MAX_CAMERAS}.")

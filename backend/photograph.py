@@ -18,9 +18,9 @@ from .input_file import read_input
 
 log = logging.getLogger(__name__)
 
-MAX_PIXELS = 120_000_000
-MAX_COSTLY_PIXELS = 25_000_000
-"""Of the formats whose decoders need up to 36 bytes a pixel: a picture must not take more than a gigabyte."""
+MAX_PIXELS, MAX_CMYK_PIXELS, MAX_COSTLY_PIXELS = 100_000_000, 75_000_000, 25_000_000
+"""A picture must not take more than a gigabyte: decoders need up to 10 bytes a pixel (progressive JPEG), 12 of CMYK and
+up to 36 of _COSTLY_FORMATS."""
 
 MAX_BYTES = 256 << 20
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
@@ -61,7 +61,7 @@ def decode_photograph(data: bytes, name: str) -> Photograph:
     """A file's bytes; transparent pixels become white, 16 bits 8, CMYK and wide-gamut colours sRGB.
 
     Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than
-    120 megapixels (25 in AVIF, JPEG 2000 and WebP).
+    100 megapixels (75 in CMYK; 25 in AVIF, JPEG 2000 and WebP).
     """
     with open_picture(data, name) as image:
         _check_smallest(name, *image.size)
@@ -81,8 +81,7 @@ def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes that are checked here, and of harmless damage
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                costly = image.format in _COSTLY_FORMATS
-                _check_largest(name, *image.size, MAX_COSTLY_PIXELS if costly else MAX_PIXELS)
+                _check_largest(name, *image.size, _max_pixels(image))
                 yield image
     except (InputError, MemoryError):
         raise
@@ -113,6 +112,12 @@ def _check_largest(name: str, width_px: int, height_px: int, max_pixels: int) ->
         raise InputError(
             f"{name} has {width_px} x {height_px} pixels: shrink it to at most {max_pixels // 10**6} megapixels."
         )
+
+
+def _max_pixels(image: Image.Image) -> int:
+    if image.format in _COSTLY_FORMATS:
+        return MAX_COSTLY_PIXELS
+    return MAX_CMYK_PIXELS if image.mode == "CMYK" else MAX_PIXELS
 
 
 def _srgb_pixels(image: Image.Image) -> np.ndarray:

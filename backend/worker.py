@@ -18,8 +18,9 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
@@ -27,21 +28,42 @@ from . import progress
 from .animation import render_frames
 from .atomic import atomic_path
 from .camera import Camera
-from .conventions import srgb_to_linear
 from .errors import InputError, ProcessingError
+from .layered_picture import layered_picture
+from .look import Look
 from .portrait import Portrait
 
 Answer = dict[str, Any]
+Kind = TypeVar("Kind")
 
 MAX_LINE_CHARACTERS = 64 << 20
 """A longer line is no request: an animation of 100,000 cameras fits."""
 
 
 class Params(dict[str, Any]):
-    """What a method is given; a value that is asked for and missing is the asker's error."""
+    """What a method is given; what is missing or of another kind is the asker's error."""
 
     def __missing__(self, name: str) -> Any:
         raise InputError(f"The request lacks {name!r}: update the extension or the backend.")
+
+    def of_kind(self, kind: type[Kind], name: str, default: Kind | None = None) -> Kind:
+        """The value, which must be finite; whole numbers will do where `kind` is float."""
+        value = self[name] if default is None else self.get(name, default)
+        if kind is float and type(value) is int and abs(value) < 1 << 53:
+            value = float(value)
+        if type(value) is not kind or (isinstance(value, float) and not isfinite(value)):
+            raise InputError(f"The request's {name!r} is no {kind.__name__}: update the extension or the backend.")
+        return value
+
+    def path(self, name: str) -> Path:
+        """A file's or a folder's path."""
+        text = self.of_kind(str, name)
+        try:
+            if b"\0" in os.fsencode(text):
+                raise ValueError("a null character")
+        except ValueError as error:
+            raise InputError(f"The request's {name!r} is no path: update the extension or the backend.") from error
+        return Path(text)
 
 
 class Worker:
@@ -159,26 +181,43 @@ def _hello(params: Params) -> Answer:
 
 
 def _render(params: Params) -> Answer:
-    """One picture to `output` (.npy): [H, W, 5] float32, premultiplied linear RGBA and depth in metres."""
-    portrait = _portrait(params["portrait"])
-    rgba, depth = portrait.render(Camera.from_dict(params["camera"]), int(params.get("samples", 2)))
-    picture = np.concatenate([srgb_to_linear(rgba[..., :3]) * rgba[..., 3:], rgba[..., 3:], depth[..., None]], axis=-1)
-    with atomic_path(params["output"]) as temporary, temporary.open("wb") as file:
-        np.save(file, picture.astype(np.float32))
-    return {"output": params["output"]}
+    """One picture to `output` (.npy): see `layered_picture` for what is in it, and for `top` and `left`.
+
+    `layers`: of each a `portrait`, a `camera`, and if wanted a `look` and a `scale`, which is what a metre of it is in
+    units of depth.
+    """
+    samples = params.of_kind(int, "samples", 2)
+    drawn = []
+    for entry in params.of_kind(list, "layers"):
+        layer = Params(entry if isinstance(entry, dict) else {})
+        look = Look.from_dict(layer.of_kind(dict, "look", {}))
+        portrait = _portrait(layer.path("portrait"), look.opacity)
+        rgba, depth = portrait.render(Camera.from_dict(layer["camera"]), samples)
+        drawn.append((look.lit(rgba), depth * layer.of_kind(float, "scale", 1.0)))
+    if len({rgba.shape for rgba, _ in drawn}) != 1:
+        raise InputError("The layers' cameras differ in size, or there is none: give all the picture's.")
+    picture, top, left = layered_picture(drawn)
+    output = params.path("output")
+    with atomic_path(output) as temporary, temporary.open("wb") as file:
+        np.save(file, picture)
+    return {"output": str(output), "top": top, "left": left}
 
 
 def _frames(params: Params) -> Answer:
     """An animation to a folder, frame by frame; frames that are there already are kept."""
-    cameras = [Camera.from_dict(camera) for camera in params["cameras"]]
+    cameras = [Camera.from_dict(camera) for camera in params.of_kind(list, "cameras")]
+    kind = params.of_kind(str, "format", "exr")
+    if kind not in ("exr", "png"):
+        raise InputError(f"Frames of the format {kind!r} cannot be written: ask for exr or png.")
     paths = render_frames(
-        _portrait(params["portrait"]),
+        _portrait(params.path("portrait")),
         cameras,
-        Path(params["directory"]),
-        str(params.get("format", "exr")),
-        int(params.get("samples", 2)),
-        first_frame=int(params.get("first_frame", 1)),
-        depth_scale=float(params.get("depth_scale", 1.0)),
+        params.path("directory"),
+        kind,
+        params.of_kind(int, "samples", 2),
+        first_frame=params.of_kind(int, "first_frame", 1),
+        depth_scale=params.of_kind(float, "depth_scale", 1.0),
+        looks=[Look.from_dict(look) for look in params.of_kind(list, "looks", [])],
     )
     return {"frames": [str(path) for path in paths]}
 
@@ -187,7 +226,7 @@ def _command(params: Params) -> Answer:
     """A subcommand as on the command line, in this process: what it has loaded stays warm."""
     from .cli import parse
 
-    arguments = [str(argument) for argument in params["arguments"]]
+    arguments = [str(argument) for argument in params.of_kind(list, "arguments")]
     if arguments[:1] == ["serve"]:
         raise InputError("The backend is serving already: ask for another command.")
     try:
@@ -208,14 +247,13 @@ METHODS: dict[str, Callable[[Params], Answer]] = {
 }
 
 
-def _portrait(path: str) -> Portrait:
-    file = Path(path)
+def _portrait(path: Path, opacity: float = 1.0) -> Portrait:
     try:
-        return _loaded(path, file.stat().st_mtime_ns)
+        return _loaded(path, path.stat().st_mtime_ns, opacity)
     except OSError as error:
         raise InputError(f"Cannot read {path} ({error.strerror}): check the path.") from error
 
 
-@lru_cache(maxsize=2)
-def _loaded(path: str, changed_ns: int) -> Portrait:
-    return Portrait.load(path)
+@lru_cache(maxsize=3)
+def _loaded(path: Path, changed_ns: int, opacity: float) -> Portrait:
+    return Portrait.load(path) if opacity == 1.0 else Look(opacity=opacity).thinned(_loaded(path, changed_ns, 1.0))

@@ -60,13 +60,12 @@ def atlas_pixels(portrait: Portrait, atlas: Atlas) -> np.ndarray:
     return pixels
 
 
-def packed_image(name: str, pixels: np.ndarray) -> bpy.types.Image:
-    """A Blender image that holds the pixels [H, W, 4] uint8 exactly, and keeps them in the .blend.
+def packed_image(name: str, png: bytes) -> bpy.types.Image:
+    """A Blender image of a PNG file's pixels, exactly, which it keeps in the .blend.
 
     Channel-packed alpha: straight alpha would be premultiplied in 8 bits and lose faint colour.
     """
     image = bpy.data.images.new(name, 8, 8, alpha=True)
-    png = encode_png(pixels)
     image.pack(data=png, data_len=len(png))
     image.source = "FILE"
     image.alpha_mode = "CHANNEL_PACKED"

@@ -1,6 +1,5 @@
 """Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
 
-from collections.abc import Iterator
 from math import sqrt
 
 import bpy
@@ -10,6 +9,7 @@ from mathutils import Matrix
 from ..backend.camera import Camera
 from ..backend.conventions import PORTRAIT_TO_BLENDER, PROMISED_PITCH_DEG, PROMISED_YAW_DEG
 from ..backend.errors import InputError
+from .steps import Step, Steps
 
 SENSOR_WIDTH_MM = 36.0
 _TO_BLENDER = Matrix(PORTRAIT_TO_BLENDER.tolist()).to_4x4()
@@ -47,15 +47,17 @@ def camera_from_blender(
     return _pinhole(projection, pose, (width, height)), scale
 
 
-def view_from_matrices(view: Matrix, window: Matrix, root: bpy.types.Object, size: tuple[int, int]) -> Camera:
-    """What a viewport with a view and a window (projection) matrix sees of the evaluated portrait at `root`.
+def view_from_matrices(
+    view: Matrix, window: Matrix, root: bpy.types.Object, size: tuple[int, int]
+) -> tuple[Camera, float]:
+    """What a viewport with a view and a window (projection) matrix sees of the evaluated portrait at `root`; its scale.
 
     Raises InputError for an orthographic view.
     """
     if abs(window[3][3]) > 0.5:
         raise InputError("Portraits are drawn in perspective: press 5 on the number pad.")
-    pose, _ = _pose_in_portrait(view.inverted(), root.matrix_world, root.name)
-    return _pinhole(np.array(window), pose, size)
+    pose, scale = _pose_in_portrait(view.inverted(), root.matrix_world, root.name)
+    return _pinhole(np.array(window), pose, size), scale
 
 
 def _pinhole(projection: np.ndarray, pose: np.ndarray, size: tuple[int, int]) -> Camera:
@@ -101,23 +103,25 @@ def beyond_promise(view: Camera, photo: Camera) -> bool:
 
 
 def sample_animation(
-    scene: bpy.types.Scene, root: bpy.types.Object, frames: range, found: list[tuple[Camera, float]]
-) -> Iterator[float]:
-    """Appends the scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
+    scene: bpy.types.Scene, root: bpy.types.Object, frames: range
+) -> Steps[tuple[list[Camera], float]]:
+    """The scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
 
-    Yields the share done after each frame. Leaves the scene at the frame it was on. Raises InputError as
-    `camera_from_blender` does, and for a portrait whose scale changes.
+    Leaves the scene at the frame it was on. Raises InputError as `camera_from_blender` does, and for a portrait whose
+    scale changes.
     """
     before, subframe = scene.frame_current, scene.frame_subframe
+    found: list[tuple[Camera, float]] = []
     try:
         for frame in frames:
             scene.frame_set(frame)
             found.append(camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get()))
             if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
                 raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
-            yield len(found) / len(frames)
+            yield Step(len(found) / len(frames), "reading the scene")
     finally:
         scene.frame_set(before, subframe=subframe)
+    return [view for view, _ in found], found[0][1]
 
 
 def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:

@@ -8,29 +8,28 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .compositor_nodes import Compositor
-from .job_operator import checked
+from .job_operator import JobOperator
 from .naming import ENGINE_ID
-from .native_object import active_portrait, portrait_path, sheets_of
-from .portrait_reader import read_portrait
+from .native_object import active_portrait, named, portrait_path, sheets_of
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
-from .stand_in import add_stand_in
+from .stand_in import stand_in_of
+from .steps import Steps
 
 
-class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
+class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
     """Put the portrait into the scene by depth: nodes, a stand-in for shadows, and a scene for the backend"""
 
     bl_idname = "portrait_manifolds.setup_compositing"
     bl_label = "Set Up Compositing"
     bl_options = {"REGISTER", "UNDO"}
 
-    @checked
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        scene = context.scene
-        root = active_portrait(context)
-        portrait = read_portrait(portrait_path(root))
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        scene, name = context.scene, active_portrait(context).name
+        stand_in = yield from stand_in_of(name)
+        root = named(name)
         # The backend draws the portrait from now on; the sheets stay for the viewport.
+        portrait_path(root)  # InputError where it could not
         sheets_of(root).hide_render = True
-        stand_in = add_stand_in(root, portrait)
         drawn = portrait_scene(scene)
         if root.name not in drawn.collection.objects:
             drawn.collection.objects.link(root)
@@ -43,7 +42,6 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(bpy.types.Operator):
         build_nodes(scene, drawn)
         note = "" if catches_shadows(scene) else " Shadows fall on it in Cycles only: choose it and press this again."
         self.report({"INFO"}, f'"{drawn.name}" draws the portrait; render "{scene.name}" as ever.{note}')
-        return {"FINISHED"}
 
 
 def portrait_scene(scene: bpy.types.Scene) -> bpy.types.Scene:

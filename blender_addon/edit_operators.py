@@ -1,17 +1,21 @@
 """Edit in 3D: paint over the front view, and carry the paint into the portrait from every view."""
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import bpy
+import numpy as np
 
+from ..backend.atomic import atomic_path
 from ..backend.errors import InputError
+from .atlas import encode_png
 from .backend_home import user_folder
-from .backend_process import Job, backend
+from .backend_process import backend
 from .job_operator import JobOperator
-from .native_object import active_portrait, portrait_path, replace_sheets
-from .portrait_reader import read_portrait
+from .native_object import active_portrait, named, portrait_path, replace_sheets
+from .properties import EDIT_SHAPES
+from .sheets_data import SheetsData
+from .steps import Steps, answered, in_thread, unlinked_on_failure
 
 
 class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
@@ -21,19 +25,16 @@ class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
     bl_label = "Edit Front View"
     bl_options = {"REGISTER", "UNDO"}
 
-    def start(self, context: bpy.types.Context) -> Job:
-        self._root = active_portrait(context).name
-        root = bpy.data.objects[self._root]
-        self._output = user_folder("edits") / f"{bpy.path.clean_name(root.name)} front view.png"
-        arguments = ["render", str(portrait_path(root)), "-o", str(self._output)]
-        return backend().request("command", {"arguments": arguments}, f"Front view of {root.name}")
-
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        root = bpy.data.objects[self._root]
-        image = bpy.data.images.load(str(self._output), check_existing=False)
-        image.name = f"{root.name} front view"
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        root = active_portrait(context)
+        name, self.work.what = root.name, f"Front view of {root.name}"
+        output = user_folder("edits") / f"{bpy.path.clean_name(name)} front view.png"
+        arguments = ["render", str(portrait_path(root)), "-o", str(output)]
+        yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
+        image = bpy.data.images.load(str(output), check_existing=False)
+        image.name = f"{name} front view"
         image.alpha_mode = "CHANNEL_PACKED"
-        root.portrait_manifolds.edited_image = image
+        named(name).portrait_manifolds.edited_image = image
         for area in context.screen.areas if context.screen else ():
             if area.type == "IMAGE_EDITOR":
                 area.spaces.active.image = image
@@ -48,35 +49,51 @@ class PORTRAIT_MANIFOLDS_OT_apply_edit(JobOperator):
     bl_label = "Apply Edit"
     bl_options = {"REGISTER", "UNDO"}
 
-    def start(self, context: bpy.types.Context) -> Job:
+    shape: bpy.props.EnumProperty(name="Shape", description="What becomes of the head's shape", items=EDIT_SHAPES)
+
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
         root = active_portrait(context)
         image = root.portrait_manifolds.edited_image
         if image is None:
             raise InputError("There is no painted view: press Edit Front View first.")
-        self._root = root.name
+        name, self.work.what = root.name, f"Edit of {root.name}"
         before = portrait_path(root)
-        self._output = _next_version(before)
-        painted = user_folder("edits") / f"{bpy.path.clean_name(root.name)} painted.png"
-        _save_png(image, painted)
-        arguments = ["edit", str(before), "--image", str(painted), "-o", str(self._output)]
-        return backend().request("command", {"arguments": arguments}, f"Edit of {root.name}")
+        output = _next_version(before)
+        painted = user_folder("edits") / f"{bpy.path.clean_name(name)} painted.png"
+        yield from in_thread("saving the painted view", _saving(image, painted))
+        arguments = ["edit", str(before), "--image", str(painted), "-o", str(output)]
+        if self.shape == "NEW":
+            arguments.append("--reshape")
+        with unlinked_on_failure(output):
+            yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
+            data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(output), fraction=1.0)
+            yield from replace_sheets(named(name), data, str(output))
+        self.report({"INFO"}, f"The edited portrait is {output.name}; undo brings the one before back.")
 
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        root = bpy.data.objects[self._root]
-        replace_sheets(root, read_portrait(self._output), str(self._output))
-        self.report({"INFO"}, f"The edited portrait is {self._output.name}; undo brings the one before back.")
 
+def _saving(image: bpy.types.Image, path: Path) -> Callable[[], object]:
+    """What writes the painted view to a PNG file without touching Blender's data.
 
-def _save_png(image: bpy.types.Image, path: Path) -> None:
-    """What is painted in Blender; where nothing was, what another program saved over the file."""
+    That is what is painted in Blender; where nothing was, what another program saved over the file.
+    """
     if image.is_dirty:
-        image.save(filepath=str(path))
-        return
+        width, height = image.size
+        pixels = np.empty(width * height * 4, np.float32)
+        image.pixels.foreach_get(pixels)
+        return lambda: _write(path, encode_png(_top_first_bytes(pixels.reshape(height, width, 4))))
     saved = Path(bpy.path.abspath(image.filepath, library=image.library))
     if not saved.is_file():
         raise InputError(f"The painted view {saved} is gone: press Edit Front View again.")
-    if saved != path:
-        shutil.copyfile(saved, path)
+    return lambda: _write(path, saved.read_bytes())
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _top_first_bytes(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(pixels[::-1], 0.0, 1.0) * 255.0).astype(np.uint8)
 
 
 def _next_version(path: Path) -> Path:

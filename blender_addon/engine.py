@@ -17,7 +17,8 @@ from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
 from .cameras import camera_from_blender
 from .naming import ENGINE_ID
-from .native_object import light_factor, portrait_path, portraits
+from .native_object import portraits
+from .pictures import empty_picture, layers, picture_request, read_picture
 from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
 failures: list[str] = []
@@ -79,33 +80,23 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         self.error_set(message)
 
     def _draw(self, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> np.ndarray:
-        """[H, W, 5] float32, bottom row first: premultiplied linear RGBA and depth; nearer portraits in front."""
+        """[H, W, 5] float32, bottom row first: premultiplied linear RGBA and depth; the nearer is in front."""
         scene = depsgraph.scene
-        picture = np.zeros((size[1], size[0], 5), np.float32)
-        picture[..., 4] = np.inf
-        visible = [root for root in portraits(scene) if not root.hide_render]
         camera = self.camera_override or scene.camera
-        views = [(root, *camera_from_blender(camera, root, depsgraph, size)) for root in visible]
-        views.sort(key=lambda item: item[1].project(np.zeros(3))[1] * item[2])
-        for root, view, scale in views:
-            drawn = self._drawn(root, view.to_dict(), scene.portrait_manifolds.samples)
-            behind = 1.0 - picture[..., 3:4]
-            drawn[..., :3] *= light_factor(root)
-            picture[..., 4] = np.where(np.isinf(picture[..., 4]), drawn[..., 4] * scale, picture[..., 4])
-            picture[..., :4] += behind * drawn[..., :4]
-        return np.ascontiguousarray(picture[::-1])
-
-    def _drawn(self, root: bpy.types.Object, view: dict, samples: int) -> np.ndarray:
+        visible = [root for root in portraits(scene) if not root.hide_render]
+        found = layers(
+            visible, scene.frame_current_final, lambda root: camera_from_blender(camera, root, depsgraph, size)
+        )
+        if not found:
+            return empty_picture(size)
         with tempfile.TemporaryDirectory(prefix="portrait_manifolds_") as folder:
-            output = Path(folder) / "picture.npy"
-            params = {"portrait": str(portrait_path(root)), "camera": view, "output": str(output), "samples": samples}
-            job = backend().request("render", params, f"Render of {root.name}")
+            params = picture_request(found, scene.portrait_manifolds.samples, Path(folder) / "picture.npy")
+            job = backend().request("render", params, f"Render of {scene.name}")
             while not job.poll():
                 if self.test_break():
                     job.cancel()
                 job.rest()
-            job.result()
-            return np.load(output)
+            return read_picture(job.result(), size)
 
 
 def clear_failures() -> None:

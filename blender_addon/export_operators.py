@@ -2,18 +2,19 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy_extras.io_utils import ExportHelper
 
-from ..backend.camera import Camera, save_cameras
-from ..backend.errors import InputError, ProcessingError
-from .backend_process import Job, backend
+from ..backend.atomic import atomic_path
+from ..backend.camera import save_cameras
+from ..backend.errors import InputError
+from .backend_process import backend
 from .cameras import sample_animation
 from .job_operator import JobOperator, show_error
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
+from .steps import Steps, answered, in_thread
 
 
 class PORTRAIT_MANIFOLDS_OT_export(JobOperator, ExportHelper):
@@ -41,36 +42,26 @@ class PORTRAIT_MANIFOLDS_OT_export(JobOperator, ExportHelper):
         self.filepath = f"{bpy.path.clean_name(root.name)}.glb"
         return ExportHelper.invoke(self, context, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
         path = Path(bpy.path.abspath(self.filepath)).absolute()
         kind = path.suffix.lower()
-        try:
-            root = active_portrait(context)
-            if kind == ".json":
-                scene = context.scene
-                frames = range(scene.frame_start, scene.frame_end + 1)
-                found: list[tuple[Camera, float]] = []
-                list(sample_animation(scene, root, frames, found))
-                save_cameras(path, [view for view, _ in found])
-            elif kind == ".portrait":
-                shutil.copyfile(portrait_path(root), path)
-            elif kind in {".glb", ".ply"}:
-                return JobOperator.execute(self, context)
-            else:
-                raise InputError(f"{path.name} cannot be written: end the name in .portrait, .glb, .ply or .json.")
-        except (InputError, ProcessingError) as error:
-            show_error(self, error)
-            return {"CANCELLED"}
-        except OSError as error:
-            show_error(self, InputError(f"Cannot write {path} ({error.strerror}): choose another folder."))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        root, scene = active_portrait(context), context.scene
+        self.work.what = f"Export of {root.name}"
+        if kind == ".json":
+            cameras, _ = yield from sample_animation(scene, root, range(scene.frame_start, scene.frame_end + 1))
+            yield from in_thread("writing", lambda: save_cameras(path, cameras), fraction=1.0)
+        elif kind == ".portrait":
+            source = portrait_path(root)
+            yield from in_thread("copying", lambda: _copied(source, path))
+        elif kind in {".glb", ".ply"}:
+            arguments = ["export", str(portrait_path(root)), "-o", str(path)]
+            yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
+        else:
+            raise InputError(f"{path.name} cannot be written: end the name in .portrait, .glb, .ply or .json.")
+        self.report({"INFO"}, f"Wrote {path}.")
 
-    def start(self, context: bpy.types.Context) -> Job:
-        root = active_portrait(context)
-        self._path = Path(bpy.path.abspath(self.filepath)).absolute()
-        arguments = ["export", str(portrait_path(root)), "-o", str(self._path)]
-        return backend().request("command", {"arguments": arguments}, f"Export of {root.name}")
 
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        self.report({"INFO"}, f"Wrote {self._path}.")
+def _copied(source: Path, path: Path) -> None:
+    """Copies a file whole or not at all; InputError where it cannot be written."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)

@@ -1,19 +1,19 @@
 """Import Portrait: a .portrait file at once, a photograph through the backend; by menu, panel, script or drop."""
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from ..backend.conventions import TEXTURE_SIZE
-from ..backend.errors import InputError, ProcessingError
+from ..backend.errors import InputError
 from .backend_home import user_folder
 from .backend_process import Job, backend
-from .job_operator import JobOperator, show_error
+from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces
-from .portrait_reader import read_portrait
+from .sheets_data import SheetsData
+from .steps import Steps, answered, in_thread, unlinked_on_failure
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -59,44 +59,40 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
             return self.execute(context)
         return ImportHelper.invoke(self, context, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        path = Path(bpy.path.abspath(self.filepath)).absolute()
-        if path.suffix.lower() != ".portrait":
-            return JobOperator.execute(self, context)
-        try:
-            self._add(context, path, photo="")
-        except (InputError, ProcessingError) as error:
-            show_error(self, error)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        source = Path(bpy.path.abspath(self.filepath)).absolute()
+        self.work.what = f"Import of {source.name}"
+        if source.suffix.lower() == ".portrait":
+            root = yield from self._build(source, "")
+        else:
+            path = _free_path(source.stem)
+            with unlinked_on_failure(path):
+                yield from answered(self._reconstruct(source, path))
+                root = yield from self._build(path, _stored(source))
+        for item in context.selected_objects:
+            item.select_set(False)
+        root.select_set(True)
+        context.view_layer.objects.active = root
+        sheets = root.portrait_manifolds.sheets
+        changed = raise_transparent_bounces(context.scene, sheets)
+        if changed:
+            self.report({"INFO"}, f"{changed}, so that Cycles sees through all {sheets} sheets.")
 
-    def start(self, context: bpy.types.Context) -> Job:
-        photo = Path(bpy.path.abspath(self.filepath)).absolute()
+    def _build(self, path: Path, photo: str) -> Steps[bpy.types.Object]:
+        data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(path), fraction=1.0)
+        return (yield from add_portrait(data, path.stem, _stored(path), photo))
+
+    def _reconstruct(self, photo: Path, output: Path) -> Job:
         if not photo.is_file():
             raise InputError(f"There is no file {photo}: choose a photograph or a .portrait file.")
-        self._output = _free_path(photo.stem)
-        arguments = ["reconstruct", str(photo), "-o", str(self._output), "--texture-size", str(self.texture_size)]
+        arguments = ["reconstruct", str(photo), "-o", str(output), "--texture-size", str(self.texture_size)]
         if self.refine_steps:
             arguments += ["--refine", str(self.refine_steps)]
         if self.fov_deg:
             arguments += ["--fov", str(self.fov_deg)]
         if self.face > 1:
             arguments += ["--face", str(self.face)]
-        return backend().request("command", {"arguments": arguments}, f"Import of {photo.name}")
-
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        self._add(context, self._output, photo=str(Path(bpy.path.abspath(self.filepath)).absolute()))
-
-    def _add(self, context: bpy.types.Context, path: Path, photo: str) -> None:
-        portrait = read_portrait(path)
-        root = add_portrait(portrait, path.stem, _stored(path), _stored(Path(photo)) if photo else "")
-        for item in context.view_layer.objects:
-            item.select_set(False)
-        root.select_set(True)
-        context.view_layer.objects.active = root
-        changed = raise_transparent_bounces(context.scene, portrait.manifolds.sheets)
-        if changed:
-            self.report({"INFO"}, f"{changed}, so that Cycles sees through all {portrait.manifolds.sheets} sheets.")
+        return backend().request("command", {"arguments": arguments}, self.work.what)
 
 
 class PORTRAIT_MANIFOLDS_FH_portrait(bpy.types.FileHandler):

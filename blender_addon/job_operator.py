@@ -1,60 +1,27 @@
-"""Operators whose work is done by the backend: to the end in the background, else beside the user's own work."""
+"""Operators whose work takes time: to the end in the background, else beside the user's own work."""
 
 import logging
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from math import inf
+from collections.abc import Callable
 from typing import Any
 
 import bpy
 
 from ..backend.errors import InputError, ProcessingError
-from .backend_process import Cancelled, Job
+from .backend_process import Cancelled
+from .steps import Steps, Work
 
 log = logging.getLogger(__name__)
-TICK_S = 0.1
-STEP_S = 0.05
-"""The longest that reading the scene holds up the window at a time."""
+TICK_S = 0.05
+STEP_S = 0.03
+"""How long the work holds up the window at a time; one step of it may take a little longer."""
+
+_running: list[Work] = []
 
 
-class Preparation:
-    """Blender's own work before a request, in short steps; shown and cancelled like a job."""
-
-    def __init__(self, what: str, steps: Iterator[float]) -> None:
-        self.what, self.stage, self.fraction = what, "reading the scene", 0.0
-        self._steps, self._cancelled = steps, False
-
-    def cancel(self) -> None:
-        """The next step will raise Cancelled."""
-        self._cancelled = True
-
-    def advance(self, seconds: float) -> bool:
-        """Works for about `seconds`; whether it is finished. Raises Cancelled, or what the work raises."""
-        if self._cancelled:
-            self._steps.close()  # type: ignore[attr-defined]  # a generator, which puts the frame back
-            raise Cancelled(f"{self.what} was cancelled.")
-        until_s = time.monotonic() + seconds
-        while time.monotonic() < until_s:
-            fraction = next(self._steps, None)
-            if fraction is None:
-                return True
-            self.fraction = fraction
-        return False
-
-
-_running: list[Job | Preparation] = []
-
-
-def running_job() -> Job | Preparation | None:
-    """The job under way, for the panel."""
+def running_work() -> Work | None:
+    """The work under way, for the panel."""
     return _running[-1] if _running else None
-
-
-def cancel_running() -> None:
-    """Stops it."""
-    for job in _running:
-        job.cancel()
 
 
 def checked(execute: Callable[[Any, bpy.types.Context], set[str]]) -> Callable[[Any, bpy.types.Context], set[str]]:
@@ -80,39 +47,33 @@ def show_error(operator: bpy.types.Operator, error: Exception) -> None:
 
 
 class JobOperator(bpy.types.Operator):
-    """Base of such operators: they implement `start` and `finish`, and `prepare` if the scene must be read."""
+    """Base of such operators: they implement `steps`."""
 
     bl_options = {"REGISTER"}
-    job: Job | Preparation
+    work: Work
 
-    def prepare(self, context: bpy.types.Context) -> Iterator[float]:
-        """Work of Blender's own before the request; yields the share done, often."""
-        yield from ()
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        """The work. Raises InputError, ProcessingError or Cancelled.
 
-    def start(self, context: bpy.types.Context) -> Job:
-        """Sends the request; raises InputError."""
-        raise NotImplementedError
-
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        """Takes the result into the scene."""
+        Undo may replace Blender's data while it waits: after that, find objects anew by name (`native_object.named`).
+        """
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if _running:
             self.report({"ERROR"}, f"{_running[-1].what} is under way: wait for it or cancel it.")
             return {"CANCELLED"}
+        self.work = Work(self.bl_label, self.steps(context))
         try:
-            self.job = Preparation(self.bl_label, self.prepare(context))
             if bpy.app.background:
-                self.job.advance(inf)
-                self.finish(context, self.start(context).wait())
+                self.work.run()
                 return {"FINISHED"}
-            if self.job.advance(STEP_S):
-                self.job = self.start(context)
+            if self.work.advance(STEP_S):
+                return {"FINISHED"}
         except (InputError, ProcessingError, Cancelled) as error:
             show_error(self, error)
             return {"CANCELLED"}
-        _running.append(self.job)
+        _running.append(self.work)
         window = context.window_manager
         self._timer = window.event_timer_add(TICK_S, window=context.window)
         window.progress_begin(0.0, 1.0)
@@ -121,16 +82,15 @@ class JobOperator(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type == "ESC" and event.value == "PRESS":
-            self.job.cancel()
+            self.work.cancel()
+        if event.type == "Z" and not self.work.waits:
+            return {"RUNNING_MODAL"}  # no undo while objects are half built
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         try:
-            result = self._result(context)
-            if result is None:
+            if not self.work.advance(STEP_S):
                 self._show_progress(context)
                 return {"PASS_THROUGH"}
-            self._leave(context)
-            self.finish(context, result)
         except Cancelled as stop:
             self._leave(context)
             self.report({"INFO"}, str(stop))
@@ -143,33 +103,24 @@ class JobOperator(bpy.types.Operator):
             self._leave(context)
             log.error("%s", traceback.format_exc())
             raise
+        self._leave(context)
         return {"FINISHED"}  # Blender adds the one step of undo if `bl_options` has it
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender closes or loads another file."""
-        self.job.cancel()
+        self.work.drop()
         self._leave(context)
 
-    def _result(self, context: bpy.types.Context) -> dict[str, Any] | None:
-        """The backend's answer, or None as long as there is none."""
-        if isinstance(self.job, Job):
-            return self.job.result() if self.job.poll() else None
-        if self.job.advance(STEP_S):
-            job = self.start(context)
-            _running[_running.index(self.job)] = job
-            self.job = job
-        return None
-
     def _show_progress(self, context: bpy.types.Context) -> None:
-        job = self.job
-        context.window_manager.progress_update(job.fraction)
-        context.workspace.status_text_set(f"{job.what}: {job.stage}, {job.fraction:.0%}   (Esc cancels)")
+        work = self.work
+        context.window_manager.progress_update(work.fraction)
+        context.workspace.status_text_set(f"{work.what}: {work.stage}, {work.fraction:.0%}   (Esc cancels)")
         _redraw(context)
 
     def _leave(self, context: bpy.types.Context) -> None:
-        if self.job not in _running:
+        if self.work not in _running:
             return
-        _running.remove(self.job)
+        _running.remove(self.work)
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.progress_end()
         if context.workspace:
@@ -178,13 +129,14 @@ class JobOperator(bpy.types.Operator):
 
 
 class PORTRAIT_MANIFOLDS_OT_cancel(bpy.types.Operator):
-    """Stop the backend's work; frames that are finished stay"""
+    """Stop the work under way; frames that are finished stay"""
 
     bl_idname = "portrait_manifolds.cancel"
     bl_label = "Cancel"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cancel_running()
+        for work in _running:
+            work.cancel()
         return {"FINISHED"}
 
 

@@ -14,11 +14,13 @@ import bpy
 import numpy as np
 
 from ..backend.errors import InputError, ProcessingError
-from .job_operator import checked
+from .backend_process import Cancelled
+from .job_operator import JobOperator
 from .materials import look_sockets
-from .native_object import active_portrait, part_of, portrait_path, sheets_of
-from .portrait_reader import read_portrait
-from .stand_in import add_stand_in
+from .native_object import active_portrait, named, part_of, sheets_of
+from .shadows import catches_shadows
+from .stand_in import stand_in_of
+from .steps import Step, Steps
 
 PICTURE_PX, SAMPLES = 96, 32
 BOUNCES = 8
@@ -27,53 +29,104 @@ DARKEST = 1e-3
 """Light below this share of neutral leaves nothing to see."""
 
 
-class PORTRAIT_MANIFOLDS_OT_match_light(bpy.types.Operator):
+class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
     """Set the portrait's exposure and tint from the scene's light on a white head in its place (a second of Cycles)"""
 
     bl_idname = "portrait_manifolds.match_light"
     bl_label = "Match Light"
     bl_options = {"REGISTER", "UNDO"}
 
-    @checked
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
         root, scene = active_portrait(context), context.scene
+        name, self.work.what = root.name, f"Light on {root.name}"
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
-        look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
-        if not {"Exposure", "Tint"} <= set(look):
-            raise InputError(f"{root.name}'s material has no Exposure and Tint: import the portrait again.")
-        stand_in = part_of(root, "STAND_IN") or add_stand_in(root, read_portrait(portrait_path(root)))
-        light = _light_on(stand_in, sheets_of(root), scene)
+        _look(root)
+        yield from stand_in_of(name)
+        light = yield from _light_of(name, scene.name)
         brightest = float(light.max())
         if brightest < DARKEST:
             raise InputError("No light falls on the portrait as the camera sees it: add a light or turn one up.")
+        look = _look(named(name))
         look["Exposure"].default_value = log2(brightest)
         look["Tint"].default_value = (*(light / brightest), 1.0)
         self.report({"INFO"}, f"Exposure {log2(brightest):+.2f} and the light's tint: edit both under Look.")
-        return {"FINISHED"}
 
 
-def _light_on(stand_in: bpy.types.Object, sheets: bpy.types.Object, scene: bpy.types.Scene) -> np.ndarray:
-    """Mean linear colour [3] of the white stand-in as the scene's camera sees it, nothing in front of it."""
-    with _alone(stand_in, sheets), tempfile.TemporaryDirectory(prefix="portrait_manifolds_") as folder:
+def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    if not {"Exposure", "Tint"} <= set(look):
+        raise InputError(f"{root.name}'s material has no Exposure and Tint: import the portrait again.")
+    return look
+
+
+def _light_of(name: str, scene_name: str) -> Steps[np.ndarray]:
+    """Linear light [3] to multiply the portrait by.
+
+    Where compositing darkens the portrait by the shadows that fall on it, the light is without them: they would count
+    twice. Then light x shadow has the mean of the light that is there.
+    """
+    light = yield from _light_on(name, scene_name, unshaded=False)
+    mean = light.mean(axis=0)
+    if part_of(named(name), "SHADOW_CATCHER") is None or not catches_shadows(bpy.data.scenes[scene_name]):
+        return mean
+    free = yield from _light_on(name, scene_name, unshaded=True)
+    shadow = np.minimum(light / np.maximum(free, DARKEST), 1.0).mean(axis=0)  # as the compositor's nodes have it
+    return mean / np.maximum(shadow, DARKEST)
+
+
+def _light_on(name: str, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
+    """Linear colours [N, 3] of the white stand-in's pixels as the scene's camera sees it, nothing in front of it.
+
+    `unshaded`: with nothing but lamps and the sky around it.
+    """
+    root, scene = named(name), bpy.data.scenes[scene_name]
+    stand_in = part_of(root, "STAND_IN")
+    with _alone(stand_in, sheets_of(root), unshaded), tempfile.TemporaryDirectory(prefix="portrait_") as folder:
         path = Path(folder) / "light.exr"
         copy = scene.copy()  # the user's settings stay as they are
         try:
             _set_up(copy, path)
-            bpy.ops.render.render(write_still=True, scene=copy.name)
+            yield from _rendered(copy)
         finally:
             bpy.data.scenes.remove(copy)
         if not path.is_file():
-            raise ProcessingError("Blender could not draw the stand-in: switch the add-on Cycles on.")
-        image = bpy.data.images.load(str(path))
-        pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
-        image.pixels.foreach_get(pixels)
-        bpy.data.images.remove(image)
-    pixels = pixels.reshape(-1, 4)
-    inside = pixels[:, 3] > 0.99
+            raise ProcessingError("Blender could not draw the stand-in: switch the add-on Cycles on, and try again.")
+        pixels = _pixels(path)
+    inside = pixels[..., 3] > 0.99
     if not inside.any():
         raise InputError("The camera does not see the portrait: turn it, or press Match Photo Camera.")
-    return pixels[inside, :3].mean(axis=0)
+    return pixels[inside, :3]
+
+
+def _rendered(scene: bpy.types.Scene) -> Steps[None]:
+    """Renders to the scene's file: in a window as Blender's own job, beside the user's work."""
+    if bpy.app.background:
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+        return
+    view = bpy.context.preferences.view
+    display, view.render_display_type = view.render_display_type, "NONE"
+    try:
+        bpy.ops.render.render("INVOKE_DEFAULT", write_still=True, scene=scene.name)
+        stopped: Cancelled | None = None
+        while bpy.app.is_job_running("RENDER"):
+            try:
+                yield Step(0.5, "drawing a white head", waits=True)
+            except Cancelled as stop:  # Blender's job needs the scene until it ends, within a second
+                stopped = stop
+        if stopped is not None:
+            raise stopped
+    finally:
+        view.render_display_type = display
+
+
+def _pixels(path: Path) -> np.ndarray:
+    """[N, 4] linear."""
+    image = bpy.data.images.load(str(path))
+    pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    return pixels.reshape(-1, 4)
 
 
 def _set_up(scene: bpy.types.Scene, path: Path) -> None:
@@ -95,16 +148,20 @@ def _set_up(scene: bpy.types.Scene, path: Path) -> None:
 
 
 @contextmanager
-def _alone(shown: bpy.types.Object, sheets: bpy.types.Object) -> Iterator[None]:
-    """Of all objects the camera sees only one; all but the sheets around it light and shade it as ever."""
-    before = {item: item.visible_camera for item in bpy.data.objects if item.library is None}
-    hidden = shown.hide_render, sheets.hide_render
+def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) -> Iterator[None]:
+    """Of all objects the camera sees only one.
+
+    All but the sheets around it light and shade it as ever; `unshaded`, only lamps do.
+    """
+    local = [item for item in bpy.data.objects if item.library is None]
+    before = [(item, item.visible_camera, item.hide_render) for item in local]
     try:
-        for item in before:
+        for item in local:
             item.visible_camera = item == shown
+            if unshaded and item.type != "LIGHT":
+                item.hide_render = True
         shown.hide_render, sheets.hide_render = False, True
         yield
     finally:
-        shown.hide_render, sheets.hide_render = hidden
-        for item, visible in before.items():
-            item.visible_camera = visible
+        for item, visible, hidden in before:
+            item.visible_camera, item.hide_render = visible, hidden

@@ -4,48 +4,46 @@ import json
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ..backend.errors import InputError
 from ..backend.portrait import Portrait
-from .atlas import atlas_pixels, packed_image, plan_atlas
+from .atlas import packed_image
 from .materials import look_sockets, portrait_material
-from .sheets_mesh import build_sheets_mesh
+from .sheets_data import SheetsData
+from .sheets_mesh import fill_mesh
+from .steps import Step, Steps, removed_on_failure
 
 EMPTY_SIZE_M = 0.15
 MAX_TRANSPARENT_BOUNCES = 1024
 
 
-def add_portrait(
-    portrait: Portrait, name: str, filepath: str, photo: str = "", collection: bpy.types.Collection | None = None
-) -> bpy.types.Object:
-    """Builds the native object and links it to `collection` (by default the context's); returns its empty.
-
-    Raises InputError for a portrait without any opacity.
-    """
-    collection = collection or bpy.context.collection
-    sheets = _sheets_object(name, portrait)
-    root = bpy.data.objects.new(name, None)
-    root.empty_display_type, root.empty_display_size = "SPHERE", EMPTY_SIZE_M
-    properties = root.portrait_manifolds
-    properties.role = "PORTRAIT"
-    properties.photo = photo
-    sheets.parent = root
-    for item in (root, sheets):
-        collection.objects.link(item)
-    _describe(root, portrait, filepath)
+def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") -> Steps[bpy.types.Object]:
+    """Builds the native object in the context's collection; its empty is what the steps return."""
+    with removed_on_failure() as made:
+        sheets = yield from _sheets_object(name, data, made)
+        root = bpy.data.objects.new(name, None)
+        made.append(root)
+        root.empty_display_type, root.empty_display_size = "SPHERE", EMPTY_SIZE_M
+        properties = root.portrait_manifolds
+        properties.role = "PORTRAIT"
+        properties.photo = photo
+        sheets.parent = root
+        for item in (root, sheets):
+            bpy.context.collection.objects.link(item)
+        _describe(root, data.portrait, filepath)
     return root
 
 
-def replace_sheets(root: bpy.types.Object, portrait: Portrait, filepath: str) -> None:
+def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> Steps[None]:
     """Gives the portrait at `root` other sheets, as new data blocks so that undo brings the old ones back."""
     sheets = sheets_of(root)
-    fresh = _sheets_object(root.name, portrait)
+    with removed_on_failure() as made:
+        fresh = yield from _sheets_object(root.name, data, made)
     for old, new in zip(sheets.material_slots, fresh.material_slots, strict=False):
         _keep_look(old.material, new.material)
     sheets.data = fresh.data
     bpy.data.objects.remove(fresh)
-    _describe(root, portrait, filepath)
+    _describe(root, data.portrait, filepath)
 
 
 def portraits(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -69,16 +67,17 @@ def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
     raise InputError(f"The scene has {len(found)} portraits: select one of them.")
 
 
+def named(name: str) -> bpy.types.Object:
+    """An object found again after other work; InputError if it is gone by then."""
+    found = bpy.data.objects.get(name)
+    if found is None:
+        raise InputError(f"{name} is no longer there: undo its removal, or import it again.")
+    return found
+
+
 def sheets_of(root: bpy.types.Object) -> bpy.types.Object:
     """The mesh object of a portrait's sheets; InputError if it was deleted."""
     return part_of(root, "SHEETS") or _missing(root)
-
-
-def light_factor(root: bpy.types.Object) -> np.ndarray:
-    """What the look's exposure and tint multiply linear colour by, [3]."""
-    material = sheets_of(root).active_material
-    look = {socket.name: socket.default_value for socket in look_sockets(material)} if material else {}
-    return 2.0 ** look.get("Exposure", 0.0) * np.array(look.get("Tint", (1.0, 1.0, 1.0, 1.0)), np.float32)[:3]
 
 
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:
@@ -120,16 +119,23 @@ def portrait_path(root: bpy.types.Object) -> Path:
     return path
 
 
-def _sheets_object(name: str, portrait: Portrait) -> bpy.types.Object:
-    atlas = plan_atlas(portrait)
-    if not atlas.sheets:
-        raise InputError("The portrait is empty, every sheet is transparent: reconstruct it again.")
-    mesh = build_sheets_mesh(f"{name} sheets", portrait, atlas)
-    mesh.materials.append(portrait_material(name, packed_image(f"{name} atlas", atlas_pixels(portrait, atlas))))
+def _sheets_object(name: str, data: SheetsData, made: list[bpy.types.ID]) -> Steps[bpy.types.Object]:
+    """The mesh object, in no collection yet; what is made on the way goes into `made`."""
+    image = packed_image(f"{name} atlas", data.png)
+    made.append(image)
+    yield Step(1.0, "packing the textures")
+    mesh = bpy.data.meshes.new(f"{name} sheets")
+    made.append(mesh)
+    yield from fill_mesh(mesh, data.mesh)
+    material = portrait_material(name, image)
+    made.append(material)
+    mesh.materials.append(material)
     sheets = bpy.data.objects.new(f"{name} sheets", mesh)
+    made.append(sheets)
     sheets.portrait_manifolds.role = "SHEETS"
     # The picture of a head is no lamp for the things around it.
     sheets.visible_diffuse = False
+    yield Step(1.0, "putting it into the scene")
     return sheets
 
 

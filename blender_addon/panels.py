@@ -4,7 +4,7 @@ import bpy
 
 from ..backend.errors import InputError
 from .cameras import beyond_promise, camera_from_blender
-from .job_operator import running_job
+from .job_operator import running_work
 from .materials import look_sockets
 from .native_object import active_portrait, sheets_of
 from .photo_camera import photo_view
@@ -39,9 +39,9 @@ class PORTRAIT_MANIFOLDS_PT_import(_Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, context.scene.portrait_manifolds
         layout.use_property_split = True
-        job = running_job()
-        if job is not None:
-            layout.progress(factor=job.fraction, text=f"{job.what}: {job.stage}")
+        work = running_work()
+        if work is not None:
+            layout.progress(factor=work.fraction, text=f"{work.what}: {work.stage}")
             layout.operator("portrait_manifolds.cancel", icon="CANCEL")
             return
         layout.operator("portrait_manifolds.import_portrait", icon="IMPORT")
@@ -111,9 +111,10 @@ class PORTRAIT_MANIFOLDS_PT_edit(_PortraitPanel):
     bl_label = "Edit and Export"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
+        layout, settings = self.layout, context.scene.portrait_manifolds
         layout.operator("portrait_manifolds.edit_front_view", icon="BRUSH_DATA")
-        layout.operator("portrait_manifolds.apply_edit", icon="CHECKMARK")
+        layout.row().prop(settings, "edit_shape", expand=True)
+        layout.operator("portrait_manifolds.apply_edit", icon="CHECKMARK").shape = settings.edit_shape
         layout.operator("portrait_manifolds.export", icon="EXPORT")
 
 

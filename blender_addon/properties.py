@@ -14,11 +14,23 @@ ROLES = (
     ("PHOTO_CAMERA", "Photo camera", "The camera that took the photograph"),
 )
 
+EDIT_SHAPES = (
+    ("KEEP", "Keep shape", "Paint lies on the head as it is: for skin, make-up, colours, marks. A second or two"),
+    (
+        "NEW",
+        "New shape",
+        "Reconstruct the painted picture anew, with the same camera: for paint that changes the outline, such as "
+        "other hair, a hat or a beard",
+    ),
+)
+
 
 class PortraitProperties(bpy.types.PropertyGroup):
     """Portrait Manifolds' properties of an object; all but `role` are used on the portrait's empty."""
 
-    role: bpy.props.EnumProperty(name="Role", items=ROLES, default="NONE")
+    role: bpy.props.EnumProperty(
+        name="Role", description="What the object is to a portrait", items=ROLES, default="NONE"
+    )
     filepath: bpy.props.StringProperty(
         name="Portrait File",
         description="The .portrait file that the backend draws",
@@ -77,6 +89,7 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
     )
     file_format: bpy.props.EnumProperty(
         name="Format",
+        description="What kind of picture Render Portrait writes",
         items=[
             ("exr", "EXR + depth", "Linear light, premultiplied, with depth: for compositing"),
             ("png", "PNG", "8 bits, straight alpha: for everything else"),
@@ -85,6 +98,9 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
     )
     samples: bpy.props.IntProperty(
         name="Samples", description="Rays along each side of a pixel; 2 smooths outlines", min=1, max=8, default=2
+    )
+    edit_shape: bpy.props.EnumProperty(
+        name="Shape", description="What Apply Edit does with the head's shape", items=EDIT_SHAPES
     )
     drawn_by: bpy.props.PointerProperty(
         type=bpy.types.Scene, name="Portrait Scene", description="The scene in which the backend draws the portraits"

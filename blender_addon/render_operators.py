@@ -1,19 +1,19 @@
 """Render Portrait: the scene's camera animation, drawn by the backend to RGBA + depth frames."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from ..backend.camera import Camera
 from ..backend.errors import InputError
-from .backend_process import Job, backend
+from .backend_process import backend
 from .cameras import beyond_promise, sample_animation
 from .job_operator import JobOperator
+from .look import shown_look
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
 from .photo_camera import photo_view
+from .steps import Step, Steps, answered
 
 MAX_NAMED_FRAMES = 6
 
@@ -35,43 +35,45 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
     file_format: bpy.props.EnumProperty(
         name="Format",
         description="EXR for compositing, or PNG",
-        items=[("SCENE", "Panel's", ""), ("exr", "EXR", ""), ("png", "PNG", "")],
+        items=[
+            ("SCENE", "Panel's", "The one chosen in the panel"),
+            ("exr", "EXR", "Linear light, premultiplied, with depth"),
+            ("png", "PNG", "8 bits, straight alpha"),
+        ],
     )
     samples: bpy.props.IntProperty(
         name="Samples", description="Rays along each side of a pixel; 0 takes the panel's", default=0, min=0, max=8
     )
 
-    def prepare(self, context: bpy.types.Context) -> Iterator[float]:
-        scene = context.scene
+    def steps(self, context: bpy.types.Context) -> Steps[None]:
+        scene, settings = context.scene, context.scene.portrait_manifolds
         root = active_portrait(context)
+        self.work.what = f"Render of {root.name}"
         first = scene.frame_start if self.frame_start < 0 else self.frame_start
         last = scene.frame_end if self.frame_end < 0 else self.frame_end
         if last < first:
             raise InputError(f"Frames {first} to {last} cannot be drawn: give a later end.")
-        self._name, self._frames = root.name, range(first, last + 1)
-        self._found: list[tuple[Camera, float]] = []
-        self._portrait = str(portrait_path(root))
-        self._directory = str(frames_folder(self.directory or scene.portrait_manifolds.directory))
-        yield from sample_animation(scene, root, self._frames, self._found)
-        self._note = _beyond_note([view for view, _ in self._found], self._frames, photo_view(root))
-
-    def start(self, context: bpy.types.Context) -> Job:
-        settings = context.scene.portrait_manifolds
+        frames = range(first, last + 1)
         params = {
-            "portrait": self._portrait,
-            "cameras": [view.to_dict() for view, _ in self._found],
-            "directory": self._directory,
-            "first_frame": self._frames.start,
-            "depth_scale": self._found[0][1],
+            "portrait": str(portrait_path(root)),
+            "directory": str(frames_folder(self.directory or settings.directory)),
+            "first_frame": first,
             "format": settings.file_format if self.file_format == "SCENE" else self.file_format,
             "samples": self.samples or settings.samples,
         }
-        return backend().request("frames", params, f"Render of {self._name}")
-
-    def finish(self, context: bpy.types.Context, result: dict[str, Any]) -> None:
-        frames = result["frames"]
-        place = Path(frames[0]).parent
-        self.report({"INFO"}, f"{len(frames)} frame{'s' * (len(frames) > 1)} in {place}.{self._note}")
+        cameras, scale = yield from sample_animation(scene, root, frames)
+        looks = []
+        for frame in frames:
+            looks.append(shown_look(root, frame))
+            yield Step(1.0, "reading the look")
+        note = _beyond_note(cameras, frames, photo_view(root))
+        if any(look.edge_softness for look in looks):
+            note += " Edge Softness is left out: only Cycles and EEVEE draw it."
+        params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
+        params["looks"] = [look.to_dict() for look in looks]
+        result = yield from answered(backend().request("frames", params, self.work.what))
+        drawn = result["frames"]
+        self.report({"INFO"}, f"{len(drawn)} frame{'s' * (len(drawn) > 1)} in {Path(drawn[0]).parent}.{note}")
 
 
 def frames_folder(text: str) -> Path:

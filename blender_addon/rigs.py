@@ -28,7 +28,7 @@ RIG_TYPES = (
 EASES = (
     ("SINE", "Gentle", "Starts and ends slowly"),
     ("CUBIC", "Strong", "Starts and ends very slowly"),
-    ("LINEAR", "None", "Even"),
+    ("LINEAR", "None", "As fast at the ends as in the middle"),
 )
 
 

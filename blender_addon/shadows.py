@@ -20,7 +20,7 @@ def add_shadow_catcher(scene: bpy.types.Scene, root: bpy.types.Object, stand_in:
         catcher.portrait_manifolds.role = "SHADOW_CATCHER"
         catcher.parent = root
         catcher.is_shadow_catcher = True
-        catcher.display_type = "WIRE"
+        catcher.display_type = "BOUNDS"
     casting, catching = _in_collection(scene, stand_in), _in_collection(scene, catcher)
     layer = shadow_layer(scene)
     for each in scene.view_layers:

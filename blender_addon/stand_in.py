@@ -3,27 +3,37 @@
 import bpy
 import numpy as np
 
-from ..backend.conventions import PORTRAIT_TO_BLENDER
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
-from .native_object import part_of
-from .sheets_mesh import mesh_from_arrays
+from .native_object import named, part_of, portrait_path
+from .portrait_reader import read_portrait
+from .sheets_mesh import MeshArrays, fill_mesh
+from .steps import Steps, finished, in_thread
 
 RINGS, SEGMENTS = 48, 96
 
 
-def add_stand_in(root: bpy.types.Object, portrait: Portrait) -> bpy.types.Object:
-    """Adds, or finds, the stand-in under a portrait's empty. Cameras do not see it, lights do."""
+def stand_in_of(name: str) -> Steps[bpy.types.Object]:
+    """The stand-in of the portrait `name`, found or added under its empty. Cameras do not see it, lights do.
+
+    Raises InputError where there is none and the portrait's file is gone.
+    """
+    root = named(name)
     existing = part_of(root, "STAND_IN")
     if existing is not None:
         return existing
-    stand_in = bpy.data.objects.new(f"{root.name} stand-in", stand_in_mesh(f"{root.name} stand-in", portrait))
+    path = portrait_path(root)
+    arrays = yield from in_thread("reading the portrait", lambda: stand_in_arrays(read_portrait(path)))
+    root = named(name)
+    mesh = bpy.data.meshes.new(f"{root.name} stand-in")
+    finished(fill_mesh(mesh, arrays))  # small
+    stand_in = bpy.data.objects.new(f"{root.name} stand-in", mesh)
     stand_in.portrait_manifolds.role = "STAND_IN"
     stand_in.parent = root
     stand_in.data.shade_flat()  # smooth normals of large faces lose light at grazing angles
     stand_in.data.materials.append(_white())
     stand_in.visible_camera = False
-    stand_in.display_type = "WIRE"
+    stand_in.display_type = "BOUNDS"
     for collection in root.users_collection:
         collection.objects.link(stand_in)
     return stand_in
@@ -42,7 +52,7 @@ def _white() -> bpy.types.Material:
     return material
 
 
-def stand_in_mesh(name: str, portrait: Portrait) -> bpy.types.Mesh:
+def stand_in_arrays(portrait: Portrait) -> MeshArrays:
     """A closed mesh through what first covers half of the view, from outside in; the skin where nothing does."""
     polar = np.linspace(0.0, np.pi, RINGS + 1)[1:-1]
     turn = np.arange(SEGMENTS) * (2.0 * np.pi / SEGMENTS)
@@ -58,7 +68,7 @@ def stand_in_mesh(name: str, portrait: Portrait) -> bpy.types.Mesh:
     caps = [(crown, a, b, b) for a, b in zip(ring[0], after[0], strict=True)]
     caps += [(neck, b, a, a) for a, b in zip(ring[-1], after[-1], strict=True)]
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]], np.array(caps)[:, :3]])
-    return mesh_from_arrays(name, points @ PORTRAIT_TO_BLENDER.T, triangles)
+    return MeshArrays.of(points, triangles)
 
 
 def _surface_m(portrait: Portrait, directions: np.ndarray) -> np.ndarray:

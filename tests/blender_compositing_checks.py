@@ -32,18 +32,42 @@ def check_compositing(folder: Path) -> None:
     portrait = op_picture(folder, folder / "head.portrait", view, samples=2)
     sheets_of(root).hide_render = True
     on_near, on_far = _cover(scene, near, far, folder), _cover(scene, far, near, folder)
-    head = portrait[..., 3] > 0.999
+    masks = _masks(portrait, on_near, on_far)
+    assert all(mask.sum() > 5 for mask in masks.values()), {name: mask.sum() for name, mask in masks.items()}
+    assert _wrong(picture, portrait, masks) == []
+    # The check can fail: with the depths compared the other way round, and with the far cube moved before the head.
+    compare = next(node for node in _compositor(scene).nodes if getattr(node, "operation", "") == "LESS_THAN")
+    compare.operation = "GREATER_THAN"
+    assert {"near", "behind"} <= set(_wrong(session.rendered(scene, folder), portrait, masks))
+    compare.operation = "LESS_THAN"
+    far.location.y = -0.3
+    assert "behind" in _wrong(session.rendered(scene, folder), portrait, masks)
+
+
+def _masks(portrait: np.ndarray, on_near: np.ndarray, on_far: np.ndarray) -> dict[str, np.ndarray]:
+    """Where the near cube covers the head, the head the far cube, nothing that cube, and faint hair that cube."""
+    alpha, on_far = portrait[..., 3], on_far & ~on_near
+    return {
+        "near": on_near & (alpha > 0.999),
+        "behind": on_far & (alpha > 0.999),
+        "beside": on_far & (alpha == 0.0),
+        "faint": on_far & (alpha > 0.2) & (alpha < 0.8),
+    }
+
+
+def _wrong(picture: np.ndarray, portrait: np.ndarray, masks: dict[str, np.ndarray]) -> list[str]:
+    """The masks under which a composited picture is not what it should be."""
     red, green = np.array([1.0, 0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0, 1.0])
-    assert (on_near & head).sum() > 50 and (on_far & head & ~on_near).sum() > 50
-    np.testing.assert_allclose(picture[on_near], np.broadcast_to(red, picture[on_near].shape), atol=1e-4)
-    behind = on_far & head & ~on_near
-    np.testing.assert_allclose(picture[behind], portrait[behind][:, :4], atol=2e-3)
-    beside = on_far & (portrait[..., 3] == 0.0) & ~on_near
-    np.testing.assert_allclose(picture[beside], np.broadcast_to(green, picture[beside].shape), atol=1e-4)
-    faint = on_far & (portrait[..., 3] > 0.2) & (portrait[..., 3] < 0.8) & ~on_near
-    mixed = portrait[faint][:, :4] + (1.0 - portrait[faint][:, 3:4]) * green
-    assert faint.sum() > 5
-    np.testing.assert_allclose(picture[faint], mixed, atol=2e-3)
+    over_green = portrait[..., :4] + (1.0 - portrait[..., 3:4]) * green
+    right = {"near": (np.broadcast_to(red, picture.shape), 1e-4), "behind": (portrait[..., :4], 2e-3)}
+    right |= {"beside": (np.broadcast_to(green, picture.shape), 1e-4), "faint": (over_green, 2e-3)}
+    return [
+        name for name, (values, limit) in right.items() if np.abs(picture - values)[masks[name]].max(initial=0) > limit
+    ]
+
+
+def _compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree:
+    return scene.compositing_node_group if bpy.app.version >= (5, 0, 0) else scene.node_tree
 
 
 def check_stand_in(folder: Path) -> None:
@@ -125,6 +149,39 @@ def check_match_light(folder: Path) -> None:
     np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], expected[..., :3] * factor, atol=1e-5)
     _sky(scene, (1.0, 1.0, 1.0), 0.0)
     assert "add a light" in session.raised(OPERATORS.match_light)
+
+
+def check_light_and_shadow(folder: Path) -> None:
+    """With compositing's shadows a shaded half of the head does not dim the lit half: shadows count once."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)
+    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.object.data.energy = 3.0
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    lit = look["Exposure"].default_value
+    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    alone = look["Exposure"].default_value
+    look["Exposure"].default_value = 0.0
+    OPERATORS.setup_compositing()
+    shaded = session.rendered(scene, folder)
+    OPERATORS.match_light()
+    composited = look["Exposure"].default_value
+    print(f"exposure without the board {lit:.2f}, with it {alone:.2f}, with compositing's shadows {composited:.2f}")
+    assert alone < lit - 0.6, "half the head in shadow is half the light"
+    assert abs(composited - lit) < 0.15
+    # In the picture: the lit half as bright as without the board, and the other one dark.
+    both = session.rendered(scene, folder)
+    bright = (shaded[..., :3].min(axis=-1) > 0.05) & (shaded[..., 3] > 0.99)
+    ratio = np.median(both[bright][:, :3] / shaded[bright][:, :3])
+    assert bright.sum() > 100 and abs(np.log2(ratio) - lit) < 0.15, np.log2(ratio)
+    assert not any(item.hide_render for item in scene.objects if item.type in {"LIGHT", "CAMERA", "EMPTY"})
 
 
 def check_depth_of_field(folder: Path) -> None:

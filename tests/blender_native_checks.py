@@ -1,6 +1,7 @@
 """The native object: faithful, fast to build, small, and whole after saving, appending and linking."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import blender_session as session
@@ -13,6 +14,8 @@ from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_bl
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import add_portrait, sheets_of
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
+from portrait_manifolds.blender_addon.sheets_data import SheetsData
+from portrait_manifolds.blender_addon.steps import finished
 
 VIEWS = ((0, 0), (25, 0), (-25, 10), (45, 0), (-45, -15), (10, 25))
 
@@ -36,6 +39,16 @@ def check_faithful(folder: Path) -> None:
         differences.append(session.mean_difference(session.rendered(scene, folder), expected[..., :4]))
     print("mean differences in 1/255:", [round(255 * value, 3) for value in differences])
     assert max(differences) < 1.0 / 255.0
+    # The check can fail: a camera two pixels or two degrees off, or sheets 5 mm off, is seen.
+    drawn = session.rendered(scene, folder)
+    for wrong in (replace(seen, cx_px=seen.cx_px + 2.0), seen.orbited(2.0, 0.0)):
+        other = op_picture(folder, folder / "head.portrait", wrong)[..., :4]
+        assert session.mean_difference(drawn, other) > 1.0 / 255.0, wrong
+    points = np.empty((len(sheets_of(root).data.vertices), 3), np.float32)
+    sheets_of(root).data.vertices.foreach_get("co", points.ravel())
+    sheets_of(root).data.vertices.foreach_set("co", (points + np.float32(0.005)).ravel())
+    sheets_of(root).data.update()
+    assert session.mean_difference(session.rendered(scene, folder), expected[..., :4]) > 1.0 / 255.0
 
 
 def check_look(folder: Path) -> None:
@@ -65,7 +78,7 @@ def check_size_and_time(folder: Path) -> None:
     portrait = read_portrait(folder / "head.portrait")
     assert portrait.texture_size == 512
     start = time.process_time()
-    add_portrait(portrait, "head", "")
+    finished(add_portrait(SheetsData.of(portrait), "head", ""))
     seconds = time.process_time() - start
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Größe.blend"))
     megabytes = (folder / "Größe.blend").stat().st_size / 1e6

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
 from portrait_manifolds.backend.portrait import Crop, Portrait
+
+settings.register_profile("untimed", deadline=None)  # how fast a machine is, or how busy, is no error
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

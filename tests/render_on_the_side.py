@@ -6,11 +6,11 @@ import numpy as np
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.blender_addon.backend_process import backend
+from portrait_manifolds.blender_addon.pictures import picture_request, read_picture
 
 
 def op_picture(folder: Path, portrait: Path, camera: Camera, samples: int = 1) -> np.ndarray:
-    """[H, W, 5] float32: premultiplied linear RGBA and depth."""
-    output = folder / "op.npy"
-    params = {"portrait": str(portrait), "camera": camera.to_dict(), "samples": samples, "output": str(output)}
-    backend().request("render", params, "test").wait()
-    return np.load(output)
+    """[H, W, 5] float32: premultiplied linear RGBA and depth, first row at the top."""
+    layer = {"portrait": str(portrait), "camera": camera.to_dict()}
+    answer = backend().request("render", picture_request([layer], samples, folder / "op.npy"), "test").wait()
+    return read_picture(answer, (camera.width_px, camera.height_px))[::-1]

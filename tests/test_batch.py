@@ -219,6 +219,20 @@ def test_a_node_without_the_output_folder_sends_its_files(photos: Path, tmp_path
 
 
 @needs_weights
+def test_what_ray_prints_is_no_output(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_ray(tasks: list[Task], *_: object) -> Iterator[Outcome]:
+        print("(raylet) A worker died")
+        yield from (Outcome(task.name, str(task.photo), "failed", reason="It died.") for task in tasks)
+
+    monkeypatch.setattr(cluster, "run_ray", run_ray)
+    run_batch([Task(photos / "noise.jpg", "noise")], SMALL, tmp_path / "out", engine="ray")
+    printed = capsys.readouterr()
+    assert printed.out == "" and "(raylet)" in printed.err
+
+
+@needs_weights
 def test_ray_makes_the_same(photos: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[cluster]'")
     import av

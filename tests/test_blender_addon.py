@@ -21,9 +21,28 @@ PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
-    "compositing": ("compositing", "stand_in", "shadow_on_portrait", "match_light", "depth_of_field"),
+    "compositing": (
+        "compositing",
+        "stand_in",
+        "shadow_on_portrait",
+        "match_light",
+        "light_and_shadow",
+        "depth_of_field",
+    ),
     "setup": ("interrupted", "cancelled"),
-    "render": ("frames", "engine", "engine_failures", "cancel_and_death", "killed_import", "edit", "export"),
+    "interface": ("tooltips", "panels"),
+    "cancel": ("import", "frames", "edit_and_export"),
+    "render": (
+        "frames",
+        "look",
+        "live_picture",
+        "engine",
+        "engine_failures",
+        "cancel_and_death",
+        "killed_import",
+        "edit",
+        "export",
+    ),
 }
 
 pytestmark = pytest.mark.skipif(
@@ -48,13 +67,14 @@ def folder(tmp_path: Path, portraits: Path) -> Path:
     return folder
 
 
-def test_photograph(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["render", "cancel"])
+def test_photograph(script: str, folder: Path, tmp_path: Path) -> None:
     """The astronaut, through the real backend process."""
     data = pytest.importorskip("skimage.data", reason="has the astronaut's photograph")
     if not (TESTS.parent / "backend" / "weights").is_dir():
         pytest.skip("there are no weights yet")
     Image.fromarray(data.astronaut()).save(folder / "Astro naut ü.png")
-    run_check("render", "photograph", folder, tmp_path)
+    run_check(script, "photograph", folder, tmp_path)
 
 
 @pytest.mark.parametrize(("script", "check"), [(script, check) for script in CHECKS for check in CHECKS[script]])
@@ -70,6 +90,6 @@ def run_check(script: str, check: str, folder: Path, tmp_path: Path) -> None:
         (tmp_path / "packages" / "portrait_manifolds").symlink_to(TESTS.parent)
         environment["PYTHONPATH"] = str(tmp_path / "packages")
     command = [PYTHON, str(TESTS / f"blender_{script}_checks.py"), check, str(folder)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
     print(result.stdout[-4000:])
     assert result.returncode == 0, result.stderr[-4000:]

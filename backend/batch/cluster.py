@@ -181,6 +181,7 @@ def _connect(ray: Any, address: str | None, own_folder: str | None, workers: int
             _knock(address)
             ray.init(address=address, **quiet)
         else:
+            os.environ.setdefault("RAY_worker_niceness", "0")  # the local workers'; Ray's own, 15, yields to everything
             ray.init(
                 address="local",
                 num_cpus=workers,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 WORKER_BYTES = 2_000_000_000
-"""Memory a worker may need: 1.6 GB were measured at 512 texels and small photographs (docs/scale.md)."""
+"""Memory a worker may need: 1.5 GB were measured at 512 texels (docs/scale.md)."""
 
 GPU_WORKERS = 2
 """Workers where there is a GPU: while one draws and compresses, the other one's networks run."""

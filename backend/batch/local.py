@@ -120,7 +120,8 @@ def _work(pipe: Connection, index: int, cores: list[int], settings: Settings, ou
             task = pipe.recv()
         except EOFError:
             return
-        print(f"-- {task.photo}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a full disk is told of by the outcome
+            print(f"-- {task.photo}", file=sys.stderr, flush=True)
         pipe.send(attempt(task, None, settings, output, place))
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Literal
 
@@ -76,7 +76,8 @@ def _run(
     if engine == "ray":
         from .cluster import run_ray
 
-        yield from run_ray(tasks, settings, output, workers, address)
+        with redirect_stdout(sys.stderr):  # Ray prints what died; standard output is the command's own
+            yield from run_ray(tasks, settings, output, workers, address)
     else:
         from .local import run_local
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..camera import Camera, load_cameras
-from ..camera_paths import MAX_FRAMES, PATHS, path_cameras
+from ..camera import MAX_CAMERAS, Camera, load_cameras
+from ..camera_paths import PATHS, path_cameras
 from ..errors import InputError
 from ..networks.manifest import read_manifest
 from ..portrait import Portrait
@@ -43,8 +43,8 @@ class Settings:
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
         if not 0.0 < self.fps <= 1000.0:
             raise InputError(f"A film of {self.fps} frames a second cannot be made: give more than 0 and at most 1000.")
-        if not 1 <= self.frames <= MAX_FRAMES:
-            raise InputError(f"{self.frames} frames cannot be made: give 1 to {MAX_FRAMES}.")
+        if not 1 <= self.frames <= MAX_CAMERAS:
+            raise InputError(f"{self.frames} frames cannot be made: give 1 to {MAX_CAMERAS}.")
         if self.path is not None and self.path not in PATHS:
             if not Path(self.path).is_file():
                 raise InputError(

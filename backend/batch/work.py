@@ -53,12 +53,14 @@ def attempt(
         )
         publish(folder, output, outcome)
         return outcome
-    except (InputError, ProcessingError) as error:
+    except ProcessingError as error:
+        reason = _unwritten(output, error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
+    except InputError as error:
         reason = str(error)
     except MemoryError:
         reason = "Out of memory: ask for smaller pictures or textures, or fewer workers."
     except OSError as error:
-        reason = f"Writing to {output} failed ({error.strerror or error}): free some space and retry."
+        reason = _unwritten(output, error)
     except Exception as error:  # whatever it is, the other photographs are to be made; the log has the rest
         traceback.print_exc()
         reason = f"The program failed on it ({type(error).__name__}: {error}): try `reconstruct` to see more."
@@ -87,6 +89,11 @@ def make_outputs(name: str, photograph: Photograph, settings: Settings, folder: 
 def failure(task: Task, reason: str, seconds: float = 0.0) -> Outcome:
     """The outcome of a photograph that could not be made into a portrait."""
     return Outcome(task.name, str(task.photo), "failed", seconds=round(seconds, 3), reason=" ".join(reason.split()))
+
+
+def _unwritten(output: Path, error: OSError) -> str:
+    """What to say of a disk that gave out, of the folder the user knows."""
+    return f"Writing to {output} failed ({error.strerror or error}): free some space and retry."
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import numpy as np
 import OpenEXR
 
 from ..atomic import atomic_path
-from ..conventions import srgb_to_linear
 from ..errors import ProcessingError
+from ..layered_picture import premultiplied
 from ..portrait import PROVENANCE
 from .provenance import DIGITAL_SOURCE_TYPE, MADE_OF, SOFTWARE
 
@@ -24,11 +24,8 @@ def save_exr(
     `comments` and `software`, `digitalSourceType` with IPTC's term, and `made_of`. Raises InputError where the path
     cannot be written, ProcessingError if the disk gives out.
     """
-    rgba = np.asarray(rgba, np.float32)
-    colour = srgb_to_linear(rgba[..., :3]) * rgba[..., 3:]
-    premultiplied = np.concatenate([colour, rgba[..., 3:]], axis=-1).astype(np.float16)
     depth = np.ascontiguousarray(depth, np.float32)
-    channels = {"RGBA": np.ascontiguousarray(premultiplied), "Z": depth, "depth.Z": depth}
+    channels = {"RGBA": premultiplied(rgba).astype(np.float16), "Z": depth, "depth.Z": depth}
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,

@@ -5,7 +5,6 @@ Usage: python dolly_zoom.py [FOLDER [PHOTO or HEAD.portrait]]     (by default sc
 The same steps by hand: File > Import > Portrait, Match Photo Camera, Dolly Zoom, Render Portrait.
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -15,12 +14,11 @@ from PIL import Image
 
 from portrait_manifolds import blender_addon
 from portrait_manifolds.backend.animation import render_film
-from portrait_manifolds.backend.camera import Camera, load_cameras
+from portrait_manifolds.backend.camera import load_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.example_portrait import example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.png import save_png
-from portrait_manifolds.blender_addon.cameras import set_blender_camera
 
 
 def main(folder: Path, source: Path | None = None, width_px: int = 640, height_px: int = 480, frames: int = 48) -> None:
@@ -30,7 +28,7 @@ def main(folder: Path, source: Path | None = None, width_px: int = 640, height_p
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_addon.register()
-    build_scene(head, portrait.camera(width_px, height_px), frames)
+    build_scene(head, width_px, height_px, frames)
     bpy.ops.wm.save_as_mainfile(filepath=str((folder / "dolly_zoom.blend").absolute()))
 
     # The backend's frames, as the panel's Render Portrait makes them; and a film of the same cameras.
@@ -63,20 +61,14 @@ def half_size(path: Path) -> np.ndarray:
         return np.asarray(picture.reduce(2), np.float32) / 255.0
 
 
-def build_scene(head: Path, view: Camera, frames: int) -> None:
-    """The portrait, and a camera that starts as `view` and whose lens widens as it nears; the face keeps its size."""
-    operators = bpy.ops.portrait_manifolds
+def build_scene(head: Path, width_px: int, height_px: int, frames: int) -> None:
+    """The portrait, and a camera whose lens widens as it nears; the face keeps its size."""
+    operators, scene = bpy.ops.portrait_manifolds, bpy.context.scene
     operators.import_portrait(filepath=str(head.absolute()))
-    scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, frames
-    scene.render.resolution_x, scene.render.resolution_y = view.width_px, view.height_px
+    scene.render.resolution_x, scene.render.resolution_y = width_px, height_px
     operators.add_rig(type="DOLLY_ZOOM")
-    # Framed on the head instead of on the whole photograph: the rig starts from another camera, and is keyed anew.
-    set_blender_camera(scene.camera, view)
-    rig = next(thing.portrait_rig for thing in scene.objects if thing.portrait_rig.base_camera)
-    rig.base_camera = json.dumps(view.to_dict())
-    rig.fov_start_deg = view.fov_deg
-    scene.view_settings.view_transform = "Standard"
+    operators.standard_view()
 
 
 def cycles_frame(frame: int, path: Path) -> tuple[np.ndarray, np.ndarray]:
