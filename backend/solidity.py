@@ -16,7 +16,7 @@ from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 
 VIEW_PX = 256
-ROUNDS = 2
+ROUNDS = 3
 NEAR_SHEETS = 1.2
 """A sheet counts as beside the surface up to this many sheets away."""
 

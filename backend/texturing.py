@@ -55,7 +55,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
         colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels)
         within = (projected[0, 0, 0].abs() < 1.0).all(-1)
-        cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 1.0)
+        cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 0.0)
         rgba = torch.cat([colour, cut[:, None]], -1)
         textures[sheet, rows.cpu(), columns.cpu()] = (rgba.clamp(0, 1) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
     textures[textures[..., 3] == 0] = 0
