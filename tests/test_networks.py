@@ -88,6 +88,21 @@ def test_every_weight_gets_a_gradient(network: Inversion) -> None:
     assert without == []
 
 
+def test_opacity_can_be_mixed_with_its_start() -> None:
+    torch.manual_seed(6)
+    decoder, offsets = Inversion(CONFIG).decoder, Inversion(CONFIG).geometry.offsets_m
+    features = torch.randn(1, CONFIG.super_resolution[1], 8, 8)
+    with torch.no_grad():
+        decoder.opacity_prior.add_(torch.randn_like(decoder.opacity_prior))
+        trained = decoder(features)[0]
+        decoder.solidify(offsets, 0.5)
+        mixed = decoder(features)[0]
+        decoder.solidify(offsets, 1.0)
+        start = decoder(features)[0]
+    assert float(start[0, 0].std()) < 1e-6 and float(start[0, 0].mean()) > 3.0 and float(start[0, -1].mean()) < -3.0
+    torch.testing.assert_close(mixed, 0.5 * (trained + start), atol=1e-4, rtol=1e-4)
+
+
 def test_cameras_project_as_the_backend_does() -> None:
     one = camera(25.0)
     points = np.random.default_rng(0).normal(size=(7, 3)) * 0.1

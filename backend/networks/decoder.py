@@ -8,7 +8,7 @@ from .config import InversionConfig
 from .layers import Residual, conv_block
 
 SKIN_LOGIT, AIR_LOGIT = 4.0, -5.0
-"""Opacity before training: solid up to the mean skin, nearly clear outside."""
+"""Logits of opacity before training, up to the displaced surface and outside it."""
 
 CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
@@ -33,9 +33,8 @@ class Decoder(nn.Module):
         self.opacity = nn.Conv2d(2 * width, 4 * sheets, 1)
         self.confidence = nn.Conv2d(2 * width, sheets, 1)
         self.colour = nn.Conv2d(2 * width, 3 * sheets, 1)
-        start = torch.where(offsets_m < 1e-3, SKIN_LOGIT, AIR_LOGIT)
         size = 2 * config.chart
-        self.opacity_prior = nn.Parameter(start[:, None, None].repeat(1, size, size))  # [S, V, U]
+        self.opacity_prior = nn.Parameter(solid_logits(offsets_m)[:, None, None].repeat(1, size, size))  # [S, V, U]
         for head in (self.opacity, self.confidence, self.colour):
             start_head(head, std=0.02, bias=CONFIDENCE_LOGIT if head is self.confidence else 0.0)
 
@@ -45,6 +44,18 @@ class Decoder(nn.Module):
         prior = F.interpolate(self.opacity_prior[None], opacity.shape[-2:], mode="bilinear", align_corners=False)
         colour = self.colour(x).float().unflatten(1, (self.sheets, 3))
         return opacity + prior, self.confidence(x).float(), colour
+
+    @torch.no_grad()
+    def solidify(self, offsets_m: Tensor, share: float) -> None:
+        """Mixes this share of what opacity was before training back into it."""
+        self.opacity_prior.lerp_(solid_logits(offsets_m)[:, None, None].expand_as(self.opacity_prior), share)
+        for parameter in self.opacity.parameters():
+            parameter.mul_(1.0 - share)
+
+
+def solid_logits(offsets_m: Tensor) -> Tensor:
+    """Opacity's logits [S] before training: solid up to the displaced surface, clear outside."""
+    return torch.where(offsets_m < 1e-3, SKIN_LOGIT, AIR_LOGIT)
 
 
 class DisplacementHead(nn.Module):

@@ -103,12 +103,17 @@ class TrainPack:
     """Name of the weights; with their hash it is kept in every portrait."""
     folder: Path = FOLDER
     """Where to write."""
+    solid: float = 0.5
+    """Share of opacity's start, solid up to the displaced surface, that is mixed back in: pictures alone let it creep
+    outward where they show the person anyway, which flattens the head."""
 
     def run(self) -> None:
         """Writes weights and manifest; raises InputError where there is no checkpoint."""
         values = _template_file(self.config.cache)
+        network = resumed(self.config)
+        network.decoder.solidify(network.geometry.offsets_m, self.solid)
         template = LandmarkTemplate(values["landmarks_m"], values["landmark_weights"])
-        save_weights(self.folder, self.name, self.config.size, resumed(self.config), template)
+        save_weights(self.folder, self.name, self.config.size, network, template)
 
 
 def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
