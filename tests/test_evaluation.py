@@ -18,6 +18,7 @@ from portrait_manifolds.backend.evaluation.multiview import (
     depth_about_head,
     drawn_figures,
     load_depth,
+    on_face,
     subject_folders,
     view_figures,
 )
@@ -70,8 +71,13 @@ def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head
     rgba, depth_m = small_head.render(views[1])
     theirs_cm = 100.0 * np.where(np.isfinite(depth_m), depth_m, 0.0)
     assert np.allclose(depth_about_head(theirs_cm, theirs[1], theirs[0], ours), theirs_cm / 100.0, atol=1e-6)
-    figures = drawn_figures(rgba, depth_m, rgba, np.where(np.isfinite(depth_m), depth_m, 0.0))
+    true_depth_m = np.where(np.isfinite(depth_m), depth_m, 0.0)
+    figures = drawn_figures(views[1], rgba, depth_m, rgba, true_depth_m)
     assert figures["opacity_iou"] == 1.0 and figures["novel_psnr_db"] > 90 and figures["depth_error_mm"] == 0.0
+    face = on_face(views[1], true_depth_m) & (true_depth_m > 0)
+    assert 0.1 < face.sum() / (true_depth_m > 0).sum() < 0.8
+    figures = drawn_figures(views[1], rgba, depth_m + 0.003 * face, rgba, true_depth_m)
+    assert figures["face_depth_error_mm"] == pytest.approx(3.0, abs=1e-3)
 
 
 def test_another_lens_leaves_the_heads_depth(small_head: Portrait) -> None:
@@ -128,7 +134,8 @@ def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head
     cameras = [small_head.camera(48, 48).orbited(yaw) for yaw in (0.0, 25.0)]
     drawn = [small_head.render(camera) for camera in cameras]
     rgba = [to_bytes(picture) for picture, _ in drawn]
-    example = pack(rgba[0][..., :3], rgba, [depth_m for _, depth_m in drawn], cameras, np.zeros((4, 4)))
+    depths_m = [depth_m for _, depth_m in drawn]
+    example = pack(rgba[0][..., :3], drawn[0][0][..., 3], rgba, depths_m, cameras, np.zeros((4, 4)))
     cache, output = tmp_path / "cache", tmp_path / "views"
     cache.mkdir()
     with pytest.raises(InputError, match="holds no test subjects"):

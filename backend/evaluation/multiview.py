@@ -11,6 +11,8 @@ from ..camera import Camera, load_cameras
 from ..compositing import over_grey
 from ..edit import load_painted
 from ..errors import InputError
+from ..manifolds import direction_to_chart
+from ..networks.geometry import FACE_CENTRE, FACE_HALF
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
 from .pictures import medians, picture_figures
@@ -21,6 +23,9 @@ CAMERAS_FILE = "cameras.json"
 INPUT_NAMES = ("input.png", "input.jpg")
 DEPTH_UNIT = 1e-4
 """Depths are 16-bit PNG pictures of multiples of this in the cameras' own unit, 0 where nothing is."""
+
+FACE_SHARE = 0.75
+"""So much of the mean face's ellipse counts as face, whoever's it is."""
 
 
 def subject_folders(folder: Path) -> list[Path]:
@@ -99,13 +104,14 @@ def view_figures(
     if truth.shape != (camera.height_px, camera.width_px, 4):
         raise InputError(f"A true view of shape {list(truth.shape)} does not fit its camera: give RGBA of its size.")
     rgba, depth_m = portrait.render(camera, 2)
-    return drawn_figures(rgba, depth_m, truth, true_depth_m)
+    return drawn_figures(camera, rgba, depth_m, truth, true_depth_m)
 
 
 def drawn_figures(
-    rgba: np.ndarray, depth_m: np.ndarray, truth: np.ndarray, true_depth_m: np.ndarray | None
+    camera: Camera, rgba: np.ndarray, depth_m: np.ndarray, truth: np.ndarray, true_depth_m: np.ndarray | None
 ) -> dict[str, float]:
-    """novel_psnr_db, novel_ssim inside the union of silhouettes; opacity_iou; depth_error_mm: median where both are."""
+    """novel_psnr_db, novel_ssim inside the union of silhouettes; opacity_iou; depth_error_mm: median where both are,
+    face_depth_error_mm: there of the face."""
     drawn_in, truth_in = rgba[..., 3] > 0.5, truth[..., 3] > 0.5
     union = drawn_in | truth_in
     if not union.any():
@@ -115,9 +121,18 @@ def drawn_figures(
     figures["opacity_iou"] = float((drawn_in & truth_in).sum() / union.sum())
     if true_depth_m is not None:
         both = drawn_in & truth_in & (true_depth_m > 0) & np.isfinite(depth_m)
-        error_m = np.median(np.abs(depth_m - true_depth_m)[both]) if both.any() else np.inf
-        figures["depth_error_mm"] = float(1e3 * error_m)
+        error_mm = 1e3 * np.abs(depth_m - true_depth_m)
+        for name, where in (("depth_error_mm", both), ("face_depth_error_mm", both & on_face(camera, true_depth_m))):
+            figures[name] = float(np.median(error_mm[where])) if where.any() else np.inf
     return figures
+
+
+def on_face(camera: Camera, depth_m: np.ndarray) -> np.ndarray:
+    """Whether what is seen at a depth [H, W] lies on the face: in the chart's ellipse that the mean face fills."""
+    origin, directions = camera.rays()
+    points = origin + directions * depth_m[..., None]
+    chart = direction_to_chart(points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-6))
+    return np.linalg.norm((chart - FACE_CENTRE) / FACE_HALF, axis=-1) < FACE_SHARE
 
 
 def load_depth(path: Path) -> np.ndarray:

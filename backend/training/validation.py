@@ -27,7 +27,8 @@ def validate(network: Inversion, cache: Path, split: SplitName = "test", count: 
     """Medians over the novel views of `count` subjects of a split.
 
     novel_psnr_db, novel_ssim: inside the union of both silhouettes; opacity_iou; depth_error_mm: median distance in
-    depth where both are opaque. Raises InputError where the cache has no such subjects.
+    depth where both are opaque, face_depth_error_mm there on the face. Raises InputError where the cache has no such
+    subjects.
     """
     shards = subjects(cache, split)
     rows = []
@@ -36,7 +37,8 @@ def validate(network: Inversion, cache: Path, split: SplitName = "test", count: 
         painting = network(example.picture(), [example.camera(0)])
         textures, radius = painting.textures()[0], painting.radius_m[0]
         for view in range(1, len(example.rgba)):
-            rgba, depth = finish_picture(network.render(textures, radius, example.camera(view)))
+            camera = example.camera(view)
+            rgba, depth = finish_picture(network.render(textures, radius, camera))
             truth = example.rgba[view].astype(np.float32) / 255.0
-            rows.append(drawn_figures(rgba.numpy(), depth.numpy(), truth, example.depth[view] * DEPTH_UNIT_M))
+            rows.append(drawn_figures(camera, rgba.numpy(), depth.numpy(), truth, example.depth[view] * DEPTH_UNIT_M))
     return medians(rows)
