@@ -17,7 +17,7 @@ from .networks.visibility import push_pull
 
 VIEW_PX = 256
 ROUNDS = 3
-NEAR_SHEETS = 1.2
+NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
 NEAR_M, SOFTNESS_M = 0.020, 0.004
