@@ -33,6 +33,7 @@ def following(network: Inversion, painting: Painting) -> Painting:
     moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
     radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
     moved = moved * torch.from_numpy(beside_face(size)).to(moved)
+    # The surface found is steep where the displacement was not: it is calmed as that was.
     moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
     moved = torch.maximum(moved, (SMALLEST_RADIUS_M - radius) / spread - offsets[0])
     displacement = painting.displacement_m[:1] + moved * spread

@@ -184,8 +184,8 @@ def test_a_request_that_is_wrong_is_answered() -> None:
         {"id": 2, "method": "render", "params": [3]},
         {"id": 3, "method": "command", "params": {"arguments": ["serve"]}},
         {"id": 4, "method": {"a": 1}},
-        {"id": 5, "method": "render", "params": {"portrait": {}}},
-        {"id": 6, "method": "render", "params": {"portrait": "\0"}},
+        {"id": 5, "method": "render", "params": {"layers": [{"portrait": {}}]}},
+        {"id": 6, "method": "render", "params": {"layers": [{"portrait": "\0"}]}},
         {"id": 7, "method": "frames", "params": {"cameras": [], "format": "../../x"}},
         {"id": 8, "method": "command", "params": {"arguments": "info"}},
     ]
@@ -199,6 +199,7 @@ def test_a_request_that_is_wrong_is_answered() -> None:
     errors = {message["id"]: message for message in last if "error" in message}
     assert set(errors) == {request["id"] for request in requests}
     assert {error["kind"] for error in errors.values()} == {"input"}
+    assert all("'portrait'" in errors[number]["error"] for number in (5, 6))
 
 
 def test_a_text_that_is_no_line_is_refused(tmp_path: Path, small_head: Portrait) -> None:

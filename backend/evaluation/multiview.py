@@ -12,7 +12,7 @@ from ..compositing import over_grey
 from ..edit import load_painted
 from ..errors import InputError
 from ..manifolds import direction_to_chart
-from ..networks.geometry import FACE_CENTRE, FACE_HALF
+from ..networks.geometry import ON_FACE, face_distance
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
 from .pictures import medians, picture_figures
@@ -23,9 +23,6 @@ CAMERAS_FILE = "cameras.json"
 INPUT_NAMES = ("input.png", "input.jpg")
 DEPTH_UNIT = 1e-4
 """Depths are 16-bit PNG pictures of multiples of this in the cameras' own unit, 0 where nothing is."""
-
-FACE_SHARE = 0.75
-"""So much of the mean face's ellipse counts as face, whoever's it is."""
 
 
 def subject_folders(folder: Path) -> list[Path]:
@@ -132,7 +129,7 @@ def on_face(camera: Camera, depth_m: np.ndarray) -> np.ndarray:
     origin, directions = camera.rays()
     points = origin + directions * depth_m[..., None]
     chart = direction_to_chart(points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-6))
-    return np.linalg.norm((chart - FACE_CENTRE) / FACE_HALF, axis=-1) < FACE_SHARE
+    return face_distance(chart) < ON_FACE
 
 
 def load_depth(path: Path) -> np.ndarray:

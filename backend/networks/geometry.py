@@ -19,11 +19,11 @@ MAX_INNER_SHARE = 0.5
 The innermost sheet takes at most this share of the mean radius away."""
 
 CALM_DEG, CALM_TEXELS = (-35.0, -55.0), 2.5
-"""Between these elevations sheets begin to keep away from what is steep, by a Gaussian of so many texels. A chest lies
-nearly along the directions from the head: a sheet that followed it would have too few texels for a collar or a tie."""
+"""Between these elevations sheets begin to be smoothed, by a Gaussian of so many texels of the displacement. A chest
+lies nearly along the directions from the head: a sheet that followed it would have too few texels for a tie."""
 
-FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
-"""The ellipse in the chart that the mean face fills."""
+FACE_CENTRE, FACE_HALF, ON_FACE = (0.0, -0.12), (0.95, 0.85), 0.75
+"""The ellipse in the chart that the mean face fills, and the share of it that is face whoever's it is."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,7 @@ class SheetGeometry(nn.Module):
 
     def set_mean(self, radius_m: np.ndarray) -> None:
         """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
-        elevation_deg = np.degrees(np.arcsin(np.clip(chart_to_direction(map_grid(RADIUS_SIZE))[..., 1], -1, 1)))
-        low = np.clip((elevation_deg - LOW_DEG) / (LOWEST_DEG - LOW_DEG), 0.0, 1.0)
+        low = ramp(chart_angles_deg(RADIUS_SIZE)[1], (LOW_DEG, LOWEST_DEG))
         spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
         widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
         self.radius_m.copy_(torch.from_numpy(radius_m))
@@ -133,13 +132,26 @@ def smoothed(maps: Tensor, texels: float) -> Tensor:
 @cache
 def low_down(size: int) -> Tensor:
     """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
-    elevation_deg = np.degrees(np.arcsin(np.clip(chart_to_direction(map_grid(size))[..., 1], -1.0, 1.0)))
-    share = np.clip((elevation_deg - CALM_DEG[0]) / (CALM_DEG[1] - CALM_DEG[0]), 0.0, 1.0)
     with torch.inference_mode(False):
-        return torch.tensor(share, dtype=torch.float32)
+        return torch.tensor(ramp(chart_angles_deg(size)[1], CALM_DEG), dtype=torch.float32)
 
 
 def beside_face(size: int) -> np.ndarray:
     """How far the texels of a chart map [size, size] lie beside the face: 0 on it, 1 outside its ellipse."""
-    distance = np.linalg.norm((map_grid(size) - FACE_CENTRE) / FACE_HALF, axis=-1)
-    return np.clip(4.0 * distance - 3.0, 0.0, 1.0)
+    return ramp(face_distance(map_grid(size)), (ON_FACE, 1.0))
+
+
+def face_distance(chart: np.ndarray) -> np.ndarray:
+    """Of chart coordinates [..., 2] from the mean face's middle, 1 on its ellipse; below ON_FACE it is face alone."""
+    return np.linalg.norm((chart - FACE_CENTRE) / FACE_HALF, axis=-1)
+
+
+def chart_angles_deg(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Azimuth from the front, 0 to 180 to either side, and elevation of a chart map's texels, [size, size] each."""
+    x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)
+    return np.degrees(np.arctan2(np.abs(x), z)), np.degrees(np.arcsin(np.clip(y, -1.0, 1.0)))
+
+
+def ramp(values: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
+    """0 up to the first edge, 1 from the second, linear between; edges may fall."""
+    return np.clip((values - edges[0]) / (edges[1] - edges[0]), 0.0, 1.0)

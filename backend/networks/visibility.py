@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..manifolds import chart_to_direction, map_grid
+from .geometry import chart_angles_deg, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
@@ -99,19 +99,13 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
 def scalp_maps(size: int) -> tuple[Tensor, Tensor]:
     """Chart maps [size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the scalp,
     hairy or bald."""
-    x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)
-    azimuth_deg = np.degrees(np.arctan2(np.abs(x), z))
-    elevation_deg = np.degrees(np.arcsin(y.clip(-1.0, 1.0)))
-    above_ears, beside_temples = _ramp(elevation_deg, EAR_TOP_DEG), _ramp(azimuth_deg, TEMPLE_DEG)
-    behind = _ramp(azimuth_deg, BEHIND_EARS_DEG) * _ramp(elevation_deg, NAPE_DEG)
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    above_ears, beside_temples = ramp(elevation_deg, EAR_TOP_DEG), ramp(azimuth_deg, TEMPLE_DEG)
+    behind = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, NAPE_DEG)
     sides = np.maximum(behind, above_ears * beside_temples)
-    scalp = np.maximum(sides, above_ears * _ramp(elevation_deg, HAIRLINE_DEG))
+    scalp = np.maximum(sides, above_ears * ramp(elevation_deg, HAIRLINE_DEG))
     with torch.inference_mode(False):  # kept, and training may need them
         return torch.tensor(sides, dtype=torch.float32), torch.tensor(scalp, dtype=torch.float32)
-
-
-def _ramp(values: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
-    return np.clip((values - edges[0]) / (edges[1] - edges[0]), 0.0, 1.0)
 
 
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:

@@ -108,7 +108,9 @@ class TrainPack:
     outward where they show the person anyway, which flattens the head."""
 
     def run(self) -> None:
-        """Writes weights and manifest; raises InputError where there is no checkpoint."""
+        """Writes weights and manifest; raises InputError where there is no checkpoint or the share is none."""
+        if not 0.0 <= self.solid <= 1.0:
+            raise InputError(f"A share of {self.solid} cannot be mixed: give 0 to 1.")
         values = _template_file(self.config.cache)
         network = resumed(self.config)
         network.decoder.solidify(network.geometry.offsets_m, self.solid)
@@ -126,13 +128,13 @@ def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
     studio = library.studio
     template = landmark_template(studio.head, studio.landmark_map)
     splits = make_splits(library.faces.names, studio.hair_names, list(studio.wardrobe.clothes))
-    for name, kind, shard in shards:
-        split: Split = splits[name]
-        prefix = f"real-{name}" if kind == "real" else f"{name}-{plan.seed:02d}"
-        path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
-        if path.is_file():
-            continue
-        with LandmarkDetector() as detector:
+    with LandmarkDetector() as detector:
+        for name, kind, shard in shards:
+            split: Split = splits[name]
+            prefix = f"real-{name}" if kind == "real" else f"{name}-{plan.seed:02d}"
+            path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
+            if path.is_file():
+                continue
             if kind == "real":
                 indices = [library.faces.names.index(photo) for photo in split.photos]
                 save_shard(path, [photo_example(library, i, template, plan.size_px, detector) for i in indices])
