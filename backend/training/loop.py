@@ -75,15 +75,17 @@ class TrainConfig:
 def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
-    `mean_radius_m` [128, 128] is the mean head that displacements start from; `samples` are what the networks see, and
-    its cameras, to look at. Raises InputError where the checkpoint is of another network.
+    `mean_radius_m` [128, 128] is the mean head that displacements start from, unless `start` brings its own; `samples`
+    are what the networks see, and its cameras, to look at. Raises InputError where the checkpoint is of another
+    network.
     """
     torch.manual_seed(config.seed)
     network = Inversion(inversion_config(config.size))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
-    if config.start is not None:
+    if config.start is None:
+        network.geometry.set_mean(mean_radius_m)
+    else:  # its displacements are of its own mean head
         network.load_state_dict(load_weights(folder=config.start).network.state_dict())
-    network.geometry.set_mean(mean_radius_m)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
     average = MovingAverage(network, 0.995)
     config.out.mkdir(parents=True, exist_ok=True)
