@@ -126,6 +126,7 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
 
     Outside the photo: its nearest border pixels (`border` "edge"), or zeros ("zero").
     """
+    photo, crop_to_photo = _around(photo, crop_to_photo, size_px)
     half_px = crop_half_size_px(crop_to_photo)
     # Pillow's transforms interpolate without a low-pass: shrink first where the crop has more pixels than asked for.
     shrink = max(1.0, 2.0 * half_px / size_px)
@@ -217,6 +218,16 @@ def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplat
     x = (middle_px[0] - flat.cx_px) / flat.fx_px * distance
     y = -(middle_px[1] - flat.cy_px) / flat.fy_px * distance
     return rotation, np.array([x, y, -distance]) - middle_m
+
+
+def _around(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """What of a photo the crop and its low-pass can touch, and the crop in it: a large photo costs no more."""
+    corners = apply_crop(crop_to_photo, np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float64))
+    margin = 8.0 + 4.0 * 2.0 * crop_half_size_px(crop_to_photo) / size_px
+    size = np.array([photo.shape[1], photo.shape[0]])
+    left, top = np.clip(np.floor(corners.min(0) - margin), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(0) + margin), [left + 1, top + 1], size).astype(int)
+    return photo[top:bottom, left:right], crop_to_photo - [[0, 0, left], [0, 0, top]]
 
 
 def _overhang_px(photo: np.ndarray, crop_to_photo: np.ndarray) -> float:

@@ -1,7 +1,7 @@
-"""Face landmarks: MediaPipe's face mesh and person segmentation; their models are inside its wheel.
+"""Face landmarks: MediaPipe's face mesh, face detector and person segmentation; their models are inside its wheel.
 
 478 points a face: 468 of the mesh, then 10 of the irises. Lugaresi et al., arXiv 1906.08172; Kartynnik et al.,
-arXiv 1907.06724.
+arXiv 1907.06724. The detector: BlazeFace, Bazarevsky et al., arXiv 1907.05047.
 """
 
 import os
@@ -17,6 +17,9 @@ POINTS = 478
 
 MAX_FACES = 4
 """Faces looked for in a photograph: enough to know that there are several."""
+
+MIDDLE = 0.2
+"""A face is in the middle of a square if its centre is nearer to the square's than this share of the side."""
 
 
 class LandmarkDetector:
@@ -35,6 +38,7 @@ class LandmarkDetector:
         self._mesh = solutions.face_mesh.FaceMesh(
             static_image_mode=True, max_num_faces=max_faces, refine_landmarks=True, min_detection_confidence=0.4
         )
+        self._detection = solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
         self._segmentation = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
 
     def __enter__(self) -> "LandmarkDetector":
@@ -44,6 +48,7 @@ class LandmarkDetector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._mesh.close()
+        self._detection.close()
         self._segmentation.close()
 
     def faces(self, photo: np.ndarray) -> np.ndarray:
@@ -57,6 +62,16 @@ class LandmarkDetector:
         faces = [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * size for face in found]
         faces.sort(key=lambda points: -float(np.prod(np.ptp(points[:, :2], axis=0))))
         return np.stack(faces) if faces else np.zeros((0, POINTS, 3), np.float32)
+
+    def middle_score(self, square: np.ndarray) -> float:
+        """How sure the detector is of an upright face in the middle of [S, S, 3] uint8: 0 (none there) to 1."""
+        scores = [0.0]
+        for found in self._detection.process(np.ascontiguousarray(square)).detections or []:
+            box = found.location_data.relative_bounding_box
+            centre = np.array([box.xmin + 0.5 * box.width, box.ymin + 0.5 * box.height])
+            if np.abs(centre - 0.5).max() < MIDDLE:
+                scores.append(float(found.score[0]))
+        return max(scores)
 
     def person(self, photo: np.ndarray) -> np.ndarray:
         """Probability that a pixel shows a person, [H, W] float32 in 0..1; soft and coarse (computed at 256 px)."""

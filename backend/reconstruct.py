@@ -9,7 +9,7 @@ import numpy as np
 from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
-from .face_search import find_faces
+from .face_search import DOUBTFUL, find_faces
 from .input_view import input_view
 from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
@@ -27,8 +27,17 @@ SHARPENING_STEPS, MAX_REFINE_STEPS = 2, 10_000
 SMALL_FACE_PX = 80
 STRONG_TURN_DEG = 40.0
 MAX_TURN_DEG = 65.0
-DARK = 40
-"""Below or above these a warning is given, or the photograph refused: eye-to-chin size, turn, mean brightness."""
+DARK = 60
+CLIPPED, MUCH = 252, 0.25
+"""Below or above these a warning is given, or the photograph refused: extent of the landmarks, turn, brightness of the
+face's brightest tenth, share of its pixels with a channel that is clipped."""
+
+TURNED = {
+    1: "the photo lies on its side: it was turned by 90 degrees clockwise",
+    2: "the photo is upside down: it was turned by 180 degrees",
+    3: "the photo lies on its side: it was turned by 90 degrees against the clock",
+}
+"""By the quarters of a circle clockwise that set the face upright."""
 
 LEAST_PERSON = 0.05
 """A person fills more than this share of the square around the head, whatever the hair and the clothes."""
@@ -122,12 +131,17 @@ def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
         raise InputError(f"There is no face {face}, only {len(faces)} found: choose 1 (the largest) to {len(faces)}.")
     if len(faces) > 1:
         log.warning("%d faces found: taking face %d, counted from the largest (choose with --face)", len(faces), face)
-    points_px, size_px = faces[face - 1], np.array(photograph.size_px)
+    chosen = faces[face - 1]
+    points_px, size_px = chosen.points_px, np.array(photograph.size_px)
     cut = ((points_px < -0.02 * size_px) | (points_px > 1.02 * size_px)).any(1).mean()
     if cut > 0.1:
         raise InputError("The face is cut off by the photo's border: use a photo that shows all of it.")
-    if np.ptp(points_px[:, 1]) < SMALL_FACE_PX:
-        log.warning("the face is only %d pixels tall: the portrait will be soft", np.ptp(points_px[:, 1]))
+    if chosen.quarters:
+        log.warning(TURNED[chosen.quarters])
+    if chosen.confidence < DOUBTFUL:
+        log.warning("this is hardly a human face, or much of it is hidden: the portrait may be none of it")
+    if chosen.extent_px < SMALL_FACE_PX:
+        log.warning("the face is only %d pixels tall: the portrait will be soft", chosen.extent_px)
     return points_px
 
 
@@ -147,9 +161,20 @@ def align_photograph(
         raise InputError(f"The face is turned away by {turn_deg:.0f} degrees: use a photo that shows both eyes.")
     if turn_deg > STRONG_TURN_DEG:
         log.warning("the face is turned away by %.0f degrees: its far side is guessed", turn_deg)
-    if photograph.rgb[::8, ::8].mean() < DARK:
-        log.warning("the photo is dark: the portrait will be noisy")
+    _say_poor_light(photograph, points_px)
     return alignment
+
+
+def _say_poor_light(photograph: Photograph, points_px: np.ndarray) -> None:
+    """Of the box around the landmarks [478, 2]. Its brightest part counts: dark skin in good light is not dark."""
+    size_px = np.array(photograph.size_px)
+    left, top = np.clip(points_px.min(0), 0, size_px - 1).astype(int)
+    right, bottom = np.clip(np.ceil(points_px.max(0)), 1, size_px).astype(int)
+    face = photograph.rgb[top:bottom, left:right]
+    if np.percentile(face.mean(-1), 90) < DARK:
+        log.warning("the face is dark: the portrait will be noisy")
+    if (face.max(-1) >= CLIPPED).mean() > MUCH:
+        log.warning("the face is overexposed: what is white in the photo stays without detail")
 
 
 def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:

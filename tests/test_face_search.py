@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portrait_manifolds.backend.face_search import find_faces
+from portrait_manifolds.backend.face_confidence import face_confidence
+from portrait_manifolds.backend.face_search import SURE, find_faces
 from portrait_manifolds.backend.landmarks import LandmarkDetector
 
 
@@ -24,10 +25,28 @@ def test_small_faces_are_found_once_each_and_largest_first() -> None:
         assert len(detector.faces(wide_photo(*places))) == 0, "no test of the windows"
         faces = find_faces(wide_photo(*places), detector)
     assert len(faces) == 2
-    for points, (left, top, side) in zip(faces, reversed(places), strict=True):
-        assert np.abs(points.mean(0) - [left + 0.44 * side, top + 0.22 * side]).max() < 0.08 * side
+    for face, (left, top, side) in zip(faces, reversed(places), strict=True):
+        assert np.abs(face.points_px.mean(0) - [left + 0.44 * side, top + 0.22 * side]).max() < 0.08 * side
 
 
 def test_no_face_is_none() -> None:
     with LandmarkDetector() as detector:
-        assert find_faces(wide_photo(), detector).shape == (0, 478, 2)
+        assert find_faces(wide_photo(), detector) == []
+
+
+def test_a_small_face_that_stands_on_its_head_is_found_upright() -> None:
+    photo = np.rot90(wide_photo((1700, 900, 280)), 2)
+    with LandmarkDetector() as detector:
+        (face,) = find_faces(photo, detector)
+    left, bottom = 2400 - 1700, 1400 - 900
+    assert face.quarters == 2 and face.confidence > SURE
+    assert np.abs(face.points_px.mean(0) - [left - 0.44 * 280, bottom - 0.22 * 280]).max() < 0.08 * 280
+
+
+def test_a_face_upside_down_is_doubted_as_the_mesh_fits_it() -> None:
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    with LandmarkDetector() as detector:
+        upright = detector.faces(astronaut)[0]
+        fitted = detector.faces(np.rot90(astronaut, 2))[0]
+        assert face_confidence(astronaut, upright, detector) > SURE
+        assert face_confidence(np.rot90(astronaut, 2), fitted, detector) < SURE
