@@ -1,30 +1,32 @@
-"""Several portraits in one picture, as compositors take it: premultiplied linear light, and depth."""
+"""Linear light for compositors: several portraits in one picture, and pictures that were encoded."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from ..cuda_ops.native import Light
 from .conventions import srgb_to_linear
 
 
-def layered_picture(drawn: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, int, int]:
-    """Pixel by pixel the nearer over the farther of RGBA [H, W, 4] (straight, sRGB-encoded) and depth [H, W].
-
-    Returns the smallest part that holds all that is not empty, [h, w, 5] float32: premultiplied linear RGBA and the
-    depth of the nearest, +inf where nothing is; and the row and the column at which it begins. There is at least one
-    picture, and all have one size.
-    """
-    rows, columns = window = covered(np.maximum.reduce([rgba[..., 3] for rgba, _ in drawn]))
-    parts = [np.dstack([premultiplied(rgba[window]), depth[window]]) for rgba, depth in drawn]
-    if len(parts) == 1:
-        return parts[0], rows.start, columns.start
-    stack = np.stack(parts)  # [L, h, w, 5]
+def layered_picture(drawn: Sequence[Light]) -> Light:
+    """Pixel by pixel the nearer over the farther; there is at least one."""
+    if len(drawn) == 1:
+        return drawn[0]
+    left, bottom = min(light.left_px for light in drawn), min(light.bottom_px for light in drawn)
+    right = max(light.left_px + light.depth.shape[1] for light in drawn)
+    top = max(light.bottom_px + light.depth.shape[0] for light in drawn)
+    stack = np.zeros((len(drawn), top - bottom, right - left, 5), np.float32)
+    stack[..., 4] = np.inf
+    for light, layer in zip(drawn, stack, strict=True):
+        rows, columns = light.depth.shape
+        row, column = light.bottom_px - bottom, light.left_px - left
+        layer[row : row + rows, column : column + columns] = np.dstack([light.rgba, light.depth])
     stack = np.take_along_axis(stack, np.argsort(stack[..., 4], axis=0)[..., None], axis=0)
     picture = stack[-1]
     for nearer in stack[-2::-1]:
         picture[..., :4] = nearer[..., :4] + (1.0 - nearer[..., 3:4]) * picture[..., :4]
         picture[..., 4] = np.minimum(nearer[..., 4], picture[..., 4])
-    return picture, rows.start, columns.start
+    return Light(np.ascontiguousarray(picture[..., :4]), np.ascontiguousarray(picture[..., 4]), left, bottom)
 
 
 def premultiplied(rgba: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cuda_ops.native import Light
 from .conventions import linear_to_srgb, srgb_to_linear
 from .errors import InputError
 from .portrait import Portrait
@@ -42,6 +43,12 @@ class Look:
         textures = portrait.textures.copy()
         textures[..., 3] = np.rint(textures[..., 3] * np.float32(self.opacity))
         return replace(portrait, textures=textures)
+
+    def shone(self, light: Light) -> Light:
+        """A picture in linear light with that light multiplied."""
+        if self.gain == (1.0, 1.0, 1.0):
+            return light
+        return light._replace(rgba=light.rgba * np.array((*self.gain, 1.0), np.float32))
 
     def lit(self, rgba: np.ndarray) -> np.ndarray:
         """A picture [H, W, 4], straight and sRGB-encoded, with its light multiplied; may exceed 1."""

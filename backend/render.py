@@ -1,16 +1,20 @@
 """Draws portraits: the compiled renderer, or the plain-torch reference where there is no compiler."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..cuda_ops.build import BuildError
-from ..cuda_ops.native import NativeScene, View, pyramid_u8
+from ..cuda_ops.native import Light, NativeScene, View, pyramid_u8
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
+from .conventions import CHART_HALF_EXTENT, MIN_OPACITY
 from .errors import InputError
 from .manifolds import direction_to_chart, sample_map
 from .portrait import Portrait
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +45,28 @@ class Renderer:
 
         Raises InputError for a camera inside the head or one that looks away from it.
         """
-        self._check(camera)
-        if not 1 <= samples <= 8:
-            raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        self._check(camera, samples)
         if self.native is not None:
             return self.native.render(View.of(camera, samples))
-        return self._render_reference(camera, samples)
+        from ..cuda_ops.reference import finish_picture
 
-    def _check(self, camera: Camera) -> None:
+        rgba, depth = finish_picture(self._accumulated_by_reference(camera, samples))
+        return rgba.numpy(), depth.numpy()
+
+    def light(self, camera: Camera, samples: int = 1) -> Light:
+        """The same picture as compositors take it, without the empty border; raises as `render` does."""
+        self._check(camera, samples)
+        if self.native is not None:
+            return self.native.light(View.of(camera, samples))
+        accumulated = self._accumulated_by_reference(camera, samples).numpy()[::-1]
+        opacity, weighted = accumulated[..., 3], accumulated[..., 4]
+        depth = np.full_like(opacity, np.inf)
+        np.divide(weighted, opacity, out=depth, where=opacity >= MIN_OPACITY)
+        return Light(np.ascontiguousarray(accumulated[..., :4]), depth, 0, 0)
+
+    def _check(self, camera: Camera, samples: int) -> None:
+        if not 1 <= samples <= 8:
+            raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
         position = camera.position_m
         distance = float(np.linalg.norm(position))
         if distance < 1e-6:
@@ -61,10 +79,10 @@ class Renderer:
         if depth <= 0:
             raise InputError("The camera looks away from the head: turn it round.")
 
-    def _render_reference(self, camera: Camera, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    def _accumulated_by_reference(self, camera: Camera, samples: int) -> "Tensor":
+        """[H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
         import torch
 
-        from ..cuda_ops.reference import finish_picture
         from ..cuda_ops.render_manifolds import render_manifolds
 
         manifolds = self.portrait.manifolds
@@ -77,7 +95,4 @@ class Renderer:
                 camera.resized(camera.width_px * samples, camera.height_px * samples),
                 implementation="reference",
             )
-            pooled = torch.nn.functional.avg_pool2d(accumulated.permute(2, 0, 1), samples)
-            accumulated = pooled.permute(1, 2, 0)
-            rgba, depth = finish_picture(accumulated)
-        return rgba.numpy(), depth.numpy()
+            return torch.nn.functional.avg_pool2d(accumulated.permute(2, 0, 1), samples).permute(1, 2, 0)

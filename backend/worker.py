@@ -181,26 +181,28 @@ def _hello(params: Params) -> Answer:
 
 
 def _render(params: Params) -> Answer:
-    """One picture to `output` (.npy): see `layered_picture` for what is in it, and for `top` and `left`.
+    """One picture to `output`: two arrays in numpy's format, one after the other, RGBA [h, w, 4] and depth [h, w].
 
+    They are the part of the picture that is not empty, lowest row first (see `Light`); the answer says where it lies.
     `layers`: of each a `portrait`, a `camera`, and if wanted a `look` and a `scale`, which is what a metre of it is in
     units of depth.
     """
     samples = params.of_kind(int, "samples", 2)
-    drawn = []
+    drawn, sizes = [], set()
     for entry in params.of_kind(list, "layers"):
         layer = Params(entry if isinstance(entry, dict) else {})
-        look = Look.from_dict(layer.of_kind(dict, "look", {}))
-        portrait = _portrait(layer.path("portrait"), look.opacity)
-        rgba, depth = portrait.render(Camera.from_dict(layer["camera"]), samples)
-        drawn.append((look.lit(rgba), depth * layer.of_kind(float, "scale", 1.0)))
-    if len({rgba.shape for rgba, _ in drawn}) != 1:
+        look, camera = Look.from_dict(layer.of_kind(dict, "look", {})), Camera.from_dict(layer["camera"])
+        light = look.shone(_portrait(layer.path("portrait"), look.opacity).renderer.light(camera, samples))
+        scale = layer.of_kind(float, "scale", 1.0)
+        drawn.append(light if scale == 1.0 else light._replace(depth=light.depth * np.float32(scale)))
+        sizes.add((camera.width_px, camera.height_px))
+    if len(sizes) != 1:
         raise InputError("The layers' cameras differ in size, or there is none: give all the picture's.")
-    picture, top, left = layered_picture(drawn)
-    output = params.path("output")
+    picture, output = layered_picture(drawn), params.path("output")
     with atomic_path(output) as temporary, temporary.open("wb") as file:
-        np.save(file, picture)
-    return {"output": str(output), "top": top, "left": left}
+        np.save(file, picture.rgba)
+        np.save(file, picture.depth)
+    return {"output": str(output), "left": picture.left_px, "bottom": picture.bottom_px}
 
 
 def _frames(params: Params) -> Answer:

@@ -11,14 +11,13 @@ import tempfile
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
 from .cameras import camera_from_blender
 from .naming import ENGINE_ID
 from .native_object import portraits
-from .pictures import empty_picture, layers, picture_request, read_picture
+from .pictures import NOTHING, Picture, layers, picture_request, read_picture
 from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
 failures: list[str] = []
@@ -63,14 +62,15 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         if layer.use_pass_z:
             self.register_pass(scene, layer, "Depth", 1, "Z", "VALUE")
 
-    def _put_out(self, picture: np.ndarray, layer: str) -> None:
-        height, width = picture.shape[:2]
-        result = self.begin_result(0, 0, width, height, layer=layer)
+    def _put_out(self, picture: Picture, layer: str) -> None:
+        height, width = picture.depth.shape
+        # Blender takes a part of the picture; around it, passes are clear and far.
+        result = self.begin_result(picture.left_px, picture.bottom_px, width, height, layer=layer)
         for render_pass in result.layers[0].passes:
             if render_pass.name == "Combined":
-                render_pass.rect.foreach_set(picture[..., :4].ravel())
+                render_pass.rect.foreach_set(picture.rgba.ravel())
             elif render_pass.name in {"Depth", "Z"}:
-                render_pass.rect.foreach_set(picture[..., 4].ravel())
+                render_pass.rect.foreach_set(picture.depth.ravel())
         self.end_result(result)
 
     def _fail(self, message: str) -> None:
@@ -79,8 +79,8 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         self.report({"ERROR"}, message)
         self.error_set(message)
 
-    def _draw(self, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> np.ndarray:
-        """[H, W, 5] float32, bottom row first: premultiplied linear RGBA and depth; the nearer is in front."""
+    def _draw(self, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> Picture:
+        """All that the scene's camera sees of portraits, the nearer in front."""
         scene = depsgraph.scene
         camera = self.camera_override or scene.camera
         visible = [root for root in portraits(scene) if not root.hide_render]
@@ -88,7 +88,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
             visible, scene.frame_current_final, lambda root: camera_from_blender(camera, root, depsgraph, size)
         )
         if not found:
-            return empty_picture(size)
+            return NOTHING
         with tempfile.TemporaryDirectory(prefix="portrait_manifolds_") as folder:
             params = picture_request(found, scene.portrait_manifolds.samples, Path(folder) / "picture.npy")
             job = backend().request("render", params, f"Render of {scene.name}")
@@ -96,7 +96,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
                 if self.test_break():
                     job.cancel()
                 job.rest()
-            return read_picture(job.result(), size)
+            return read_picture(job.result())
 
 
 def clear_failures() -> None:

@@ -3,11 +3,9 @@
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, Job, backend
-from .pictures import Layer, picture_request, read_picture
+from .pictures import Layer, Picture, picture_request, read_picture
 
 Wanted = tuple[list[Layer], tuple[int, int]]
 """Layers, and the picture's width and height in pixels."""
@@ -18,8 +16,8 @@ class LivePicture:
 
     def __init__(self) -> None:
         self.problem = ""
-        self.pixels: np.ndarray | None = None
-        """[H, W, 4] float32, bottom row first, premultiplied linear; another array for each new picture."""
+        self.picture: Picture | None = None
+        """Another object for each new picture."""
         self._job: Job | None = None
         self._asked: Wanted | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="portrait_manifolds_")
@@ -39,12 +37,12 @@ class LivePicture:
         self._asked, self.problem = wanted, ""  # whatever comes of it, it is not asked for twice
         found = wanted[0]
         if not found:
-            self.pixels = None
+            self.picture = None
             return
         params = picture_request(found, 1, Path(self._folder.name) / "view.npy")
         self._job = backend().request("render", params, "View")
 
     def _take(self) -> None:
         job, self._job = self._job, None
-        assert job is not None and self._asked is not None
-        self.pixels = np.ascontiguousarray(read_picture(job.result(), self._asked[1])[..., :4])
+        assert job is not None
+        self.picture = read_picture(job.result())

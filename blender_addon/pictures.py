@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 import numpy as np
@@ -35,17 +35,23 @@ def picture_request(found: list[Layer], samples: int, output: Path) -> dict[str,
     return {"layers": found, "samples": samples, "output": str(output)}
 
 
-def read_picture(result: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """The backend's answer as a picture: [H, W, 5] float32, bottom row first, premultiplied linear RGBA and depth."""
-    picture = empty_picture(size)
-    drawn = np.load(result["output"])
-    (rows, columns), left, bottom = drawn.shape[:2], result["left"], size[1] - result["top"]
-    picture[bottom - rows : bottom, left : left + columns] = drawn[::-1]
-    return picture
+class Picture(NamedTuple):
+    """The part of a picture that is not empty, lowest row first as Blender has it."""
+
+    rgba: np.ndarray
+    """[h, w, 4] float32, premultiplied linear light."""
+    depth: np.ndarray
+    """[h, w] float32 in Blender's units, +inf where nothing is."""
+    left_px: int
+    bottom_px: int
 
 
-def empty_picture(size: tuple[int, int]) -> np.ndarray:
-    """Clear, and infinitely far."""
-    picture = np.zeros((size[1], size[0], 5), np.float32)
-    picture[..., 4] = np.inf
-    return picture
+NOTHING = Picture(np.zeros((1, 1, 4), np.float32), np.full((1, 1), np.inf, np.float32), 0, 0)
+"""Of any size: a pixel in a corner, clear and infinitely far."""
+
+
+def read_picture(result: dict[str, Any]) -> Picture:
+    """The backend's answer to `picture_request` as a picture."""
+    with Path(result["output"]).open("rb") as file:
+        picture = Picture(np.load(file), np.load(file), result["left"], result["bottom"])
+    return picture if picture.depth.size else NOTHING

@@ -2,14 +2,13 @@
 
 import bpy
 import gpu
-import numpy as np
 from gpu_extras.presets import draw_texture_2d
 
 from ..backend.errors import InputError
 from .cameras import view_from_matrices
 from .live_picture import LivePicture, Wanted
 from .native_object import portraits
-from .pictures import layers
+from .pictures import Picture, layers
 
 TICK_S = 0.05
 MAX_SIDE_PX = 1600
@@ -22,31 +21,34 @@ class ViewportPicture:
     def __init__(self) -> None:
         self.problem = ""
         self._live = LivePicture()
-        self._uploaded: np.ndarray | None = None
+        self._uploaded: Picture | None = None
         self._texture: gpu.types.GPUTexture | None = None
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> bool:
         """Shows what there is, asks for what there should be; whether it must be called again for news."""
         region = context.region
+        drawn_scale = _scale((region.width, region.height))
         try:
             wanted = viewport_request(depsgraph, context.region_data, (region.width, region.height))
             waiting = self._live.follow(wanted)
             self.problem = self._live.problem
         except InputError as error:
             waiting, self.problem = False, str(error)
-        if self._live.pixels is not self._uploaded:
-            self._upload(self._live.pixels)
-        if self._texture is not None:
+        if self._live.picture is not self._uploaded:
+            self._upload(self._live.picture)
+        if self._uploaded is not None and self._texture is not None:
+            place = (self._uploaded.left_px / drawn_scale, self._uploaded.bottom_px / drawn_scale)
             gpu.state.blend_set("ALPHA_PREMULT")
-            draw_texture_2d(self._texture, (0, 0), region.width, region.height)
+            size = (self._texture.width / drawn_scale, self._texture.height / drawn_scale)
+            draw_texture_2d(self._texture, place, *size)
             gpu.state.blend_set("NONE")
         return waiting
 
-    def _upload(self, pixels: np.ndarray | None) -> None:
-        self._uploaded, self._texture = pixels, None
-        if pixels is not None:
-            height, width = pixels.shape[:2]
-            buffer = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())
+    def _upload(self, picture: Picture | None) -> None:
+        self._uploaded, self._texture = picture, None
+        if picture is not None:
+            height, width = picture.depth.shape
+            buffer = gpu.types.Buffer("FLOAT", picture.rgba.size, picture.rgba.ravel())
             self._texture = gpu.types.GPUTexture((width, height), format="RGBA16F", data=buffer)
 
 
@@ -54,7 +56,7 @@ def viewport_request(
     depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D, region_size: tuple[int, int]
 ) -> Wanted:
     """What a region of a size in pixels should show through `view`. Raises InputError for views that are not drawn."""
-    scale = min(1.0, MAX_SIDE_PX / max(region_size))
+    scale = _scale(region_size)
     size = (max(1, round(region_size[0] * scale)), max(1, round(region_size[1] * scale)))
     scene = depsgraph.scene
     visible = [root for root in portraits(scene) if not root.hide_get()]
@@ -64,6 +66,11 @@ def viewport_request(
         lambda root: view_from_matrices(view.view_matrix, view.window_matrix, root.evaluated_get(depsgraph), size),
     )
     return found, size
+
+
+def _scale(region_size: tuple[int, int]) -> float:
+    """Pixels of the picture along one of the region's."""
+    return min(1.0, MAX_SIDE_PX / max(region_size))
 
 
 def redraw_viewports() -> None:

@@ -7,18 +7,21 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .build import load_library
+from .opaque_hulls import CHART_TILES, opaque_hulls
 
 MAX_LEVELS = 12
 FINE_TILE = 16
 COARSE_TILES = 8
 SMALLEST_LEVEL = 8
 """Side of the smallest mip level in texels."""
+SCREEN_TILE_PX = 16
+"""As in csrc/screen_tiles.h."""
 
 _SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -65,6 +68,31 @@ class View(Structure):
             pose, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.width_px, camera.height_px, samples
         )
 
+    def part(self, first_column: int, first_row: int, width_px: int, height_px: int) -> "View":
+        """Some of the same picture's pixels."""
+        cx, cy = self.cx_px - first_column, self.cy_px - first_row
+        return View(self.pose, self.fx_px, self.fy_px, cx, cy, width_px, height_px, self.samples)
+
+    def upside_down(self) -> "View":
+        """The same pixels, the last row first."""
+        pose = np.array(self.pose).reshape(3, 4) * (1.0, -1.0, 1.0, 1.0)
+        cy = self.height_px - self.cy_px
+        return View(
+            (c_double * 12)(*pose.ravel()),
+            self.fx_px, self.fy_px, self.cx_px, cy, self.width_px, self.height_px, self.samples,
+        )  # fmt: skip
+
+
+class Light(NamedTuple):
+    """The part of a picture that holds all of it that is not empty, as Blender takes it: the lowest row comes first."""
+
+    rgba: np.ndarray
+    """[h, w, 4] float32, premultiplied linear light."""
+    depth: np.ndarray
+    """[h, w] float32, expected depth, +inf where nothing is."""
+    left_px: int
+    bottom_px: int
+
 
 class NativeScene:
     """A portrait's arrays in the kernels' layout; keeps them alive.
@@ -94,6 +122,7 @@ class NativeScene:
         cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
         self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
         scene = Scene(**scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels))
+        self.maps = (radius, spread, offsets, half_extent)
         self.keep = [cells, offsets, *levels]
         scene.cells, scene.offsets = cells.ctypes.data, offsets.ctypes.data
         scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
@@ -110,10 +139,45 @@ class NativeScene:
 
     def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
+        return self._draw("pm_render_u8", view, self._depth_ranges(view), threads)
+
+    def light(self, view: View, threads: int = 0) -> Light:
+        """8-bit textures to what is not empty of the picture, in linear light."""
+        view = view.upside_down()
+        ranges = self._depth_ranges(view)
+        shown = ranges[..., 0] <= ranges[..., 1]
+        rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+        if not rows.size:
+            return Light(np.empty((0, 0, 4), np.float32), np.empty((0, 0), np.float32), 0, 0)
+        ranges = np.ascontiguousarray(ranges[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+        left, bottom = int(columns[0]) * SCREEN_TILE_PX, int(rows[0]) * SCREEN_TILE_PX
+        width = min(ranges.shape[1] * SCREEN_TILE_PX, view.width_px - left)
+        height = min(ranges.shape[0] * SCREEN_TILE_PX, view.height_px - bottom)
+        part = view.part(left, bottom, width, height)
+        return Light(*self._draw("pm_light_u8", part, ranges, threads), left, bottom)
+
+    def _draw(self, name: str, view: View, ranges: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
-        self._call("pm_render_u8", byref(self.scene), byref(view), rgba, depth, c_int(threads))
+        self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, c_int(threads))
         return rgba, depth
+
+    def _depth_ranges(self, view: View) -> np.ndarray:
+        """Nearest and farthest [tiles down, tiles across, 2] at which a screen tile shows something, metres."""
+        down, across = (-(-side // SCREEN_TILE_PX) for side in (view.height_px, view.width_px))
+        ranges = np.empty((down, across, 2), np.float32)
+        self._call("pm_depth_ranges", self._hulls, c_int64(len(self._hulls)), byref(view), ranges)
+        return ranges
+
+    @cached_property
+    def _hulls(self) -> np.ndarray:
+        textures = self.keep[2]
+        sheets, size = textures.shape[:2]
+        count = min(size, CHART_TILES)
+        tiles = np.zeros((count, count), np.uint64)
+        mark = f"pm_mark_occupied_{self.stored}"
+        self._call(mark, textures, c_int(sheets), c_int(size), c_int(count), tiles, c_int(0))
+        return np.ascontiguousarray(opaque_hulls(tiles, *self.maps), np.float64)
 
     def accumulate(self, view: View, threads: int = 0) -> np.ndarray:
         """Float textures to [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
@@ -204,5 +268,6 @@ def stream_memory(source: np.ndarray, out: np.ndarray) -> None:
 def library() -> ctypes.CDLL:
     """The compiled renderer; raises BuildError where it cannot be built."""
     loaded = load_library("render")
-    loaded.pm_render_u8.argtypes = [POINTER(Scene), POINTER(View), c_void_p, c_void_p, c_int]
+    for draw in (loaded.pm_render_u8, loaded.pm_light_u8):
+        draw.argtypes = [POINTER(Scene), POINTER(View), c_void_p, c_void_p, c_void_p, c_int]
     return loaded

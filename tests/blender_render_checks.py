@@ -21,6 +21,7 @@ from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_f
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
+from portrait_manifolds.blender_addon.pictures import Picture
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.viewport import viewport_request
 
@@ -135,7 +136,7 @@ def check_live_picture(folder: Path) -> None:
 
     Backend.request = request
     start = time.monotonic()
-    assert live.follow(wanted) and live.pixels is None, "nothing is there yet"
+    assert live.follow(wanted) and live.picture is None, "nothing is there yet"
     root.location.x = 0.05
     bpy.context.view_layer.update()
     moved = viewport_request(depsgraph, view, size)
@@ -146,18 +147,18 @@ def check_live_picture(folder: Path) -> None:
     assert len(asked) == 2
     camera, _ = view_from_matrices(view.view_matrix, lens, root, size)
     expected = op_picture(folder, folder / "small.portrait", camera)
-    assert live.pixels is not None
-    np.testing.assert_allclose(live.pixels[::-1], expected[..., :4], atol=1e-5)
+    assert live.picture is not None
+    np.testing.assert_allclose(_whole(live.picture, size)[::-1], expected[..., :4], atol=1e-5)
     assert expected[..., 3].max() > 0.99 and not live.follow(moved) and not live.problem
-    before = live.pixels
+    before = live.picture
     (folder / "small.portrait").write_bytes(b"no portrait")
     broken = ([moved[0][0] | {"look": {"opacity": 0.5}}], size)
     _arrived(live, broken)
     count = len(asked)
     assert "small.portrait" in live.problem and not live.follow(broken) and live.problem and len(asked) == count
-    assert live.pixels is before, "the last picture stays"
+    assert live.picture is before, "the last picture stays"
     root.hide_set(True)
-    assert not live.follow(viewport_request(depsgraph, view, size)) and live.pixels is None and not live.problem
+    assert not live.follow(viewport_request(depsgraph, view, size)) and live.picture is None and not live.problem
     lens[3][3] = 1.0
     root.hide_set(False)
     try:
@@ -166,6 +167,14 @@ def check_live_picture(folder: Path) -> None:
     except InputError as error:
         assert "perspective" in str(error)
     Backend.request = original
+
+
+def _whole(part: Picture, size: tuple[int, int]) -> np.ndarray:
+    """[H, W, 4], lowest row first."""
+    picture = np.zeros((size[1], size[0], 4), np.float32)
+    rows, columns = part.depth.shape
+    picture[part.bottom_px : part.bottom_px + rows, part.left_px : part.left_px + columns] = part.rgba
+    return picture
 
 
 def _arrived(live: LivePicture, wanted: Wanted) -> None:

@@ -106,7 +106,7 @@ def _drawing(folder: Path, blocks: Blocks) -> dict[str, float]:
 
     def draw(samples: int) -> None:
         request = picture_request([layer], samples, folder / "picture.npy")
-        read_picture(backend().request("render", request, "").wait(), (WIDTH_PX, HEIGHT_PX))
+        read_picture(backend().request("render", request, "").wait())
 
     figures = {}
     for side in (1, 2):

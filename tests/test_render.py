@@ -13,6 +13,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.render import Renderer
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.reference import finish_picture
 from portrait_manifolds.cuda_ops.render_manifolds import default_implementation, render_manifolds, total_radius
@@ -165,6 +166,22 @@ def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:
     arguments = (*tensors(head), head.camera(64, 64).orbited(30))
     skipped, whole = (render_manifolds(*arguments, skip_empty=skip, implementation="native") for skip in (True, False))
     assert (skipped - whole).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "fov"), [(0, 0, 20), (40, -20, 3), (-60, 30, 90), (10, 5, 1)])
+def test_rays_are_left_out_only_where_nothing_is(small_head: Portrait, yaw: float, pitch: float, fov: float) -> None:
+    camera = small_head.camera(150, 100).orbited(yaw, pitch).with_fov(fov)
+    rgba, depth = small_head.render(camera)
+    everywhere = Renderer(small_head)
+    assert everywhere.native is not None
+    corners = [(x, y, z) for x in (-9.0, 9.0) for y in (-9.0, 9.0) for z in (-9.0, 9.0)]
+    everywhere.native.__dict__["_hulls"] = np.array([corners])
+    expected, expected_depth = everywhere.render(camera)
+    assert (
+        np.abs(rgba[..., 3] - expected[..., 3]).mean() < 5e-4
+    )  # rays that graze a sheet may begin their steps elsewhere
+    assert (np.isfinite(depth) != np.isfinite(expected_depth)).mean() < 1e-3
+    assert expected[..., 3].mean() > 0.0
 
 
 def test_small_views_do_not_shimmer(head: Portrait) -> None:

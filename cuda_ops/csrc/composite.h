@@ -158,7 +158,8 @@ template <class F, class Stored> struct Compositor {
 
 // A pixel, the mean of samples x samples rays.
 template <class F, class Stored>
-PM_FN Accumulated<F> composite(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask lanes) {
+PM_FN Accumulated<F> composite(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask lanes,
+                               const DepthRange& range = ANY_DEPTH) {
   using Real = typename Lanes<F>::Scalar;
   const int n = frame.samples;
   const F share = splat<F>(Real(1) / Real(n * n));
@@ -167,7 +168,7 @@ PM_FN Accumulated<F> composite(const FrameOf<F>& frame, F column, F row, typenam
     const Real right = (Real(sample % n) + Real(0.5)) / Real(n), down = (Real(sample / n) + Real(0.5)) / Real(n);
     const Ray<F> ray = pixel_ray<F>(frame, column + splat<F>(right), row + splat<F>(down));
     Compositor<F, Stored> sink{frame, ray};
-    march(frame, ray, lanes, sink);
+    march(frame, ray, lanes, sink, range);
     mean.r += sink.sum.r * share, mean.g += sink.sum.g * share, mean.b += sink.sum.b * share;
     mean.opacity += sink.sum.opacity * share, mean.depth += sink.sum.depth * share;
   }
@@ -179,13 +180,16 @@ template <class F> struct Pixel {
   F r, g, b, a, depth;
 };
 
+template <class F> PM_FN F expected_depth(const Accumulated<F>& sum, F inverse_opacity) {
+  return select(sum.opacity >= splat<F>(1.0 / 255.0), sum.depth * inverse_opacity, splat<F>(HUGE_VAL));
+}
+
 template <class F> PM_FN Pixel<F> finish(const Accumulated<F>& sum) {
   const F inverse = splat<F>(1.0) / larger(sum.opacity, splat<F>(1e-6));
-  const auto seen = sum.opacity >= splat<F>(1.0 / 255.0);
   const F one = splat<F>(1.0);
   return {clamp(linear_to_srgb(sum.r * inverse), F{}, one), clamp(linear_to_srgb(sum.g * inverse), F{}, one),
           clamp(linear_to_srgb(sum.b * inverse), F{}, one), clamp(sum.opacity, F{}, one),
-          select(seen, sum.depth * inverse, splat<F>(HUGE_VAL))};
+          expected_depth(sum, inverse)};
 }
 
 }  // namespace pm

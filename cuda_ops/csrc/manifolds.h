@@ -188,9 +188,16 @@ PM_FN F entry_depth(const FrameOf<F>& frame, const Ray<F>& ray, F level, F guess
   return t;
 }
 
-// Calls sink.enter(sheet, lanes, t) for each entered sheet, front to back; lanes leave when !sink.open().
+// Between which depths a sheet with opacity may be met, metres; empty where near > far.
+struct DepthRange {
+  float near, far;
+};
+constexpr DepthRange ANY_DEPTH = {1e-3f, 1e30f};
+
+// Calls sink.enter(sheet, lanes, t) for each sheet entered within `range`, front to back; lanes leave when !sink.open().
 template <class F, class Sink>
-PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink) {
+PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink,
+                 const DepthRange& range = ANY_DEPTH) {
   const auto* offsets = frame.offsets;
   const int last = frame.sheets - 1;
 
@@ -198,8 +205,8 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(frame.outer_radius_squared));
   const F half_chord = square_root(larger(inside, F{})) / ray.vv;
   const F middle = -ray.ov / ray.vv;
-  F t = larger(middle - half_chord, splat<F>(1e-3));
-  const F end = middle + half_chord;
+  F t = larger(middle - half_chord, splat<F>(range.near));
+  const F end = smaller(middle + half_chord, splat<F>(range.far));
   alive = alive & (inside > F{}) & (t < end);
   if (!any(alive)) return;
 

@@ -3,12 +3,11 @@
 
 #include "gradient.h"
 #include "parallel.h"
+#include "screen_tiles.h"
 
 namespace {
 
 using namespace pm;
-
-constexpr int SCREEN_TILE = 16;
 
 // A block of pixels as lanes: 4 x 4, 4 x 2 or 2 x 2 for Floats, one for a scalar.
 template <class F> struct Block {
@@ -36,15 +35,14 @@ template <class F> Block<F> block_at(const View& view, int column, int row) {
   return block;
 }
 
-// Calls body(block, column, row, thread) for all blocks of the picture.
+// Calls body(block, column, row, tile, thread) for all blocks of the picture.
 template <class F, class Body> void for_blocks(const View& view, int threads, const Body& body) {
-  const int across = (view.width_px + SCREEN_TILE - 1) / SCREEN_TILE;
-  const int down = (view.height_px + SCREEN_TILE - 1) / SCREEN_TILE;
-  parallel_for(int64_t(across) * down, threads, [&](int64_t tile, int thread) {
+  const int across = screen_tiles(view.width_px);
+  parallel_for(int64_t(across) * screen_tiles(view.height_px), threads, [&](int64_t tile, int thread) {
     const int left = int(tile % across) * SCREEN_TILE, top = int(tile / across) * SCREEN_TILE;
     for (int y = top; y < std::min(top + SCREEN_TILE, view.height_px); y += Block<F>::down)
       for (int x = left; x < std::min(left + SCREEN_TILE, view.width_px); x += Block<F>::across)
-        body(block_at<F>(view, x, y), x, y, thread);
+        body(block_at<F>(view, x, y), x, y, tile, thread);
   });
 }
 
@@ -61,11 +59,18 @@ PM_FN void store(Real* out, const View& view, const Block<F>& block, int column,
 template <class F, class Stored, class Real>
 void accumulate(const Scene& scene, const View& view, Real* out, int threads) {
   const auto frame = make_frame<Real>(scene, view);
-  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int) {
+  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int64_t, int) {
     const Accumulated<F> sum = composite<F, Stored>(frame, block.column, block.row, block.inside);
     const F values[5] = {sum.r, sum.g, sum.b, sum.opacity, sum.depth};
     store(out, view, block, x, y, values, 5);
   });
+}
+
+// As `composite`, of a block in a screen tile where sheets are met within `range`.
+inline Accumulated<Floats> composite_within(const Frame<float>& frame, const Block<Floats>& block,
+                                            const DepthRange& range) {
+  if (range.near > range.far) return {};
+  return composite<Floats, uint8_t>(frame, block.column, block.row, block.inside, range);
 }
 
 // One for each tile of the chart, each in a cache line of its own.
@@ -136,7 +141,7 @@ void accumulate_backward(const Scene& scene, const View& view, const Real* gradi
   const auto frame = make_frame<Real>(scene, view);
   const int64_t map = int64_t(scene.map_size) * scene.map_size;
   std::vector<Real> own(map * threads);
-  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int thread) {
+  for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int64_t, int thread) {
     F incoming[5] = {};
     for (int lane = 0; lane < Lanes<F>::count; ++lane) {
       if (!holds(block.inside, lane)) continue;
@@ -186,14 +191,33 @@ void mark_occupied(const Stored* texels, int sheets, int size, int count, uint64
 
 extern "C" {
 
+// [tiles down, tiles across] for drawing; `hulls` [count, 8, 3] metres, see opaque_hulls.py.
+void pm_depth_ranges(const double* hulls, int64_t count, const pm::View* view, pm::DepthRange* ranges) {
+  find_depth_ranges(hulls, count, *view, ranges);
+}
+
 // Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
-void pm_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, int threads) {
+void pm_render_u8(const pm::Scene* scene, const pm::View* view, const pm::DepthRange* ranges, float* rgba, float* depth,
+                  int threads) {
   const auto frame = make_frame<float>(*scene, *view);
-  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int) {
-    const auto pixel = finish(composite<Floats, uint8_t>(frame, block.column, block.row, block.inside));
+  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
+    const auto pixel = finish(composite_within(frame, block, ranges[tile]));
     const Floats values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
     store(rgba, *view, block, x, y, values, 4);
     store(depth, *view, block, x, y, &pixel.depth, 1);
+  });
+}
+
+// Premultiplied linear RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
+void pm_light_u8(const pm::Scene* scene, const pm::View* view, const pm::DepthRange* ranges, float* rgba, float* depth,
+                 int threads) {
+  const auto frame = make_frame<float>(*scene, *view);
+  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
+    const auto sum = composite_within(frame, block, ranges[tile]);
+    const Floats opacity = smaller(sum.opacity, splat<Floats>(1.0)), values[4] = {sum.r, sum.g, sum.b, opacity};
+    const Floats far = expected_depth(sum, splat<Floats>(1.0) / larger(sum.opacity, splat<Floats>(1e-6)));
+    store(rgba, *view, block, x, y, values, 4);
+    store(depth, *view, block, x, y, &far, 1);
   });
 }
 

@@ -1,0 +1,55 @@
+"""Where in a picture, and how deep in it, a portrait may show: what csrc/screen_tiles.h makes screen tiles of.
+
+Most rays of a wide picture would march past a head and meet nothing. A tile of the chart, from the lowest to the
+highest sheet that has opacity in it, lies within the hull of eight corners, and so in the rectangle of their pixels.
+"""
+
+import numpy as np
+
+CHART_TILES = 64
+"""Along a side of the chart, at most: about 5 mm on the face."""
+
+
+def opaque_hulls(
+    occupied: np.ndarray,  # [N, N] uint64, bit i: sheet i has opacity in or next to the tile
+    radius: np.ndarray,  # [G, G] metres
+    spread: np.ndarray,  # [G, G]
+    offsets: np.ndarray,  # [S] metres, ascending
+    half_extent: float,
+) -> np.ndarray:
+    """Corners [K, 8, 3] in portrait space, metres: each tile with opacity is inside the hull of its eight."""
+    count = occupied.shape[0]
+    bits = (occupied[..., None] >> np.arange(offsets.size, dtype=np.uint64) & np.uint64(1)).astype(bool)
+    lowest = offsets[bits.argmax(-1)]
+    highest = offsets[offsets.size - 1 - bits[..., ::-1].argmax(-1)]
+    (inner, outer), (narrow, wide) = _extremes(radius, count), _extremes(spread, count)
+    inner = inner + np.minimum(lowest * narrow, lowest * wide)
+    outer = outer + np.maximum(highest * narrow, highest * wide)
+
+    edges = (np.arange(count + 1) * (2.0 / count) - 1.0) * half_extent
+    u, v = np.meshgrid(edges, edges[::-1])
+    squared = np.minimum(u**2 + v**2, 4.0)
+    scale = np.sqrt(1.0 - 0.25 * squared)
+    directions = np.stack([u * scale, v * scale, 1.0 - 0.5 * squared], axis=-1)  # [N + 1, N + 1, 3]
+    around = np.stack([directions[:-1, :-1], directions[:-1, 1:], directions[1:, :-1], directions[1:, 1:]], axis=2)
+    middle = around.mean(axis=2, keepdims=True)
+    middle /= np.maximum(np.linalg.norm(middle, axis=-1, keepdims=True), 1e-9)
+    # Between its corners the sphere bulges beyond their plane.
+    bulge = 1.0 / np.maximum((around * middle).sum(-1).min(-1), 0.1)
+
+    reach = np.stack([inner, outer * bulge], axis=-1)  # [N, N, 2]
+    hulls = reach[..., None, None] * around[:, :, None]  # [N, N, 2, 4, 3]
+    nearest = np.minimum.reduce([squared[:-1, :-1], squared[:-1, 1:], squared[1:, :-1], squared[1:, 1:]])
+    return hulls[(occupied != 0) & (nearest < 4.0)].reshape(-1, 8, 3)  # no direction lies beyond the antipode's circle
+
+
+def _extremes(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Least and greatest of a bilinear map [G, G] in each of `count` x `count` tiles."""
+    edges = np.arange(count + 1) * (values.shape[0] / count) - 0.5
+    first = np.floor(edges[:-1]).astype(int).clip(0, values.shape[0] - 1)
+    last = np.ceil(edges[1:]).astype(int).clip(0, values.shape[0] - 1)
+
+    def along_rows(picture: np.ndarray, reduce: np.ufunc) -> np.ndarray:
+        return np.stack([reduce.reduce(picture[a : b + 1], axis=0) for a, b in zip(first, last, strict=True)])
+
+    return tuple(along_rows(along_rows(values, reduce).T, reduce).T for reduce in (np.minimum, np.maximum))  # type: ignore[return-value]
