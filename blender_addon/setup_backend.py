@@ -5,6 +5,7 @@ Each step is skipped where it is already done, so an interrupted set-up goes on 
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,15 +27,17 @@ class SetUp:
         self.stage, self.done, self.error = "starting", False, ""
         self.log = user_folder("log") / "set-up.txt"
         self._wheel, self._cancelled = wheel, False
+        self._lock = threading.Lock()  # no process may start once it is cancelled
         self._process: subprocess.Popen | None = None
         self._folder = environment_folder()
         threading.Thread(target=self._run, daemon=True).start()
 
     def cancel(self) -> None:
         """Stops; what is already there stays for the next time."""
-        self._cancelled = True
-        if self._process is not None:
-            self._process.kill()
+        with self._lock:
+            self._cancelled = True
+            if self._process is not None:
+                _end(self._process)
 
     def _run(self) -> None:
         try:
@@ -66,16 +69,31 @@ class SetUp:
         return subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
 
     def _step(self, log: IO[bytes], stage: str, command: list[str]) -> None:
-        if self._cancelled:
-            raise ProcessingError("cancelled")
-        self.stage = stage
         environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH"}}
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        self._process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, creationflags=flags
-        )
+        with self._lock:
+            if self._cancelled:
+                raise ProcessingError("cancelled")
+            self.stage = stage
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                start_new_session=True,  # of its own, to end it with what it has started
+            )
         if self._process.wait():
             raise ProcessingError(f"Set-up failed while {stage}: see {self.log}, mend it and press Set up again.")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Kills a process and what it has started: venv runs pip, which would go on writing."""
+    if process.poll() is not None:
+        return
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _copy_sources(target: Path) -> None:

@@ -1,9 +1,12 @@
 """Setting up the backend, stopped in the middle and pressed again: with a small wheel, without downloads."""
 
 import subprocess
+import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import blender_session as session
 
@@ -11,7 +14,7 @@ from portrait_manifolds.blender_addon import setup_backend
 from portrait_manifolds.blender_addon.backend_home import environment_python
 from portrait_manifolds.blender_addon.setup_backend import SetUp
 
-WAIT_S = 100.0
+WAIT_S = 240.0
 
 
 def check_interrupted(folder: Path) -> None:
@@ -32,19 +35,55 @@ def check_interrupted(folder: Path) -> None:
 
 
 def check_cancelled(folder: Path) -> None:
-    """Cancelled in the first and in the last step: said, its process gone, and the next press completes it."""
+    """Cancelled in the first and in the last step: said, its processes gone, and the next press completes it."""
     home = _use_folder(folder)
     wheel = _wheel(folder)
+    step = SetUp._step
     for stage in ("making the environment", "installing the package"):
+        started = folder / f"{stage}.txt"
+
+        def endless(set_up: SetUp, log: IO[bytes], now: str, command: list[str]) -> None:
+            step(set_up, log, now, [sys.executable, "-c", ENDLESS, str(started)] if now == stage else command)  # noqa: B023
+
+        SetUp._step = endless
         set_up = SetUp(wheel)
-        until_s = time.monotonic() + WAIT_S
-        while set_up.stage != stage:
-            assert not set_up.done and time.monotonic() < until_s, (set_up.stage, set_up.error)
-            time.sleep(0.01)
+        _wait_for(lambda: started.is_file() or set_up.done, set_up)  # noqa: B023
         set_up.cancel()
-        assert _finished(set_up).error == "The set-up was cancelled."
-    assert not _finished(SetUp(wheel)).error
-    assert _has_package(home)
+        assert _finished(set_up).error == "The set-up was cancelled.", (stage, set_up.error, set_up.log.read_text())
+        child = int(started.read_text())
+        _wait_for(lambda: _is_gone(child), set_up)  # noqa: B023
+        SetUp._step = step
+        if stage == "making the environment":
+            assert not home.exists()
+        assert not _finished(SetUp(wheel)).error
+        assert _has_package(home)
+
+
+ENDLESS = """
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+with open(sys.argv[1] + ".part", "w") as file:
+    file.write(str(child.pid))
+os.rename(sys.argv[1] + ".part", sys.argv[1])
+child.wait()
+"""
+"""A step that never ends, as venv with its own pip may seem to: names its child's process in a file."""
+
+
+def _is_gone(process: int) -> bool:
+    try:
+        return (
+            Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        )  # dead, not yet waited for
+    except OSError:
+        return True
+
+
+def _wait_for(state: Callable[[], bool], set_up: SetUp) -> None:
+    until_s = time.monotonic() + WAIT_S
+    while not state():
+        assert time.monotonic() < until_s, (set_up.stage, set_up.error)
+        time.sleep(0.01)
 
 
 def _use_folder(folder: Path) -> Path:
@@ -56,10 +95,7 @@ def _use_folder(folder: Path) -> Path:
 
 
 def _finished(set_up: SetUp) -> SetUp:
-    until_s = time.monotonic() + WAIT_S
-    while not set_up.done:
-        assert time.monotonic() < until_s, set_up.stage
-        time.sleep(0.05)
+    _wait_for(lambda: set_up.done, set_up)
     return set_up
 
 
