@@ -24,6 +24,9 @@ Device = Literal["auto", "cpu", "cuda"]
 SHARPENING_STEPS, MAX_REFINE_STEPS = 2, 10_000
 """What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""
 
+SOME_CUT, MUCH_CUT = 0.01, 0.1
+"""Shares of the landmarks beyond the photo's border: the first is warned of, the second refused."""
+
 SMALL_FACE_PX = 80
 STRONG_TURN_DEG = 40.0
 MAX_TURN_DEG = 65.0
@@ -134,12 +137,14 @@ def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
     chosen = faces[face - 1]
     points_px, size_px = chosen.points_px, np.array(photograph.size_px)
     cut = ((points_px < -0.02 * size_px) | (points_px > 1.02 * size_px)).any(1).mean()
-    if cut > 0.1:
+    if cut > MUCH_CUT:
         raise InputError("The face is cut off by the photo's border: use a photo that shows all of it.")
+    if cut > SOME_CUT:
+        log.warning("the face reaches beyond the photo's border: what is cut off is missing")
     if chosen.quarters:
         log.warning(TURNED[chosen.quarters])
     if chosen.confidence < DOUBTFUL:
-        log.warning("this is hardly a human face, or much of it is hidden: the portrait may be none of it")
+        log.warning("this is hardly a human face, or much of it is hidden: the portrait may fail")
     if chosen.extent_px < SMALL_FACE_PX:
         log.warning("the face is only %d pixels tall: the portrait will be soft", chosen.extent_px)
     return points_px

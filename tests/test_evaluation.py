@@ -11,11 +11,14 @@ from PIL import Image
 from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
 from portrait_manifolds.backend.camera import Camera, load_cameras, look_at
 from portrait_manifolds.backend.cli.evaluate import Evaluate
+from portrait_manifolds.backend.compositing import over_light
+from portrait_manifolds.backend.conventions import srgb_to_linear
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.evaluation.groups import by_group, hair_length, read_groups, typology_angle_deg
 from portrait_manifolds.backend.evaluation.multiview import (
-    cameras_about_head,
-    depth_about_head,
+    ViewFigures,
+    by_angle,
     drawn_figures,
     load_depth,
     on_face,
@@ -26,6 +29,9 @@ from portrait_manifolds.backend.evaluation.page import COLUMNS, MAX_SHEET_BYTES,
 from portrait_manifolds.backend.evaluation.photos import Evaluated, photo_paths
 from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian_energy, medians, picture_figures
 from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
+from portrait_manifolds.backend.evaluation.true_cameras import TrueCameras, load_turns, true_cameras, with_depth_seen
+from portrait_manifolds.backend.evaluation.true_picture import true_picture
+from portrait_manifolds.backend.landmarks import LandmarkDetector
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.outputs.png import to_bytes
 from portrait_manifolds.backend.photograph import load_photograph
@@ -54,24 +60,33 @@ def test_a_turn_is_seen_with_its_sign(yaw: float, pitch: float) -> None:
     )
 
 
+def in_another_space(views: list[Camera], unit: float, origin_m: tuple[float, float, float]) -> list[Camera]:
+    """The same cameras turned, in another unit, about another origin."""
+    spin = rotation_matrix(np.array([0.2, 0.7, -0.1]))
+    moved = []
+    for view in views:
+        pose = np.eye(4)
+        pose[:3, :3] = spin @ view.camera_to_world[:3, :3]
+        pose[:3, 3] = unit * spin @ (view.position_m - origin_m)
+        moved.append(replace(view, camera_to_world=pose))
+    return moved
+
+
+def depth_of(camera: Camera, point_m: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0)) -> float:
+    return float(camera.project(np.array(point_m))[1])
+
+
 def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head: Portrait) -> None:
     ours = small_head.camera(96, 96)
     views = [ours, ours.orbited(25.0), ours.orbited(0.0, 15.0)]
-    spin = rotation_matrix(np.array([0.2, 0.7, -0.1]))
-    theirs = []
-    for view in views:  # turned, and in centimetres
-        pose = np.eye(4)
-        pose[:3, :3] = spin @ view.camera_to_world[:3, :3]
-        pose[:3, 3] = 100.0 * spin @ view.position_m
-        theirs.append(Camera(pose, view.fx_px, view.fy_px, view.cx_px, view.cy_px, 96, 96))
-    for view, back in zip(views, cameras_about_head(theirs, ours), strict=True):
+    origin_m = (0.0, 0.02, -0.05)
+    true = TrueCameras(tuple(in_another_space(views, 100.0, origin_m)), ours, depth_of(ours, origin_m))
+    assert true.scale == pytest.approx(0.01)
+    for view, back in zip(views, true.in_portrait(), strict=True):
         assert np.allclose(back.camera_to_world, view.camera_to_world, atol=1e-9)
-    with pytest.raises(InputError, match="input picture is 48 x 48, its camera 96 x 96"):
-        cameras_about_head(theirs, ours.resized(48, 48))
     rgba, depth_m = small_head.render(views[1])
-    theirs_cm = 100.0 * np.where(np.isfinite(depth_m), depth_m, 0.0)
-    assert np.allclose(depth_about_head(theirs_cm, theirs[1], theirs[0], ours), theirs_cm / 100.0, atol=1e-6)
     true_depth_m = np.where(np.isfinite(depth_m), depth_m, 0.0)
+    assert np.allclose(true.depth_in_portrait(100.0 * true_depth_m, 1), true_depth_m, atol=1e-6)
     figures = drawn_figures(views[1], rgba, depth_m, rgba, true_depth_m)
     assert figures["opacity_iou"] == 1.0 and figures["novel_psnr_db"] > 90 and figures["depth_error_mm"] == 0.0
     face = on_face(views[1], true_depth_m) & (true_depth_m > 0)
@@ -80,12 +95,102 @@ def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head
     assert figures["face_depth_error_mm"] == pytest.approx(3.0, abs=1e-3)
 
 
+def test_the_depth_that_cameras_turn_about_is_seen_by_the_landmarks(small_head: Portrait) -> None:
+    """A detector that sees the portrait's own surface points stands for MediaPipe."""
+    ours = small_head.camera(128, 128)
+    head = replace(small_head, input_camera=ours)
+    rows, columns = np.mgrid[34:94:24j, 40:88:20j].reshape(2, -1)[:, :478]
+    at = np.stack([columns, rows], -1).astype(int) + 0.5
+    at = at[np.isfinite(head.render(ours)[1][rows.astype(int), columns.astype(int)])]
+    at = np.resize(at, (478, 2))
+    depth_m = head.render(ours)[1][at[:, 1].astype(int), at[:, 0].astype(int)]
+    origin, directions = ours.rays()
+    points_m = origin + directions[at[:, 1].astype(int), at[:, 0].astype(int)] * depth_m[:, None]
+    views = [ours, ours.orbited(20.0), ours.orbited(-20.0)]
+
+    class Detector:
+        def __init__(self) -> None:
+            self.views = iter(views)
+
+        def faces(self, picture: np.ndarray) -> np.ndarray:
+            return next(self.views).project(points_m)[0][None]
+
+    origin_m = np.array([0.0, 0.0, -0.04])
+    true = TrueCameras(tuple(in_another_space(views, 1000.0, (0.0, 0.0, -0.04))), ours, depth_of(ours))
+    template = LandmarkTemplate(np.zeros((478, 3)), np.ones(478))
+    pictures = 3 * [np.zeros((128, 128, 3), np.uint8)]
+    seen = with_depth_seen(true, head, pictures, Detector(), template)
+    assert depth_of(ours, origin_m) - depth_of(ours) > 0.03, "no test of the depth"
+    assert seen.origin_depth_m == pytest.approx(depth_of(ours, origin_m), abs=1e-3)
+    assert seen.turns_deg()[1][0] == pytest.approx(20.0, abs=1.5)  # about the other origin
+
+
+def test_cameras_may_be_given_as_turns_only(tmp_path: Path, small_head: Portrait) -> None:
+    ours = small_head.camera(96, 96)
+    (tmp_path / "turns.json").write_text("[[10, 0], [-20, 0], [0, 15]]")
+    true = true_cameras(tmp_path, ours)
+    assert np.allclose(true.turns_deg(), [(0, 0), (10, 0), (-20, 0), (0, 15)], atol=1e-6)
+    for camera, expected in zip(true.in_portrait(), [ours, ours.orbited(10.0)], strict=False):
+        assert np.allclose(camera.camera_to_world, expected.camera_to_world, atol=1e-9)
+    for wrong in ("[10, 20]", "{}", "[]", "[[1, NaN]]", "no"):
+        (tmp_path / "turns.json").write_text(wrong)
+        with pytest.raises(InputError, match=r"write \[\[yaw, pitch\]"):
+            load_turns(tmp_path / "turns.json")
+    (tmp_path / "cameras.json").write_text(json.dumps([ours.resized(48, 48).to_dict()]))
+    with pytest.raises(InputError, match="input picture is 96 x 96, its camera 48 x 48"):
+        true_cameras(tmp_path, ours)
+
+
+def test_a_true_view_may_have_a_background(small_head: Portrait) -> None:
+    camera = small_head.camera(96, 96)
+    rgba = small_head.render(camera, 2)[0]
+    colour = srgb_to_linear(np.array([0.2, 0.7, 0.3]))
+    plain = over_light(rgba, colour)
+    with LandmarkDetector(max_faces=1) as detector:
+        truth = true_picture(plain, detector, Path("view.png"))
+        with pytest.raises(InputError, match=r"No person stands out in view\.png"):
+            true_picture(np.full((96, 96, 3), 0.4), detector, Path("view.png"))
+    assert truth.background is not None and np.allclose(truth.background, colour, atol=1e-6)
+    figures = view_figures(small_head, camera, truth, None)
+    assert figures["whole_psnr_db"] > 60 and figures["opacity_iou"] > 0.9
+    worse = replace(truth, picture=truth.picture[:, ::-1])
+    assert view_figures(small_head, camera, worse, None)["whole_psnr_db"] < 40
+
+
+def test_views_are_put_together_by_their_turn() -> None:
+    views = [ViewFigures(yaw, pitch, {"a": value}) for yaw, pitch, value in ((-11, 1, 1.0), (9, 0, 3.0), (14, 14, 5.0))]
+    assert by_angle([views]) == {"10": {"views": 2, "a": 2.0}, "20": {"views": 1, "a": 5.0}}
+
+
+def test_groups_are_measured_and_read(tmp_path: Path) -> None:
+    skin = np.full((50, 3), (224, 172, 140), np.uint8)  # CIELAB 74.6, 14.4, 23.4
+    assert typology_angle_deg(skin) == pytest.approx(np.degrees(np.arctan(24.6 / 23.4)), abs=1.0)
+    assert typology_angle_deg(np.full((50, 3), 120, np.uint8)) is None
+    points = np.zeros((478, 2))
+    points[[234, 454, 61, 291, 152]] = (40, 50), (80, 50), (52, 70), (68, 70), (60, 90)
+    person = np.zeros((120, 120), bool)
+    person[20:95, 42:78] = person[84:] = True  # a head and its shoulders
+    assert hair_length(person, points) == "short"
+    person[20:90, 30:90] = True
+    assert hair_length(person, points) == "long"
+    (tmp_path / "groups.csv").write_text("file,sex,age\na.jpg, woman ,60\n\nb.jpg,man,\n", encoding="utf-8-sig")
+    said = read_groups(tmp_path)
+    assert said == {"a.jpg": {"sex": "woman", "age": "60"}, "b.jpg": {"sex": "man"}}
+    groups = by_group([({"ssim": 0.9}, said["a.jpg"]), ({"ssim": 0.7}, said["b.jpg"]), ({"ssim": 0.8}, said["b.jpg"])])
+    assert groups["sex"] == {"man": {"photographs": 2, "ssim": 0.75}, "woman": {"photographs": 1, "ssim": 0.9}}
+    assert list(groups["age"]) == ["60"]
+    (tmp_path / "groups.csv").write_text("only a list\n")
+    with pytest.raises(InputError, match="names no groups: begin with a line such as file,sex,age"):
+        read_groups(tmp_path)
+
+
 def test_another_lens_leaves_the_heads_depth(small_head: Portrait) -> None:
     near = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=96, height_px=96)
     far = look_at((0.0, 0.0, 1.1), width_px=96, height_px=96)
     far = replace(far, fx_px=1.1 * near.fx_px, fy_px=1.1 * near.fy_px)
     depth = np.array([[0.0, 0.9, 1.0, 1.05]])
-    assert np.allclose(depth_about_head(depth, near, near, far), [[0.0, 1.0, 1.1, 1.15]])
+    true = TrueCameras((near, near), far, depth_of(far))
+    assert np.allclose(true.depth_in_portrait(depth, 1), [[0.0, 1.0, 1.1, 1.15]])
 
 
 def test_holes_and_bands_are_counted_inside_only() -> None:
@@ -115,9 +220,11 @@ def test_page_and_sheet_show_every_photograph(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     pictures = {name: rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for name in COLUMNS}
     evaluated = [Evaluated(f"<p>{i}.jpg", {"ssim": 0.1 * i, "psnr_db": 30.0}, pictures) for i in range(3)]
-    save_page(tmp_path / "page", evaluated, {"ssim": 0.1})
+    groups = {"sex": {"<man>": {"photographs": 2, "ssim": 0.125}}}
+    save_page(tmp_path / "page", evaluated, {"ssim": 0.1}, groups)
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert page.count("<figure>") == 3 * len(COLUMNS) and "<p>0" not in page
+    assert "<td>&lt;man&gt;</td><td>2</td><td>0.125</td>" in page
     assert len(list((tmp_path / "page").glob("*.jpg"))) == 3 * len(COLUMNS)
     save_sheet(tmp_path / "sheet.jpg", evaluated)
     assert 0 < (tmp_path / "sheet.jpg").stat().st_size <= MAX_SHEET_BYTES
@@ -144,8 +251,9 @@ def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head
     TrainExportViews(cache, output).run()
     (folder,) = subject_folders(output)
     assert load_cameras(folder / "cameras.json") == cameras
-    depth_m = load_depth(folder / "depth_01.png")
-    figures = view_figures(small_head, cameras[1], load_painted(folder / "view_01.png"), depth_m)
+    with LandmarkDetector(max_faces=1) as detector:
+        truth = true_picture(load_painted(folder / "view_01.png"), detector, folder / "view_01.png")
+    figures = view_figures(small_head, cameras[1], truth, load_depth(folder, 1))
     assert figures["opacity_iou"] > 0.95 and figures["depth_error_mm"] < 1.0
     assert np.array_equal(load_photograph(folder / "input.png").rgb, rgba[0][..., :3])
 
@@ -163,9 +271,11 @@ def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.Captur
     photo = pytest.importorskip("skimage.data").astronaut()[:230, 120:350]
     Image.fromarray(photo).save(tmp_path / "photo.png")
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")  # without a face: left out
+    (tmp_path / "groups.csv").write_text("file,who\nphoto.png,someone\n")
     Evaluate(tmp_path, texture_size=256, page=tmp_path / "page", sheet=tmp_path / "sheet.jpg", json=True).run()
     figures = json.loads(capsys.readouterr().out)
-    assert figures["photographs"] == 1
+    assert figures["photographs"] == 1 and figures["groups"]["hair"]["short"]["photographs"] == 1
+    assert figures["groups"]["who"]["someone"]["psnr_db"] == figures["psnr_db"]
     assert figures["psnr_db"] > 22.0 and figures["ssim"] > 0.85 and figures["covered"] > 0.9
     assert figures["holes_15"] < 0.1 and 5.0 < figures["yaw_seen_15_deg"] < 25.0
     assert (tmp_path / "sheet.jpg").is_file()

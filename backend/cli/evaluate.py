@@ -1,6 +1,7 @@
 """`portrait-manifolds evaluate`: figures for a folder of photographs, and a page and a sheet to look at."""
 
 import json
+from collections.abc import Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +10,17 @@ import tyro
 
 from ..errors import InputError
 
+Figures = dict[str, float]
+Rows = list[tuple[str, Figures]]
+Groups = dict[str, dict[str, Figures]]
+
 
 @dataclass(frozen=True)
 class Evaluate:
     """Reconstruct every photograph of a folder and measure the portraits against them.
 
     A folder with a sub-folder for each person (input.png, view_01.png ..., cameras.json) is measured by those views.
+    Photographs are also reported by group: by what they show, and by the columns of a groups.csv beside them.
     """
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
@@ -32,32 +38,55 @@ class Evaluate:
 
     def run(self) -> None:
         """Prints the figures."""
-        from ..evaluation.multiview import evaluate_subjects, subject_folders
-        from ..evaluation.photos import evaluate_photos, photo_paths
-        from ..evaluation.pictures import medians
+        from ..evaluation.multiview import subject_folders
 
         if self.sheet is not None and self.sheet.suffix.lower() not in (".jpg", ".jpeg"):
             raise InputError(f"A contact sheet cannot be written as {self.sheet.name}: end the name in .jpg.")
         subjects = subject_folders(self.folder)[:: max(1, self.every)]
         if subjects and (self.page is not None or self.sheet is not None):
             raise InputError(f"{self.folder} holds true views, which give figures only: leave out --page and --sheet.")
-        if subjects:
-            rows, counted = evaluate_subjects(subjects, self.texture_size), "subjects"
-        else:
-            evaluated = list(evaluate_photos(photo_paths(self.folder, self.every), self.texture_size))
-            rows, counted = {one.name: one.figures for one in evaluated}, "photographs"
-        if not rows:
-            raise InputError(f"No photograph in {self.folder} shows a usable face: choose another folder.")
-        summary = medians(rows.values()) | {counted: len(rows)}
-        if not subjects:
-            from ..evaluation.page import save_page, save_sheet
-
-            if self.page is not None:
-                save_page(self.page, evaluated, summary)
-            if self.sheet is not None:
-                save_sheet(self.sheet, evaluated)
+        rows, summary, groups = self._subjects(subjects) if subjects else self._photographs()
         if self.json:
-            print(json.dumps(summary))
+            print(json.dumps(summary | {"groups": groups}))
             return
-        for name, row in (*rows.items(), ("median", summary)):
-            print(f"{name:24} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+        for name, row in (*rows, ("median", summary)):
+            print(f"{name:24} {_line(row)}")
+        for kind, members in groups.items():
+            for name, row in members.items():
+                print(f"{f'{kind} {name}':24} {_line(row)}")
+
+    def _subjects(self, folders: list[Path]) -> tuple[Rows, Figures, Groups]:
+        from ..evaluation.multiview import by_angle, evaluate_subjects
+        from ..evaluation.pictures import medians
+
+        rows, views, persons = [], [], []
+        for name, seen in evaluate_subjects(folders, self.texture_size):
+            rows += [(f"{name} yaw {one.yaw_deg:+.1f} pitch {one.pitch_deg:+.1f}", one.figures) for one in seen]
+            views.append(seen)
+            persons.append(medians(one.figures for one in seen))
+        self._check_any(persons)
+        return rows, medians(persons) | {"subjects": len(persons)}, {"turn_deg": by_angle(views)}
+
+    def _photographs(self) -> tuple[Rows, Figures, Groups]:
+        from ..evaluation.groups import by_group
+        from ..evaluation.page import save_page, save_sheet
+        from ..evaluation.photos import evaluate_photos, photo_paths
+        from ..evaluation.pictures import medians
+
+        evaluated = list(evaluate_photos(photo_paths(self.folder, self.every), self.texture_size))
+        self._check_any(evaluated)
+        summary = medians(one.figures for one in evaluated) | {"photographs": len(evaluated)}
+        groups = by_group((one.figures, one.groups) for one in evaluated)
+        if self.page is not None:
+            save_page(self.page, evaluated, summary, groups)
+        if self.sheet is not None:
+            save_sheet(self.sheet, evaluated)
+        return [(one.name, one.figures) for one in evaluated], summary, groups
+
+    def _check_any(self, measured: Sized) -> None:
+        if not measured:
+            raise InputError(f"No photograph in {self.folder} shows a usable face: choose another folder.")
+
+
+def _line(figures: Figures) -> str:
+    return "  ".join(f"{key} {value:.3f}" for key, value in figures.items())

@@ -1,107 +1,119 @@
 """Portraits against other true views of the same person: a folder a person, with pictures and their cameras."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..camera import Camera, load_cameras
-from ..compositing import over_grey
+from ..alignment import LandmarkTemplate
+from ..camera import Camera
+from ..compositing import over_grey, over_light
 from ..edit import load_painted
 from ..errors import InputError
+from ..landmarks import LandmarkDetector
 from ..manifolds import direction_to_chart
 from ..networks.geometry import ON_FACE, face_distance
+from ..photograph import load_photograph
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
 from .pictures import medians, picture_figures
+from .true_cameras import CAMERAS_FILE, TURNS_FILE, true_cameras, with_depth_seen
+from .true_picture import TruePicture, true_picture
 
 log = logging.getLogger(__name__)
 
-CAMERAS_FILE = "cameras.json"
 INPUT_NAMES = ("input.png", "input.jpg")
 DEPTH_UNIT = 1e-4
-"""Depths are 16-bit PNG pictures of multiples of this in the cameras' own unit, 0 where nothing is."""
+"""16-bit PNG depths are multiples of this in the cameras' own unit, 0 where nothing is."""
+
+ANGLE_STEP_DEG = 10
+"""Views are put together by their turn against the input, rounded to this."""
+
+
+@dataclass(frozen=True)
+class ViewFigures:
+    """What one true view gave."""
+
+    yaw_deg: float
+    pitch_deg: float  # both against the input camera
+    figures: dict[str, float]
+
+    @property
+    def angle_deg(self) -> int:
+        """How far the camera turned, rounded to ANGLE_STEP_DEG."""
+        cosine = np.cos(np.radians(self.yaw_deg)) * np.cos(np.radians(self.pitch_deg))
+        return ANGLE_STEP_DEG * round(float(np.degrees(np.arccos(cosine))) / ANGLE_STEP_DEG)
 
 
 def subject_folders(folder: Path) -> list[Path]:
-    """The sub-folders that hold cameras, by name; empty where there are none."""
-    return sorted(path.parent for path in folder.glob(f"*/{CAMERAS_FILE}"))
+    """The sub-folders that hold cameras or turns, by name; empty where there are none."""
+    return sorted({path.parent for name in (CAMERAS_FILE, TURNS_FILE) for path in folder.glob(f"*/{name}")})
 
 
-def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> dict[str, dict[str, float]]:
-    """Medians over each person's novel views, by folder name; who cannot be reconstructed is logged and left out."""
-    figures = {}
-    for folder in folders:
-        inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
-        cameras = load_cameras(folder / CAMERAS_FILE)
-        if not inputs:
-            raise InputError(f"{folder} holds no input picture: add {' or '.join(INPUT_NAMES)}.")
-        try:
-            portrait = reconstruct(inputs[0], texture_size=texture_size)
-        except InputError as error:
-            log.warning("%s: %s", folder.name, error)
+def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[tuple[str, list[ViewFigures]]]:
+    """Each person's folder name and novel views; who cannot be reconstructed is logged and left out.
+
+    Raises InputError where a folder lacks a picture, or one does not fit its camera.
+    """
+    from ..networks.weights import load_weights
+
+    template = load_weights("cpu").template
+    with LandmarkDetector() as detector:
+        for folder in folders:
+            inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
+            if not inputs:
+                raise InputError(f"{folder} holds no input picture: add {' or '.join(INPUT_NAMES)}.")
+            try:
+                portrait = reconstruct(inputs[0], texture_size=texture_size)
+            except InputError as error:
+                log.warning("%s: %s", folder.name, error)
+                continue
+            yield folder.name, subject_figures(portrait, folder, inputs[0], detector, template)
+
+
+def subject_figures(
+    portrait: Portrait, folder: Path, input_file: Path, detector: LandmarkDetector, template: LandmarkTemplate
+) -> list[ViewFigures]:
+    """Figures of each view of a person's folder; raises InputError where a picture does not fit its camera."""
+    true = true_cameras(folder, portrait.input_camera)
+    names = [f"view_{index:02d}.png" for index in range(1, len(true.cameras))]
+    truths = [true_picture(load_painted(folder / name), detector, folder / name) for name in names]
+    for name, truth, camera in zip(names, truths, true.cameras[1:], strict=True):
+        _check_size(folder / name, truth, camera)
+    seen = [load_photograph(input_file).rgb, *(truth.shown for truth in truths)]
+    true = with_depth_seen(true, portrait, seen, detector, template)
+    rows = []
+    for index, (camera, turn) in enumerate(zip(true.in_portrait(), true.turns_deg(), strict=True)):
+        if index == 0:
             continue
-        rows = []
-        for index, camera in enumerate(cameras_about_head(cameras, portrait.input_camera)[1:], 1):
-            depth_file = folder / f"depth_{index:02d}.png"
-            depth_m = None
-            if depth_file.is_file():
-                depth_m = depth_about_head(load_depth(depth_file), cameras[index], cameras[0], portrait.input_camera)
-            rows.append(view_figures(portrait, camera, load_painted(folder / f"view_{index:02d}.png"), depth_m))
-        figures[folder.name] = medians(rows)
-    return figures
+        depth = load_depth(folder, index)
+        depth_m = None if depth is None else true.depth_in_portrait(depth, index)
+        rows.append(ViewFigures(*turn, view_figures(portrait, camera, truths[index - 1], depth_m)))
+    return rows
 
 
-def cameras_about_head(cameras: list[Camera], estimate: Camera) -> list[Camera]:
-    """The true cameras of a person, the input's first, in the portrait's own space, whose input camera is `estimate`.
-
-    Their space may be any; its origin is to lie in the head. The origin's pixel and depth stay: the input camera
-    becomes `estimate`, the others turn with it about the head, their distances scaled by that of the head and their
-    focal lengths by the input's. Raises InputError where the origin is not before the input camera, or the input
-    camera is of another picture size.
-    """
-    first = cameras[0]
-    size, given = (estimate.width_px, estimate.height_px), (first.width_px, first.height_px)
-    if size != given:
-        raise InputError(f"The input picture is {size[0]} x {size[1]}, its camera {given[0]} x {given[1]}: correct it.")
-    pixel, distance = first.project(np.zeros(3))
-    _, distance_seen = estimate.project(np.zeros(3))
-    if distance <= 0:
-        raise InputError("The head's centre lies behind the input camera: put the cameras' origin into the head.")
-    factor, zoom = float(distance_seen / distance), estimate.fx_px / first.fx_px
-    local = np.array([(pixel[0] - estimate.cx_px) / estimate.fx_px, -(pixel[1] - estimate.cy_px) / estimate.fy_px, -1])
-    centre = estimate.position_m + estimate.camera_to_world[:3, :3] @ (local * distance_seen)
-    turn = estimate.camera_to_world[:3, :3] @ first.camera_to_world[:3, :3].T
-    moved = []
-    for camera in cameras:
-        pose = np.eye(4)
-        pose[:3, :3] = turn @ camera.camera_to_world[:3, :3]
-        pose[:3, 3] = centre + factor * (turn @ camera.position_m)
-        moved.append(replace(camera, camera_to_world=pose, fx_px=camera.fx_px * zoom, fy_px=camera.fy_px * zoom))
-    return moved
-
-
-def depth_about_head(depth: np.ndarray, camera: Camera, first: Camera, estimate: Camera) -> np.ndarray:
-    """A true camera's depth picture [H, W] (its unit, 0 where nothing is) in metres, as `cameras_about_head` moves it.
-
-    The head is as large as `estimate` sees it: another lens from another distance leaves its own depth as it is.
-    """
-    factor = estimate.project(np.zeros(3))[1] / first.project(np.zeros(3))[1]
-    _, centre = camera.project(np.zeros(3))
-    moved = factor * (centre + (depth - centre) * first.fx_px / estimate.fx_px)
-    return np.where(depth > 0, moved, 0.0)
+def by_angle(subjects: Iterable[list[ViewFigures]]) -> dict[str, dict[str, float]]:
+    """Medians and `views`, a count, of all persons' views by their turn in degrees, rounded to ANGLE_STEP_DEG."""
+    views = sorted((view for subject in subjects for view in subject), key=lambda view: view.angle_deg)
+    angles = dict.fromkeys(view.angle_deg for view in views)
+    members = {angle: [view.figures for view in views if view.angle_deg == angle] for angle in angles}
+    return {str(angle): {"views": len(rows)} | medians(rows) for angle, rows in members.items()}
 
 
 def view_figures(
-    portrait: Portrait, camera: Camera, truth: np.ndarray, true_depth_m: np.ndarray | None
+    portrait: Portrait, camera: Camera, truth: TruePicture, true_depth_m: np.ndarray | None
 ) -> dict[str, float]:
-    """Figures of one view against RGBA [H, W, 4] in 0..1 and depth [H, W] (0 where nothing is) from the same camera."""
-    if truth.shape != (camera.height_px, camera.width_px, 4):
-        raise InputError(f"A true view of shape {list(truth.shape)} does not fit its camera: give RGBA of its size.")
+    """Figures of one view against a picture and a depth [H, W] (0 where nothing is) from the same camera."""
     rgba, depth_m = portrait.render(camera, 2)
-    return drawn_figures(camera, rgba, depth_m, truth, true_depth_m)
+    figures = drawn_figures(camera, rgba, depth_m, truth.rgba, true_depth_m)
+    if truth.background is not None:
+        whole = np.ones(rgba.shape[:2], bool)
+        on_plain = picture_figures(over_light(rgba, truth.background), truth.picture, whole)
+        figures |= {f"whole_{name}": value for name, value in on_plain.items()}
+    return figures
 
 
 def drawn_figures(
@@ -132,10 +144,22 @@ def on_face(camera: Camera, depth_m: np.ndarray) -> np.ndarray:
     return face_distance(chart) < ON_FACE
 
 
-def load_depth(path: Path) -> np.ndarray:
-    """[H, W] float32 in the cameras' unit of a 16-bit PNG."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image, np.float32) * DEPTH_UNIT
-    except OSError as error:
-        raise InputError(f"Cannot read {path} as a depth picture ({error}): write 16-bit PNG.") from error
+def load_depth(folder: Path, index: int) -> np.ndarray | None:
+    """A view's depth [H, W] float32 in the cameras' unit, or None: depth_NN.png (16-bit) or depth_NN.tif (float)."""
+    for suffix, unit in ((".png", DEPTH_UNIT), (".tif", 1.0)):
+        path = folder / f"depth_{index:02d}{suffix}"
+        if path.is_file():
+            try:
+                with Image.open(path) as image:
+                    return np.nan_to_num(np.asarray(image, np.float32), posinf=0.0) * unit
+            except OSError as error:
+                raise InputError(f"Cannot read {path} as a depth picture ({error}): write PNG or TIFF.") from error
+    return None
+
+
+def _check_size(path: Path, truth: TruePicture, camera: Camera) -> None:
+    height, width = truth.rgba.shape[:2]
+    if (width, height) != (camera.width_px, camera.height_px):
+        raise InputError(
+            f"{path} is {width} x {height}, its camera {camera.width_px} x {camera.height_px}: correct one of them."
+        )

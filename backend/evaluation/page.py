@@ -10,12 +10,19 @@ from PIL import Image
 
 from ..atomic import atomic_path
 from ..portrait import PROVENANCE
+from .groups import Groups
 from .photos import VIEWS, Evaluated
 
 COLUMNS = ("photo", *VIEWS, "depth")
 SHEET_TILE_PX, PAGE_TILE_PX = 128, 192
 MAX_SHEET_BYTES = 300_000
 WORST = 10
+
+GROUP_COLUMNS = (
+    "photographs", "psnr_db", "ssim", "covered", "holes_30", "yaw_seen_15_deg", "yaw_seen_30_deg",
+    "identity_0", "identity_15", "identity_30", "bands_30",
+)  # fmt: skip
+"""What is shown of each group."""
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en"><meta charset="utf-8"><title>Evaluation</title>
@@ -47,18 +54,31 @@ def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
         temporary.write_bytes(data.getvalue())
 
 
-def save_page(folder: Path, evaluated: list[Evaluated], summary: dict[str, float]) -> None:
-    """Writes index.html and its small pictures into a folder: medians, worst ten, all photographs."""
+def save_page(folder: Path, evaluated: list[Evaluated], summary: dict[str, float], groups: Groups) -> None:
+    """Writes index.html and its small pictures into a folder: medians, also by group, worst ten, all photographs."""
     folder.mkdir(parents=True, exist_ok=True)
     medians = "".join(f"<tr><td>{name}</td><td>{value:.4g}</td></tr>" for name, value in summary.items())
     worst = sorted(evaluated, key=_badness, reverse=True)[:WORST]
     links = " · ".join(f'<a href="#{quote(one.name)}">{escape(one.name)}</a>' for one in worst)
     with atomic_path(folder / "index.html") as temporary, temporary.open("w", encoding="utf-8") as page:
         page.write(f"{_HEAD}<h1>Evaluation</h1>\n<table><tr><th>median</th><th></th></tr>{medians}</table>\n")
-        page.write(f"<p>Worst: {links}</p>\n")
+        page.write(f"{''.join(_group_table(kind, groups[kind]) for kind in groups)}<p>Worst: {links}</p>\n")
         for one in evaluated:
             page.write(_section(folder, one))
         page.write(f'<p class="note">{escape(PROVENANCE)}</p>\n</html>\n')
+
+
+def _group_table(kind: str, groups: dict[str, dict[str, float]]) -> str:
+    """One kind's medians, a row a group."""
+    columns = [name for name in GROUP_COLUMNS if any(name in figures for figures in groups.values())]
+    head = "".join(f"<th>{name}</th>" for name in columns)
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td>"
+        + "".join(f"<td>{figures[column]:.4g}</td>" if column in figures else "<td></td>" for column in columns)
+        + "</tr>"
+        for name, figures in groups.items()
+    )
+    return f"<h2>By {escape(kind)}</h2>\n<table><tr><th></th>{head}</tr>{rows}</table>\n"
 
 
 def _section(folder: Path, one: Evaluated) -> str:

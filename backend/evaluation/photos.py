@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..landmarks import LandmarkDetector
 from ..photograph import load_photograph
 from ..portrait import Portrait
 from ..reconstruct import reconstruct
+from .groups import GROUPS_FILE, measured_groups, read_groups
 from .identity import FaceEmbedder, embedder_if_installed
 from .pictures import away_from_edge, hole_share, laplacian_energy, picture_figures, silhouette
 from .pose import seen_turn_deg
@@ -43,6 +44,7 @@ class Evaluated:
     name: str
     figures: dict[str, float]
     pictures: dict[str, np.ndarray]  # [VIEW_PX, VIEW_PX, 3] uint8: "photo", those of VIEWS, "depth"
+    groups: dict[str, str] = field(default_factory=dict)  # name of the group by kind
 
 
 def photo_paths(folder: Path, every: int = 1) -> list[Path]:
@@ -60,7 +62,7 @@ def photo_paths(folder: Path, every: int = 1) -> list[Path]:
 def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Evaluated]:
     """Reconstructs and measures photographs one after the other; those without a usable face are logged, left out.
 
-    Figures: see docs/evaluation.md. Without the face embedding `identity_*` is left out, and said so once.
+    Figures and groups: see docs/evaluation.md. Without the face embedding `identity_*` is left out, and said so once.
     """
     from ..networks.weights import load_weights
 
@@ -68,6 +70,9 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Eval
     embedder = embedder_if_installed()
     if isinstance(embedder, str):
         log.warning("no figures of identity: %s", embedder)
+    said = read_groups(paths[0].parent) if paths else {}
+    if said and not any(path.name in said for path in paths):
+        log.warning("%s names none of the photographs: its first column must hold file names", GROUPS_FILE)
     with LandmarkDetector() as detector:
         for path in paths:
             try:
@@ -81,7 +86,13 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Eval
             figures, pictures = photo_figures(
                 portrait, photo, detector, template, None if isinstance(embedder, str) else embedder
             )
-            yield Evaluated(path.name, figures | {"seconds": seconds}, pictures)
+            groups = _measured(pictures["photo"], detector) | said.get(path.name, {})
+            yield Evaluated(path.name, figures | {"seconds": seconds}, pictures, groups)
+
+
+def _measured(crop: np.ndarray, detector: LandmarkDetector) -> dict[str, str]:
+    faces = detector.faces(crop)
+    return measured_groups(crop, detector.person(crop) > 0.5, faces[0]) if len(faces) else {}
 
 
 def photo_figures(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..atomic import atomic_path
 from ..camera import save_cameras
-from ..evaluation.multiview import CAMERAS_FILE
+from ..evaluation.true_cameras import CAMERAS_FILE
 from .examples import Example
 from .splits import SplitName
 from .validation import subjects
