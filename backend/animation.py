@@ -90,7 +90,7 @@ def render_frames(
                 continue
             if look.opacity != opacity:
                 opacity, thinned = look.opacity, look.thinned(portrait)
-            rgba, depth = thinned.render(camera, samples)
+            rgba, depth = thinned.renderer.render(camera, samples, look.softness)
             if writing is not None:
                 writing.result()  # raises what went wrong, before more is drawn
             writing = writer.submit(_save_frame, path, look.lit(rgba), depth * depth_scale, portrait.provenance, note)

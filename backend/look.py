@@ -11,7 +11,7 @@ from .conventions import linear_to_srgb, srgb_to_linear
 from .errors import InputError
 from .portrait import Portrait
 
-_RANGE = "a look has three gains from 0 to a million and an opacity from 0 to 1"
+_RANGE = "a look has three gains from 0 to a million, an edge softness and an opacity from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,21 @@ class Look:
     """What linear red, green and blue are multiplied by."""
     opacity: float = 1.0
     """What every sheet's opacity is multiplied by, 0 to 1."""
+    softness: float = 0.0
+    """Cosine of the angle at which a sheet is seen, below which it fades, 0 to 1."""
 
     def __post_init__(self) -> None:
-        if len(self.gain) != 3 or not all(0.0 <= value <= 1e6 for value in self.gain) or not 0 <= self.opacity <= 1:
+        gains_fit = len(self.gain) == 3 and all(0.0 <= value <= 1e6 for value in self.gain)
+        if not (gains_fit and 0.0 <= self.opacity <= 1.0 and 0.0 <= self.softness <= 1.0):
             raise InputError(f"{self} cannot be drawn: {_RANGE}.")
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> "Look":
-        """From `gain` and `opacity`; what is missing stays as it is in the portrait."""
+        """From `gain`, `opacity` and `softness`; what is missing stays as it is in the portrait."""
         try:
             gain = tuple(float(value) for value in values.get("gain", (1.0, 1.0, 1.0)))
-            return Look(gain, float(values.get("opacity", 1.0)))  # type: ignore[arg-type]  # three are checked for
+            opacity, softness = float(values.get("opacity", 1.0)), float(values.get("softness", 0.0))
+            return Look(gain, opacity, softness)  # type: ignore[arg-type]  # three are checked for
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"This is no look ({error}): {_RANGE}.") from error
 

@@ -38,26 +38,27 @@ class Renderer:
         except BuildError as error:
             log.warning("drawing with the slow reference renderer: %s", error)
 
-    def render(self, camera: Camera, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    def render(self, camera: Camera, samples: int = 1, softness: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """RGBA [H, W, 4] float32 (straight sRGB, 0..1) and expected depth [H, W] float32 (metres, +inf where empty).
 
-        A pixel is the mean of `samples` x `samples` rays, 1 to 8.
+        A pixel is the mean of `samples` x `samples` rays, 1 to 8. Where a sheet is seen at an angle whose cosine is
+        below `softness`, 0 to 1, it fades (not by the slow reference).
 
         Raises InputError for a camera inside the head or one that looks away from it.
         """
         self._check(camera, samples)
         if self.native is not None:
-            return self.native.render(View.of(camera, samples))
+            return self.native.render(View.of(camera, samples, softness))
         from ..cuda_ops.reference import finish_picture
 
         rgba, depth = finish_picture(self._accumulated_by_reference(camera, samples))
         return rgba.numpy(), depth.numpy()
 
-    def light(self, camera: Camera, samples: int = 1) -> Light:
+    def light(self, camera: Camera, samples: int = 1, softness: float = 0.0) -> Light:
         """The same picture as compositors take it, without the empty border; raises as `render` does."""
         self._check(camera, samples)
         if self.native is not None:
-            return self.native.light(View.of(camera, samples))
+            return self.native.light(View.of(camera, samples, softness))
         accumulated = self._accumulated_by_reference(camera, samples).numpy()[::-1]
         opacity, weighted = accumulated[..., 3], accumulated[..., 4]
         depth = np.full_like(opacity, np.inf)

@@ -51,6 +51,7 @@ class JobOperator(bpy.types.Operator):
 
     bl_options = {"REGISTER"}
     work: Work
+    _shown = ""
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         """The work. Raises InputError, ProcessingError or Cancelled.
@@ -113,8 +114,12 @@ class JobOperator(bpy.types.Operator):
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         work = self.work
+        text = f"{work.what}: {work.stage}, {work.fraction:.0%}   (Esc cancels)"
+        if text == self._shown:
+            return
+        self._shown = text
         context.window_manager.progress_update(work.fraction)
-        context.workspace.status_text_set(f"{work.what}: {work.stage}, {work.fraction:.0%}   (Esc cancels)")
+        context.workspace.status_text_set(text)
         _redraw(context)
 
     def _leave(self, context: bpy.types.Context) -> None:
@@ -141,7 +146,9 @@ class PORTRAIT_MANIFOLDS_OT_cancel(bpy.types.Operator):
 
 
 def _redraw(context: bpy.types.Context) -> None:
+    """The sidebars only: to draw the scene itself may take longer than the step it would tell of."""
     for window in context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
-                area.tag_redraw()
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                if region.type == "UI":
+                    region.tag_redraw()

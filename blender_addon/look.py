@@ -20,8 +20,9 @@ class ShownLook:
     edge_softness: float
 
     def to_dict(self) -> dict:
-        """As backend/look.py reads it. Softness is not among it: only the nodes know how steeply a sheet is seen."""
-        return {"gain": [2.0**self.exposure * value for value in self.tint], "opacity": self.opacity}
+        """As backend/look.py reads it."""
+        gain = [2.0**self.exposure * value for value in self.tint]
+        return {"gain": gain, "opacity": self.opacity, "softness": self.edge_softness}
 
 
 def shown_look(root: bpy.types.Object, frame: float) -> ShownLook:

@@ -104,7 +104,7 @@ def _interface(tree: bpy.types.NodeTree) -> None:
     socket("Exposure", "NodeSocketFloat", "Brightness in stops", 0.0, min_value=-10.0, max_value=10.0)
     socket("Tint", "NodeSocketColor", "Multiplies the colour; white keeps it", white)
     socket("Opacity", "NodeSocketFloat", "Thins every sheet; 1 keeps it", 1.0, min_value=0.0, max_value=1.0)
-    soft = "Softens outlines: fades the sheets where they are seen edge-on. In Cycles and EEVEE only; 0 keeps them"
+    soft = "Softens outlines: fades the sheets where they are seen edge-on; 0 keeps them"
     socket("Edge Softness", "NodeSocketFloat", soft, 0.0, min_value=0.0, max_value=1.0)
     tree.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
 

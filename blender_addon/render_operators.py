@@ -67,8 +67,6 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
             looks.append(shown_look(root, frame))
             yield Step(1.0, "reading the look")
         note = _beyond_note(cameras, frames, photo_view(root))
-        if any(look.edge_softness for look in looks):
-            note += " Edge Softness is left out: only Cycles and EEVEE draw it."
         params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
         params["looks"] = [look.to_dict() for look in looks]
         result = yield from answered(backend().request("frames", params, self.work.what))

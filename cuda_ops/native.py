@@ -58,29 +58,30 @@ class View(Structure):
         ("width_px", c_int32),
         ("height_px", c_int32),
         ("samples", c_int32),
+        ("softness", c_double),
     )
 
     @staticmethod
-    def of(camera: Any, samples: int = 1) -> "View":
-        """From a backend Camera; a pixel is the mean of `samples` x `samples` rays."""
+    def of(camera: Any, samples: int = 1, softness: float = 0.0) -> "View":
+        """From a backend Camera; a pixel is the mean of `samples` x `samples` rays.
+
+        Sheets fade where the cosine of the angle at which they are seen is below `softness`, 0 to 1.
+        """
         pose = (c_double * 12)(*np.asarray(camera.camera_to_world, dtype=np.float64)[:3].ravel())
-        return View(
-            pose, camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px, camera.width_px, camera.height_px, samples
-        )
+        lens = (camera.fx_px, camera.fy_px, camera.cx_px, camera.cy_px)
+        return View(pose, *lens, camera.width_px, camera.height_px, samples, softness)
 
     def part(self, first_column: int, first_row: int, width_px: int, height_px: int) -> "View":
         """Some of the same picture's pixels."""
-        cx, cy = self.cx_px - first_column, self.cy_px - first_row
-        return View(self.pose, self.fx_px, self.fy_px, cx, cy, width_px, height_px, self.samples)
+        lens = (self.fx_px, self.fy_px, self.cx_px - first_column, self.cy_px - first_row)
+        return View(self.pose, *lens, width_px, height_px, self.samples, self.softness)
 
     def upside_down(self) -> "View":
         """The same pixels, the last row first."""
         pose = np.array(self.pose).reshape(3, 4) * (1.0, -1.0, 1.0, 1.0)
-        cy = self.height_px - self.cy_px
-        return View(
-            (c_double * 12)(*pose.ravel()),
-            self.fx_px, self.fy_px, self.cx_px, cy, self.width_px, self.height_px, self.samples,
-        )  # fmt: skip
+        lens = (self.fx_px, self.fy_px, self.cx_px, self.height_px - self.cy_px)
+        size = (self.width_px, self.height_px)
+        return View((c_double * 12)(*pose.ravel()), *lens, *size, self.samples, self.softness)
 
 
 class Light(NamedTuple):

@@ -88,7 +88,7 @@ def check_engine(folder: Path) -> None:
 
 
 def check_look(folder: Path) -> None:
-    """Cycles, F12 with the engine and Render Portrait agree on exposure, with keyframes, on tint and on opacity."""
+    """Cycles, F12 with the engine and Render Portrait agree on exposure, with keyframes, on tint, opacity and edge softness."""
     root, _ = session.new_scene(folder, "small.portrait")
     scene = bpy.context.scene
     session.exact_cycles(scene)
@@ -111,8 +111,14 @@ def check_look(folder: Path) -> None:
     assert session.mean_difference(cycles, plain) > 8.0 / 255.0, "the look is seen at all"
     half_clear = engines[..., 3][plain[..., 3] > 0.99]
     assert 0.0 < half_clear.mean() < 0.999
-    look["Edge Softness"].default_value = 0.5
-    session.rendered(scene, folder)
+    look["Edge Softness"].default_value = 0.7
+    scene.frame_set(3)
+    soft = session.rendered(scene, folder)
+    scene.render.engine = "CYCLES"
+    cycles_soft = session.rendered(scene, folder)
+    print("soft:", 255 * session.mean_difference(cycles_soft, soft), 255 * session.mean_difference(engines, soft))
+    assert session.mean_difference(cycles_soft, soft) < 1.0 / 255.0
+    assert session.mean_difference(engines, soft) > 2.0 / 255.0, "softness is seen at all"
     assert not engine.failures
 
 

@@ -152,6 +152,11 @@ template <class F, class Stored> struct Compositor {
     lanes = lanes & in_chart(at.u, at.v);
     Texel<F> texel = lookup<F, Stored>(frame, sheet, at.u, at.v, footprint(frame, at.inverse_rho, t, lanes));
     texel.a = select(lanes, texel.a, F{});
+    if (frame.softness > 0) {  // as the nodes in Blender have it: a smooth step of the cosine
+      const F level = splat<F>(frame.offsets[sheet]);
+      const F seen = smaller(facing(frame, ray, at, level) / splat<F>(frame.softness), splat<F>(1.0));
+      texel.a *= seen * seen * (splat<F>(3.0) - seen - seen);
+    }
     add(sum, texel, t);
   }
 };

@@ -37,6 +37,7 @@ struct View {
   double fx_px, fy_px, cx_px, cy_px;
   int32_t width_px, height_px;
   int32_t samples;  // along each side of a pixel; their mean is the pixel
+  double softness;  // cosine of view and sheet below which the sheet fades, 0 to 1
 };
 
 // Scene and view in the precision of the lanes, with what all rays share worked out once.
@@ -49,6 +50,7 @@ template <class Real> struct Frame {
   Real chart_to_map;  // chart coordinates to 0..1
   Real outer_radius_squared, relaxation, level_step;
   Real texels_at_one;  // texels a pixel at depth and radius 1 m, with SHARPNESS
+  Real softness;
 };
 
 constexpr double SHARPNESS = 1.4;  // a texel may shrink to 1 / SHARPNESS pixels before the next mip level mixes in
@@ -69,6 +71,7 @@ template <class Real> Frame<Real> make_frame(const Scene& scene, const View& vie
   f.relaxation = Real(scene.relaxation), f.level_step = Real(scene.level_step);
   // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
   const double pixel = 1.0 / (view.samples * std::sqrt(view.fx_px * view.fy_px));
+  f.softness = Real(view.softness);
   f.texels_at_one = Real(pixel * scene.texture_size / (2.0 * scene.half_extent * SHARPNESS));
   return f;
 }
@@ -159,6 +162,24 @@ template <class F> PM_FN FieldPoint<F> field(const FrameOf<F>& frame, const Ray<
   p.value = (c.rho - radius) * inverse;
   p.slope = (p.outward - dradius - p.value * dspread) * inverse;
   return p;
+}
+
+// Cosine of the angle between the ray and the normal of the sheet at `level`, 0..1. The sheet is rho - R - level w = 0;
+// with U = x s, V = y s and s = sqrt(2 / m), m = rho (rho + z), grad s = -s^3 / 4 grad m.
+template <class F> PM_FN F facing(const FrameOf<F>& frame, const Ray<F>& ray, const ChartPoint<F>& at, F level) {
+  const MapCell<F> cell = map_cell(at.u, at.v, frame.map_size);
+  F k[CELL];
+  gather_cell(frame.cells, cell.row * (frame.map_size - 1) + cell.column, k);
+  const F cells_a_chart_unit = splat<F>(frame.map_size) * splat<F>(frame.chart_to_map);
+  const F along_u = (k[1] + k[3] * cell.y + level * (k[5] + k[7] * cell.y)) * cells_a_chart_unit;
+  const F along_v = -(k[2] + k[3] * cell.x + level * (k[6] + k[7] * cell.x)) * cells_a_chart_unit;
+  const F with_scale = splat<F>(-0.25) * at.scale * at.scale * at.scale * (along_u * at.x + along_v * at.y);
+  const F outward = at.inverse_rho - with_scale * (splat<F>(2.0) + at.z * at.inverse_rho);
+  const F nx = at.x * outward - at.scale * along_u, ny = at.y * outward - at.scale * along_v;
+  const F nz = at.z * outward - with_scale * at.rho;
+  const F against = nx * ray.vx + ny * ray.vy + nz * ray.vz;
+  const F length = square_root(nx * nx + ny * ny + nz * nz) * ray.length;
+  return larger(against, -against) / larger(length, splat<F>(1e-12));
 }
 
 template <class F> PM_FN uint64_t occupied(const uint64_t* tiles, int count, F u, F v, typename Lanes<F>::Mask lanes) {
