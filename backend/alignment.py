@@ -127,6 +127,11 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
     Outside the photo: its nearest border pixels (`border` "edge"), or zeros ("zero").
     """
     photo, crop_to_photo = _around(photo, crop_to_photo, size_px)
+    coarser = int(crop_half_size_px(crop_to_photo) / size_px)
+    if coarser > 1:  # means of whole pixels, to twice the size asked for: cheap, and the low-pass below does the rest
+        planes = [Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(photo, -1, 0)]
+        photo = np.stack([np.asarray(plane.reduce(coarser)) for plane in planes], -1)
+        crop_to_photo = crop_to_photo / coarser
     half_px = crop_half_size_px(crop_to_photo)
     # Pillow's transforms interpolate without a low-pass: shrink first where the crop has more pixels than asked for.
     shrink = max(1.0, 2.0 * half_px / size_px)

@@ -78,7 +78,7 @@ def test_the_crops_camera_sees_what_the_crop_shows(template: LandmarkTemplate) -
     np.testing.assert_allclose(apply_crop(crop, invert_crop(crop, points)), points, atol=1e-9)
 
 
-@pytest.mark.parametrize("size", [64, 333])
+@pytest.mark.parametrize("size", [20, 64, 333])
 def test_the_crop_is_sampled_at_pixel_centres(size: int) -> None:
     y, x = np.mgrid[0:200, 0:300]
     ramp = np.stack([x * 0.8, y * 1.2, 0 * x + 7], -1).round().astype(np.uint8)

@@ -160,7 +160,7 @@ def test_a_profile_is_refused_and_a_strong_turn_warned_of(
     [
         (lambda: small(60), "pixels tall: the portrait will be soft"),
         (lambda: astronaut().point(lambda value: value // 6), "dark: the portrait will be noisy"),
-        (lambda: astronaut().point(lambda value: min(255, 60 + 2 * value)), "overexposed"),
+        (lambda: astronaut().point(lambda value: min(255, 30 + 3 * value // 2)), "overexposed"),
         (lambda: astronaut().rotate(90), "lies on its side: it was turned by 90 degrees clockwise"),
         (lambda: astronaut().rotate(180), "upside down: it was turned by 180 degrees"),
         (lambda: astronaut().rotate(20), ""),
