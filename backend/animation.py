@@ -12,8 +12,9 @@ from . import progress
 from .camera import Camera
 from .errors import InputError
 from .frame_files import frame_name, made_of, read_frame
+from .layered_picture import whole_picture
 from .look import Look
-from .outputs.exr import save_exr
+from .outputs.exr import save_linear_exr
 from .outputs.mp4 import Mp4Writer, over_background
 from .outputs.png import save_png
 from .portrait import Portrait
@@ -90,18 +91,27 @@ def render_frames(
                 continue
             if look.opacity != opacity:
                 opacity, thinned = look.opacity, look.thinned(portrait)
-            rgba, depth = thinned.renderer.render(camera, samples, look.softness)
+            frame = _drawn(thinned, camera, samples, look, kind)
             if writing is not None:
                 writing.result()  # raises what went wrong, before more is drawn
-            writing = writer.submit(_save_frame, path, look.lit(rgba), depth * depth_scale, portrait.provenance, note)
+            writing = writer.submit(_save_frame, path, *frame, depth_scale, portrait.provenance, note)
         if writing is not None:
             writing.result()
     return paths
 
 
-def _save_frame(path: Path, rgba: np.ndarray, depth: np.ndarray, provenance: str, note: str) -> None:
+def _drawn(portrait: Portrait, camera: Camera, samples: int, look: Look, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """RGBA and depth as `_save_frame` takes them: of an EXR in premultiplied linear light, of a PNG straight sRGB."""
+    if kind == "exr":
+        light = look.shone(portrait.renderer.light(camera, samples, look.softness))
+        return whole_picture(light, camera.width_px, camera.height_px)
+    rgba, depth = portrait.renderer.render(camera, samples, look.softness)
+    return look.lit(rgba), depth
+
+
+def _save_frame(path: Path, rgba: np.ndarray, depth: np.ndarray, scale: float, provenance: str, note: str) -> None:
     if path.suffix == ".exr":
-        save_exr(path, rgba, depth, provenance, note)
+        save_linear_exr(path, rgba, depth * np.float32(scale), provenance, note)
     else:
         save_png(path, rgba, provenance, note)
 

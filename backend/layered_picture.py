@@ -29,6 +29,17 @@ def layered_picture(drawn: Sequence[Light]) -> Light:
     return Light(np.ascontiguousarray(picture[..., :4]), np.ascontiguousarray(picture[..., 4]), left, bottom)
 
 
+def whole_picture(light: Light, width_px: int, height_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """RGBA [H, W, 4] (premultiplied linear light) and depth [H, W] with the empty border, first row at the top."""
+    rgba = np.zeros((height_px, width_px, 4), np.float32)
+    depth = np.full((height_px, width_px), np.inf, np.float32)
+    rows, columns = light.depth.shape
+    top = height_px - light.bottom_px - rows
+    window = slice(top, top + rows), slice(light.left_px, light.left_px + columns)
+    rgba[window], depth[window] = light.rgba[::-1], light.depth[::-1]
+    return rgba, depth
+
+
 def premultiplied(rgba: np.ndarray) -> np.ndarray:
     """Straight sRGB-encoded RGBA [H, W, 4] as premultiplied linear light, float32; what is clear costs no time."""
     result = np.zeros(rgba.shape, np.float32)

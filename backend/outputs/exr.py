@@ -17,7 +17,14 @@ _BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 def save_exr(
     path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE, made_of: str = ""
 ) -> None:
-    """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) and depth [H, W] (metres, +inf for nothing).
+    """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) and depth [H, W] (metres, +inf for nothing)."""
+    save_linear_exr(path, premultiplied(rgba), depth, provenance, made_of)
+
+
+def save_linear_exr(
+    path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE, made_of: str = ""
+) -> None:
+    """Writes RGBA [H, W, 4] (premultiplied linear light) and depth [H, W] (metres, +inf for nothing).
 
     Channels: R, G, B, A half floats, linear BT.709 light, premultiplied; Z 32-bit float, unchanged, and the same again
     as the layer `depth.Z`: Nuke's name for it, and Blender drops the depth of a file that has no second layer. Header:
@@ -25,7 +32,7 @@ def save_exr(
     cannot be written, ProcessingError if the disk gives out.
     """
     depth = np.ascontiguousarray(depth, np.float32)
-    channels = {"RGBA": premultiplied(rgba).astype(np.float16), "Z": depth, "depth.Z": depth}
+    channels = {"RGBA": rgba.astype(np.float16), "Z": depth, "depth.Z": depth}
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
