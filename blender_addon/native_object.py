@@ -63,8 +63,18 @@ def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
     if len(found) == 1:
         return found[0]
     if not found:
+        instance = next((item for item in context.scene.objects if _instances_a_portrait(item)), None)
+        if instance is not None:
+            fix = "use Object > Relations > Make Library Override, or Object > Apply > Make Instances Real"
+            raise InputError(f"{instance.name} is an instance of a portrait's collection: {fix}.")
         raise InputError("There is no portrait in the scene: import one.")
     raise InputError(f"The scene has {len(found)} portraits: select one of them.")
+
+
+def _instances_a_portrait(item: bpy.types.Object) -> bool:
+    collection = item.instance_collection if item.instance_type == "COLLECTION" else None
+    parts = collection.all_objects if collection else ()
+    return any(part.portrait_manifolds.role == "PORTRAIT" for part in parts)
 
 
 def named(name: str) -> bpy.types.Object:

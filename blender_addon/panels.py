@@ -80,6 +80,8 @@ class PORTRAIT_MANIFOLDS_PT_camera(_PortraitPanel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, scene = self.layout, context.scene
         layout.operator("portrait_manifolds.match_photo_camera", icon="CAMERA_DATA")
+        if scene.camera is not None and scene.camera.portrait_manifolds.role == "PHOTO_CAMERA":
+            layout.prop(scene.camera.data, "show_background_images", text="Show Photograph")
         column = layout.column(align=True)
         for key, title, _ in RIG_TYPES:
             column.operator("portrait_manifolds.add_rig", text=title).type = key
