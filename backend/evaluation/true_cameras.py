@@ -74,8 +74,8 @@ class TrueCameras:
         return np.where(depth > 0, moved, 0.0)
 
     def turns_deg(self) -> list[tuple[float, float]]:
-        """Yaw and pitch of each camera against the first, as `Camera.orbited` counts them, about their origin."""
-        x, y, z = self._to_portrait @ np.stack([camera.position_m for camera in self.cameras], 1)
+        """Yaw and pitch of each camera against the first about the portrait's origin, as `Camera.orbited` counts."""
+        x, y, z = np.stack([camera.position_m for camera in self.in_portrait()], 1)
         yaw, pitch = np.degrees(np.arctan2(x, z)), np.degrees(np.arctan2(y, np.hypot(x, z)))
         yaw = (yaw - yaw[0] + 180.0) % 360.0 - 180.0
         return list(zip(yaw.tolist(), (pitch - pitch[0]).tolist(), strict=True))
