@@ -192,7 +192,8 @@ def _render(params: Params) -> Answer:
     for entry in params.of_kind(list, "layers"):
         layer = Params(entry if isinstance(entry, dict) else {})
         look, camera = Look.from_dict(layer.of_kind(dict, "look", {})), Camera.from_dict(layer["camera"])
-        light = look.shone(_portrait(layer.path("portrait"), look.opacity).renderer.light(camera, samples, look.softness))
+        portrait = _portrait(layer.path("portrait"), look.opacity)
+        light = look.shone(portrait.renderer.light(camera, samples, look.softness))
         scale = layer.of_kind(float, "scale", 1.0)
         drawn.append(light if scale == 1.0 else light._replace(depth=light.depth * np.float32(scale)))
         sizes.add((camera.width_px, camera.height_px))

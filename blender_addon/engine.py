@@ -7,7 +7,6 @@ Blender swallows an engine's failures: the operator still returns FINISHED and a
 import atexit
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import bpy
@@ -17,7 +16,7 @@ from .backend_process import Cancelled, backend
 from .cameras import camera_from_blender
 from .naming import ENGINE_ID
 from .native_object import portraits
-from .pictures import NOTHING, Picture, layers, picture_request, read_picture
+from .pictures import NOTHING, Picture, layers, picture_request, read_picture, scratch_folder
 from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
 failures: list[str] = []
@@ -89,7 +88,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         )
         if not found:
             return NOTHING
-        with tempfile.TemporaryDirectory(prefix="portrait_manifolds_") as folder:
+        with scratch_folder(size) as folder:
             params = picture_request(found, scene.portrait_manifolds.samples, Path(folder) / "picture.npy")
             job = backend().request("render", params, f"Render of {scene.name}")
             while not job.poll():

@@ -1,5 +1,8 @@
 """What the backend is asked for a picture of a scene's portraits, and the picture that comes back."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +13,9 @@ import numpy as np
 from ..backend.camera import Camera
 from .look import shown_look
 from .native_object import portrait_path
+
+MEMORY = Path("/dev/shm")
+BYTES_A_PIXEL = 20
 
 Layer = dict[str, Any]
 """A portrait in a picture, in plain values that can be compared and sent."""
@@ -48,6 +54,13 @@ class Picture(NamedTuple):
 
 NOTHING = Picture(np.zeros((1, 1, 4), np.float32), np.full((1, 1), np.inf, np.float32), 0, 0)
 """Of any size: a pixel in a corner, clear and infinitely far."""
+
+
+def scratch_folder(size: tuple[int, int]) -> tempfile.TemporaryDirectory:
+    """A folder for a picture of a size, for a moment: in memory where a folder there has room."""
+    needed_bytes = 2 * size[0] * size[1] * BYTES_A_PIXEL
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > needed_bytes
+    return tempfile.TemporaryDirectory(prefix="portrait_manifolds_", dir=MEMORY if roomy else None)
 
 
 def read_picture(result: dict[str, Any]) -> Picture:

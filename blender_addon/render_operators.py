@@ -19,7 +19,7 @@ MAX_NAMED_FRAMES = 6
 
 
 class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
-    """Draw every frame of the scene's camera with the backend, about a hundred times as fast as Cycles"""
+    """Draw every frame of the scene's camera with the backend, many times as fast as Cycles"""
 
     bl_idname = "portrait_manifolds.render_portrait"
     bl_label = "Render Portrait"

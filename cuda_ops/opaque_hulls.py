@@ -6,8 +6,8 @@ highest sheet that has opacity in it, lies within the hull of eight corners, and
 
 import numpy as np
 
-CHART_TILES = 64
-"""Along a side of the chart, at most: about 5 mm on the face."""
+CHART_TILES = 128
+"""Along a side of the chart, at most: about 2.5 mm on the face."""
 
 
 def opaque_hulls(

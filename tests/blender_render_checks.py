@@ -88,7 +88,7 @@ def check_engine(folder: Path) -> None:
 
 
 def check_look(folder: Path) -> None:
-    """Cycles, F12 with the engine and Render Portrait agree on exposure, with keyframes, on tint, opacity and edge softness."""
+    """Cycles, the engine and Render Portrait agree on exposure, with keyframes, on tint, opacity and edge softness."""
     root, _ = session.new_scene(folder, "small.portrait")
     scene = bpy.context.scene
     session.exact_cycles(scene)

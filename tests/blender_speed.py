@@ -22,7 +22,7 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.blender_addon.backend_process import backend, stop_backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.job_operator import STEP_S
-from portrait_manifolds.blender_addon.pictures import picture_request, read_picture
+from portrait_manifolds.blender_addon.pictures import picture_request, read_picture, scratch_folder
 from portrait_manifolds.blender_addon.preferences import backend_state
 from portrait_manifolds.blender_addon.steps import REST_S, Work
 
@@ -105,8 +105,9 @@ def _drawing(folder: Path, blocks: Blocks) -> dict[str, float]:
     layer = {"portrait": str(folder / "head.portrait"), "camera": view.to_dict()}
 
     def draw(samples: int) -> None:
-        request = picture_request([layer], samples, folder / "picture.npy")
-        read_picture(backend().request("render", request, "").wait())
+        with scratch_folder((WIDTH_PX, HEIGHT_PX)) as place:
+            request = picture_request([layer], samples, Path(place) / "picture.npy")
+            read_picture(backend().request("render", request, "").wait())
 
     figures = {}
     for side in (1, 2):
