@@ -118,6 +118,39 @@ def check_reopened(folder: Path) -> None:
         np.testing.assert_allclose(session.rendered(scene, folder), before, atol=1e-6)
 
 
+def check_parented(folder: Path) -> None:
+    """Under a parent that is scaled, turned and moves, the backend draws what Cycles draws; instances are explained."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage, scene.portrait_manifolds.samples = 30, 1
+    place = scene.camera.matrix_world.copy()
+    scene.camera.parent, scene.camera.matrix_world = None, place
+    parent = bpy.data.objects.new("parent", None)
+    scene.collection.objects.link(parent)
+    root.parent, parent.scale, parent.rotation_euler = parent, (0.8, 0.8, 0.8), (0.1, 0.2, 0.3)
+    for frame, location in ((1, (0.0, 0.0, 0.0)), (5, (0.1, 0.2, 0.0))):
+        parent.location = location
+        parent.keyframe_insert("location", frame=frame)
+    scene.frame_set(3)
+    cycles = session.rendered(scene, folder)
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    difference = session.mean_difference(cycles, session.rendered(scene, folder))
+    print(f"parented: {255 * difference:.2f}/255")
+    assert difference < 1.0 / 255.0 and cycles[..., 3].mean() > 0.1
+    collection = bpy.data.collections.new("cast")
+    for item in (root, *root.children_recursive):
+        for each in item.users_collection:
+            each.objects.unlink(item)
+        collection.objects.link(item)
+    instance = bpy.data.objects.new("extra", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", collection
+    scene.collection.objects.link(instance)
+    bpy.context.view_layer.objects.active = instance
+    reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
+    assert "extra is an instance" in reason and "Make Library Override" in reason, reason
+
+
 def check_bad_files(folder: Path) -> None:
     """Every broken file is refused with one sentence that names the fix, and leaves the scene as it was."""
     good = (folder / "small.portrait").read_bytes()
