@@ -5,19 +5,21 @@
 # make lint    style and types
 # make fuzz    damaged files to what reads files, FUZZ_SECONDS (600) a reader
 # make pictures             what README and examples show, by the present weights
+# make window-pictures      those of Blender's window in its manual, with BLENDER=PROGRAM of 4.2 or later
 # make extension            the Blender extension, as dist/portrait_manifolds-VERSION.zip
 # make test-blender-matrix  the extension in Blender 4.2 and 5.0 as well
 
 PYTHON ?= python3.11
 VENV ?= .venv
 FUZZ_SECONDS ?= 600
+BLENDER ?= blender
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/installed
 
 EXTENSION_TOOL = import bpy, pathlib; \
 	print(pathlib.Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core/bl_pkg/cli/blender_ext.py")
 
-.PHONY: setup test demo pictures bench lint fuzz extension test-blender-matrix clean
+.PHONY: setup test demo pictures window-pictures bench lint fuzz extension test-blender-matrix clean
 
 setup: $(INSTALLED)
 
@@ -35,6 +37,9 @@ demo: setup
 
 pictures: setup
 	$(BIN)/python docs/drawings/pictures.py out/pictures
+
+window-pictures: extension
+	$(BIN)/python docs/drawings/blender_window.py "$$(ls -t dist/portrait_manifolds-*.zip | head -1)" $(BLENDER)
 
 bench: setup
 	$(BIN)/portrait-manifolds bench
