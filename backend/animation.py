@@ -1,6 +1,7 @@
 """Draws a list of cameras: to a film, or to a folder of frames that a later run completes."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,9 @@ from .outputs.exr import save_linear_exr
 from .outputs.mp4 import Mp4Writer, over_background
 from .outputs.png import save_png
 from .portrait import Portrait
+
+WRITERS = 2
+"""Frames that are compressed at a time, which takes longer than to draw one."""
 
 Draw = Callable[[Portrait, Sequence[Camera], int, tuple[float, float, float]], Iterator[np.ndarray]]
 """What makes a film's frames of a portrait, cameras, samples and background: [H, W, 3] uint8 sRGB, in order."""
@@ -83,8 +87,8 @@ def render_frames(
             path.unlink(missing_ok=True)
     work = list(zip(paths, cameras, shown, notes, kept, strict=True))
     opacity, thinned = 1.0, portrait
-    writing: Future[None] | None = None
-    with ThreadPoolExecutor(1) as writer:  # a frame is written while the next is drawn
+    writing: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(WRITERS) as writer:  # frames are written while the next is drawn
         for index, (path, camera, look, note, keep) in enumerate(tqdm(work, "frames", disable=None)):
             progress.report(index / len(work), path.name)
             if keep:
@@ -92,11 +96,11 @@ def render_frames(
             if look.opacity != opacity:
                 opacity, thinned = look.opacity, look.thinned(portrait)
             frame = _drawn(thinned, camera, samples, look, kind)
-            if writing is not None:
-                writing.result()  # raises what went wrong, before more is drawn
-            writing = writer.submit(_save_frame, path, *frame, depth_scale, portrait.provenance, note)
-        if writing is not None:
-            writing.result()
+            if len(writing) == WRITERS:
+                writing.popleft().result()  # raises what went wrong, before more is drawn
+            writing.append(writer.submit(_save_frame, path, *frame, depth_scale, portrait.provenance, note))
+        for last in writing:
+            last.result()
     return paths
 
 

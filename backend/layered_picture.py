@@ -30,8 +30,8 @@ def layered_picture(drawn: Sequence[Light]) -> Light:
 
 
 def whole_picture(light: Light, width_px: int, height_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """RGBA [H, W, 4] (premultiplied linear light) and depth [H, W] with the empty border, first row at the top."""
-    rgba = np.zeros((height_px, width_px, 4), np.float32)
+    """RGBA [H, W, 4] (premultiplied linear light, half precision) and depth [H, W] float32, first row at the top."""
+    rgba = np.zeros((height_px, width_px, 4), np.float16)
     depth = np.full((height_px, width_px), np.inf, np.float32)
     rows, columns = light.depth.shape
     top = height_px - light.bottom_px - rows

@@ -32,7 +32,7 @@ def save_linear_exr(
     cannot be written, ProcessingError if the disk gives out.
     """
     depth = np.ascontiguousarray(depth, np.float32)
-    channels = {"RGBA": rgba.astype(np.float16), "Z": depth, "depth.Z": depth}
+    channels = {"RGBA": rgba.astype(np.float16, copy=False), "Z": depth, "depth.Z": depth}
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,

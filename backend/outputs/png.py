@@ -25,9 +25,11 @@ def save_png(path: Path | str, rgba: np.ndarray, provenance: str = PROVENANCE, m
     info.add_itxt("XML:com.adobe.xmp", xmp_packet(provenance))
     image = Image.fromarray(to_bytes(rgba))
     with atomic_path(path) as temporary:
-        image.save(temporary, format="PNG", pnginfo=info, compress_level=4)
+        image.save(temporary, format="PNG", pnginfo=info, compress_level=2)
 
 
 def to_bytes(values: np.ndarray) -> np.ndarray:
     """Values 0..1 to 0..255, rounded and clipped, uint8."""
-    return np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    scaled = np.clip(values, 0.0, 1.0)
+    scaled *= 255.0
+    return np.rint(scaled, out=scaled).astype(np.uint8)
