@@ -4,6 +4,7 @@ from pathlib import Path
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
+from mathutils import Vector
 
 from ..backend.conventions import TEXTURE_SIZE
 from ..backend.errors import InputError
@@ -77,6 +78,11 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
         changed = raise_transparent_bounces(context.scene, sheets)
         if changed:
             self.report({"INFO"}, f"{changed}, so that Cycles sees through all {sheets} sheets.")
+        around = solid_around(context.scene, root)
+        if around is not None:
+            self.report(
+                {"WARNING"}, f"{root.name} stands inside {around.name}: move or delete {around.name} to see it."
+            )
 
     def _build(self, path: Path, photo: str) -> Steps[bpy.types.Object]:
         data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(path), fraction=1.0)
@@ -106,6 +112,20 @@ class PORTRAIT_MANIFOLDS_FH_portrait(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         return context.area is not None and context.area.type == "VIEW_3D"
+
+
+def solid_around(scene: bpy.types.Scene, root: bpy.types.Object) -> bpy.types.Object | None:
+    """A solid whose bounds hold the head's origin, as a new file's cube does."""
+    for item in scene.objects:
+        part = item.portrait_manifolds.role != "NONE"
+        if part or item.type != "MESH" or not item.visible_get() or not item.data.polygons:
+            continue
+        corners = [Vector(corner) for corner in item.bound_box]
+        low, high = (Vector(map(choose, *corners)) for choose in (min, max))
+        size, place = high - low, item.matrix_world.inverted_safe() @ root.matrix_world.translation - low
+        if min(size) > 0.0 and all(0.0 < x < side for x, side in zip(place, size, strict=True)):
+            return item
+    return None
 
 
 def draw_import_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

@@ -46,7 +46,9 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
         light = yield from _light_of(name, scene.name)
         brightest = float(light.max())
         if brightest < DARKEST:
-            raise InputError("No light falls on the portrait as the camera sees it: add a light or turn one up.")
+            raise InputError(
+                "No light falls on the portrait as the camera sees it: add a light, or move what encloses it."
+            )
         look = _look(named(name))
         look["Exposure"].default_value = log2(brightest)
         look["Tint"].default_value = (*(light / brightest), 1.0)

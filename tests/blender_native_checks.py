@@ -11,6 +11,7 @@ from mathutils import Euler, Matrix
 from render_on_the_side import op_picture
 
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
+from portrait_manifolds.blender_addon.import_operators import solid_around
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import add_portrait, sheets_of
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
@@ -149,6 +150,17 @@ def check_parented(folder: Path) -> None:
     bpy.context.view_layer.objects.active = instance
     reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
     assert "extra is an instance" in reason and "Make Library Override" in reason, reason
+
+
+def check_enclosed(folder: Path) -> None:
+    """In a new file the head would hide in the cube, which is noticed; beside it and in other portraits it shows."""
+    bpy.ops.wm.read_factory_settings()
+    scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
+    for expected in (cube, None):
+        session.OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
+        assert solid_around(scene, bpy.context.view_layer.objects.active) == expected
+        cube.location.x = 1.5
+        bpy.context.view_layer.update()
 
 
 def check_bad_files(folder: Path) -> None:

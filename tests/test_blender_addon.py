@@ -19,7 +19,7 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
-    "native": ("faithful", "look", "size_and_time", "reopened", "parented", "bad_files"),
+    "native": ("faithful", "look", "size_and_time", "reopened", "parented", "enclosed", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
