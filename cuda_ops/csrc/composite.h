@@ -164,7 +164,7 @@ template <class F, class Stored> struct Compositor {
 // A pixel, the mean of samples x samples rays.
 template <class F, class Stored>
 PM_FN Accumulated<F> composite(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask lanes,
-                               const DepthRange& range = ANY_DEPTH) {
+                               DepthRange range = {}) {
   using Real = typename Lanes<F>::Scalar;
   const int n = frame.samples;
   const F share = splat<F>(Real(1) / Real(n * n));

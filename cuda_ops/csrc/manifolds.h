@@ -210,15 +210,15 @@ PM_FN F entry_depth(const FrameOf<F>& frame, const Ray<F>& ray, F level, F guess
 }
 
 // Between which depths a sheet with opacity may be met, metres; empty where near > far.
+constexpr float NEAREST = 1e-3f, FARTHEST = 1e30f;
 struct DepthRange {
-  float near, far;
+  float near = NEAREST, far = FARTHEST;
 };
-constexpr DepthRange ANY_DEPTH = {1e-3f, 1e30f};
 
 // Calls sink.enter(sheet, lanes, t) for each sheet entered within `range`, front to back; lanes leave when !sink.open().
 template <class F, class Sink>
 PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink,
-                 const DepthRange& range = ANY_DEPTH) {
+                 DepthRange range = {}) {
   const auto* offsets = frame.offsets;
   const int last = frame.sheets - 1;
 

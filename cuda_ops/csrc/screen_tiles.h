@@ -19,20 +19,20 @@ inline int screen_tiles(int pixels) { return (pixels + SCREEN_TILE - 1) / SCREEN
 inline void find_depth_ranges(const double* hulls, int64_t count, const View& view, DepthRange* ranges) {
   const int across = screen_tiles(view.width_px), down = screen_tiles(view.height_px);
   const double* p = view.pose;
-  std::fill(ranges, ranges + across * down, DepthRange{ANY_DEPTH.far, 0.0f});
+  std::fill(ranges, ranges + across * down, DepthRange{FARTHEST, 0.0f});
   for (const double* hull = hulls; hull < hulls + 24 * count; hull += 24) {
     double left = HUGE_VAL, right = -HUGE_VAL, top = HUGE_VAL, bottom = -HUGE_VAL, near = HUGE_VAL, far = -HUGE_VAL;
     for (int corner = 0; corner < 8; ++corner) {
       const double x = hull[3 * corner] - p[3], y = hull[3 * corner + 1] - p[7], z = hull[3 * corner + 2] - p[11];
-      const double depth = -(x * p[2] + y * p[6] + z * p[10]), safe = std::max(depth, double(ANY_DEPTH.near));
+      const double depth = -(x * p[2] + y * p[6] + z * p[10]), safe = std::max(depth, double(NEAREST));
       const double column = view.cx_px + view.fx_px * (x * p[0] + y * p[4] + z * p[8]) / safe;
       const double row = view.cy_px - view.fy_px * (x * p[1] + y * p[5] + z * p[9]) / safe;
       left = std::min(left, column), right = std::max(right, column);
       top = std::min(top, row), bottom = std::max(bottom, row);
       near = std::min(near, depth), far = std::max(far, depth);
     }
-    if (far < ANY_DEPTH.near) continue;
-    if (near < ANY_DEPTH.near) left = top = -HUGE_VAL, right = bottom = HUGE_VAL;  // the camera is in it or beside it
+    if (far < NEAREST) continue;
+    if (near < NEAREST) left = top = -HUGE_VAL, right = bottom = HUGE_VAL;  // the camera is in it or beside it
     const auto tile = [](double px, int tiles) { return int(std::floor(std::clamp(px / SCREEN_TILE, -1.0, double(tiles)))); };
     const int first = std::max(tile(left - MARGIN_PX, across), 0), last = std::min(tile(right + MARGIN_PX, across), across - 1);
     const int above = std::max(tile(top - MARGIN_PX, down), 0), below = std::min(tile(bottom + MARGIN_PX, down), down - 1);
