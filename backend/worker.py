@@ -191,8 +191,9 @@ def _render(params: Params) -> Answer:
     drawn, sizes = [], set()
     for entry in params.of_kind(list, "layers"):
         layer = Params(entry if isinstance(entry, dict) else {})
-        look, camera = Look.from_dict(layer.of_kind(dict, "look", {})), Camera.from_dict(layer["camera"])
+        look = Look.from_dict(layer.of_kind(dict, "look", {}))
         portrait = _portrait(layer.path("portrait"), look.opacity)
+        camera = Camera.from_dict(layer["camera"])
         light = look.shone(portrait.renderer.light(camera, samples, look.softness))
         scale = layer.of_kind(float, "scale", 1.0)
         drawn.append(light if scale == 1.0 else light._replace(depth=light.depth * np.float32(scale)))
