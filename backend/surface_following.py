@@ -19,9 +19,6 @@ from .networks.visibility import push_pull
 SMOOTHING = 1.0
 """Of the moves, in texels of the displacement."""
 
-SMALLEST_RADIUS_M = 0.02
-"""The innermost sheet stays this far from the head's centre."""
-
 
 def following(network: Inversion, painting: Painting) -> Painting:
     """The first portrait of a batch with its sheets moved; `visible` and `photographed` stay as they were."""
@@ -35,7 +32,7 @@ def following(network: Inversion, painting: Painting) -> Painting:
     moved = moved * torch.from_numpy(beside_face(size)).to(moved)
     # The surface found is steep where the displacement was not: it is calmed as that was.
     moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
-    moved = torch.maximum(moved, (SMALLEST_RADIUS_M - radius) / spread - offsets[0])
+    moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
     displacement = painting.displacement_m[:1] + moved * spread
     before = _sheet_before(moved, offsets)
     return replace(

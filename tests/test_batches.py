@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from portrait_manifolds.backend.training.batches import bordered
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.training.batches import bordered, held_ears
 from portrait_manifolds.backend.training.examples import Example
 
 
@@ -30,3 +31,19 @@ def test_a_photograph_that_ends_inside_the_crop_repeats_its_border() -> None:
             if rows.size:
                 np.testing.assert_array_equal(shown.photo[rows], shown.photo[[rows[0] - 1] * rows.size])
     assert 4 <= changed <= 16
+
+
+def test_an_ear_that_comes_and_goes_is_made_whole_and_nothing_else_changes() -> None:
+    azimuth_deg, elevation_deg = chart_angles_deg(64)
+    head = np.full((1, 64, 64), 0.08, np.float32)
+    edge = (np.abs(azimuth_deg - 98.0) < 3.0) & (np.abs(elevation_deg) < 12.0)
+    ear = head + 0.015 * (edge & (np.arange(64) % 2 == 0)[:, None])
+    held = held_ears(ear)[0]
+    rows = np.flatnonzero(edge.any(1))
+    for side in (slice(0, 32), slice(32, 64)):
+        raised = held[rows[1:-1], side] > 0.09
+        assert raised.sum(1).min() >= 2  # every row, and at least two texels wide
+        raised_azimuth = azimuth_deg[rows[1:-1], side][raised]
+        assert raised_azimuth.min() > 94.0  # the cheek stays
+    np.testing.assert_array_equal(held_ears(head), head)
+    np.testing.assert_array_equal(held[np.abs(elevation_deg) > 40.0], ear[0][np.abs(elevation_deg) > 40.0])

@@ -8,8 +8,8 @@ import torch
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
-from portrait_manifolds.backend.training.batches import Target
-from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, view_losses
+from portrait_manifolds.backend.training.batches import Batch, Target, distance_outside
+from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, silhouette_loss, view_losses
 
 CONFIG = inversion_config("small")
 SIZE = 2 * CONFIG.chart
@@ -48,6 +48,32 @@ def test_the_true_shape_costs_nothing(network: Inversion) -> None:
     right = replace(painting, displacement_m=truth - mean, coarse_displacement_m=truth - mean)
     assert float(shape_losses(right, network.geometry, truth)["radius"]) < 1e-5
     assert float(shape_losses(painting, network.geometry, truth)["radius"]) > 0.1
+
+
+def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
+    camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)
+    mean = network.geometry.mean_radius(CONFIG.chart)[None]
+    painting = solid(network, 0.0)
+    textures = torch.cat([painting.painted[0], painting.opacity[0, :, None]], 1).permute(0, 2, 3, 1).contiguous()
+    opacity = network.render(textures, painting.radius_m[0], camera)[None, None, ..., 3].detach()
+    known = torch.ones_like(opacity)
+    batch = Batch(
+        torch.zeros(1, 4, 128, 128),
+        [camera],
+        [],
+        opacity,
+        known,
+        distance_outside(opacity, known),
+        torch.zeros(1, 4, 4),
+    )
+    right, small, large = (
+        silhouette_loss(replace(painting, displacement_m=mean * share), network.geometry, batch)
+        for share in (torch.zeros(1, requires_grad=True), torch.tensor([-0.1]), torch.tensor([0.1]))
+    )
+    assert float(right.detach()) < 0.005 < 0.015 < min(float(small), float(large))
+    right.backward()  # and every outline leads there
+    unknown = replace(batch, known=0.0 * known, outside=0.0 * opacity)
+    assert float(silhouette_loss(painting, network.geometry, unknown)) == 0.0
 
 
 def test_the_true_view_costs_nothing() -> None:

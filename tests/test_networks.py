@@ -11,6 +11,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
 from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.decoder import HULL_LOG_RADII, silhouette_end
 from portrait_manifolds.backend.networks.detail import sample_voxel
 from portrait_manifolds.backend.networks.geometry import CameraBatch, calmed
 from portrait_manifolds.backend.networks.inversion import Inversion, as_input
@@ -50,6 +51,22 @@ def test_a_forward_pass_paints_every_sheet(network: Inversion, fine: bool) -> No
     assert textures.shape == (2, CONFIG.sheets, side, side, 4)
     assert float(textures.min()) >= 0.0 and float(textures.max()) <= 1.0
     assert painting.displacement_m.shape == (2, CONFIG.chart, CONFIG.chart)
+
+
+def test_the_silhouette_ends_where_the_matte_does() -> None:
+    radii = torch.tensor(HULL_LOG_RADII)[None, :, None, None]
+    ends = torch.tensor([[-0.31, 0.0], [0.2, 0.6]])
+    inside = torch.where(radii <= ends, 1.0, 0.0)
+    back_in = inside.clone()
+    back_in[:, -1] = 1.0  # what lies behind a gap does not count
+    for matte in (inside, back_in):
+        torch.testing.assert_close(silhouette_end(matte)[0], ends, atol=0.03, rtol=0.0)
+
+
+def test_cameras_know_where_they_are() -> None:
+    cameras = [camera(), camera(-20)]
+    expected = np.stack([one.position_m / np.linalg.norm(one.position_m) for one in cameras])
+    np.testing.assert_allclose(CameraBatch.of(cameras).direction().numpy(), expected, atol=1e-6)
 
 
 def test_the_shape_alone_is_the_painting_s(network: Inversion) -> None:
@@ -218,3 +235,15 @@ def test_what_is_near_outweighs_what_is_much() -> None:
     weight[..., :40] = 1.0  # a wide bright field, then a narrow dark rim beside the gap
     colour[..., :32] = 1.0
     assert push_pull(colour, weight)[..., 44:].max() < 0.25
+
+
+def test_a_hidden_place_looks_like_its_mirror_image_in_its_own_side_s_light() -> None:
+    size = 32
+    pattern = torch.rand(1, 1, 3, size, size, generator=torch.Generator().manual_seed(5)) * 0.3 + 0.3
+    head = 0.5 * (pattern + pattern.flip(-1))
+    head[..., size // 2 :] *= 1.25  # lit from one side
+    seen = torch.ones(1, 1, size, size)
+    seen[:, :, 10:14, size - 8 :] = 0.0
+    filled = surroundings(head * seen[:, :, None], seen)
+    hidden = filled[0, 0, :, 10:14, size - 8 :] - head[0, 0, :, 10:14, size - 8 :]
+    assert float(hidden.abs().mean()) < 0.03 < 0.3 * float(head[0, 0, :, 10:14, size - 8 :].std() * 2.0)

@@ -15,8 +15,10 @@ CONFIDENCE_LOGIT = 2.0
 
 MAX_LOG_DISPLACEMENT = 0.6
 
-HULL_LOG_RADII = tuple(0.08 * step for step in range(-8, 9))
-"""Where along a direction the matte is looked up: logarithms of the radius over the mean head's."""
+HULL_LOG_RADII = tuple(0.08 / 3 * step for step in range(-24, 25))
+HULL_STRIDE = 3
+"""Where along a direction the matte is looked up: logarithms of the radius over the mean head's. The displacement head
+sees every third, and where between all of them the silhouette ends."""
 
 
 class Decoder(nn.Module):
@@ -62,14 +64,16 @@ class DisplacementHead(nn.Module):
     """Synthesis features and the photo's, sampled on the coarse surface, to displacements.
 
     The matte is sampled at many radii along every direction: where the silhouette ends there, the surface can lie no
-    farther out. Works in logarithms, so that a displaced radius stays positive: delta = r (exp(g) - 1).
+    farther out, and beside the head, where a direction does not face the camera, it lies just there. Works in
+    logarithms, so that a displaced radius stays positive: delta = r (exp(g) - 1).
     """
 
     def __init__(self, synthesis_channels: int, flat_channels: int) -> None:
         super().__init__()
         self.coarse_head, self.fine_head = nn.Conv2d(synthesis_channels, 1, 1), nn.Conv2d(64, 1, 3, 1, 1)
         width = 64
-        self.enter = conv_block(synthesis_channels + flat_channels + len(HULL_LOG_RADII) + 1, width)
+        seen = len(HULL_LOG_RADII[::HULL_STRIDE]) + 2
+        self.enter = conv_block(synthesis_channels + flat_channels + seen + 1, width)
         self.around = nn.Sequential(
             conv_block(width, 2 * width, 2), Residual(2 * width), conv_block(2 * width, 2 * width, 2),
             Residual(2 * width), Residual(2 * width), nn.Upsample(scale_factor=4, mode="bilinear", align_corners=False),
@@ -82,11 +86,19 @@ class DisplacementHead(nn.Module):
         """g of the w+ path alone, [B, D, D]."""
         return bounded(self.coarse_head(synthesised).float()[:, 0])
 
-    def forward(self, synthesised: Tensor, sampled: Tensor, inside: Tensor, coarse: Tensor) -> Tensor:
-        """g corrected by the photo, [B, D, D]; `inside` [B, R, D, D] is the matte at HULL_LOG_RADII."""
-        x = self.enter(torch.cat([synthesised, sampled, inside.to(sampled), coarse[:, None].to(sampled)], 1))
+    def forward(self, synthesised: Tensor, sampled: Tensor, inside: Tensor, facing: Tensor, coarse: Tensor) -> Tensor:
+        """g corrected by the photo, [B, D, D]; `inside` [B, R, D, D] is the matte at HULL_LOG_RADII, and `facing`
+        [B, D, D] the cosine between a direction and the camera's."""
+        seen = torch.cat([inside[:, ::HULL_STRIDE], silhouette_end(inside)[:, None], facing[:, None]], 1)
+        x = self.enter(torch.cat([synthesised, sampled, coarse[:, None].to(sampled), seen.to(sampled)], 1))
         x = self.meet(torch.cat([x, self.around(x)], 1))
         return bounded(coarse + self.fine_head(x).float()[:, 0])
+
+
+def silhouette_end(inside: Tensor) -> Tensor:
+    """The logarithm of the radius where a direction first leaves the matte, given at HULL_LOG_RADII: [B, D, D]."""
+    step = HULL_LOG_RADII[1] - HULL_LOG_RADII[0]
+    return HULL_LOG_RADII[0] + step * torch.cumprod(inside, 1).sum(1)
 
 
 def start_head(head: nn.Conv2d, std: float, bias: float) -> None:

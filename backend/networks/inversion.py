@@ -175,7 +175,9 @@ class Inversion(nn.Module):
                 radii = self.geometry.mean_radius(size) * torch.exp(radii)
                 projected, _ = views.project(radii[..., None] * texel_directions(size).to(radii))
                 inside = hull(matte, projected[:, 1:])
+                facing = torch.einsum("vuc,bc->bvu", texel_directions(size).to(radii), views.direction())
             sampled = sample_flat(flat.float(), projected[:, 0])
-            corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, coarse)
-        mean = torch.log(self.geometry.mean_radius(size))
-        return calmed(mean + coarse) - mean, calmed(mean + corrected) - mean
+            corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
+        mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))
+        coarse, corrected = (torch.maximum(calmed(mean + g), least) - mean for g in (coarse, corrected))
+        return coarse, corrected

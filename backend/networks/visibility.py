@@ -21,7 +21,14 @@ OTHER_SHEETS = 0.002
 OTHER_PARTS = 0.002
 """How much ears, face and neck count against the scalp where that goes on behind the ears."""
 
-BEHIND_EARS_DEG, NAPE_DEG = (90.0, 98.0), (-40.0, -28.0)
+MIRRORED = 0.1
+"""How much a place's mirror image counts against what is seen of itself."""
+
+DARK, MAX_LIGHT_RATIO, NEVER = 0.05, 2.0, 1e-3
+"""The two sides of a face are compared by what is brighter than this, trusted up to this ratio, and taken to be alike
+where no place is seen on both with more than this weight."""
+
+BEHIND_EARS_DEG, NAPE_DEG = (96.0, 104.0), (-40.0, -28.0)
 EAR_TOP_DEG, TEMPLE_DEG, HAIRLINE_DEG = (14.0, 26.0), (60.0, 75.0), (38.0, 48.0)
 """Where the mean head's scalp begins, each from where to where: behind azimuth and above elevation; above the ears, if
 it is beside the temples or above the forehead."""
@@ -80,11 +87,17 @@ def clean_foreground(photo: Tensor, sure: Tensor) -> Tensor:
 def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     """What the photo shows around each texel, [B, S, 3, V, U]: skin goes on as skin, hair as hair, where it is hidden.
 
-    photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. Each sheet is filled from what is seen of itself,
-    and where that is far off, from what is seen of all sheets together; the sides of the head from what is seen of the
-    scalp.
+    photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. A hidden texel takes the colour of its mirror
+    image on the other side of the head, if that is seen, in its own side's light. Else each sheet is filled from what
+    is seen of itself, and where that is far off, from what is seen of all sheets together; the sides of the head from
+    what is seen of the scalp.
     """
     weight = weight[:, :, None]
+    mirrored = photographed.flip(-1) * other_light(photographed, weight)
+    photographed = (photographed * weight + mirrored * MIRRORED * weight.flip(-1)) / (
+        weight + MIRRORED * weight.flip(-1)
+    ).clamp_min(1e-4)
+    weight = torch.maximum(weight, MIRRORED * weight.flip(-1))
     total = weight.sum(1, keepdim=True).clamp_min(1e-4)
     together = (photographed * weight).sum(1, keepdim=True) / total
     share = OTHER_SHEETS * total.clamp_max(1.0)
@@ -92,7 +105,17 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
     sides, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
     hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
-    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], sides)
+    unseen = 1.0 - (total[:, 0] / MIRRORED).clamp_max(1.0)
+    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], (sides * unseen)[:, None])
+
+
+def other_light(photographed: Tensor, weight: Tensor) -> Tensor:
+    """How much brighter each side is than the other, [B, 1, 3, V, U]: what both show, smoothly continued."""
+    total = weight.sum(1)
+    together = (photographed * weight).sum(1) / total.clamp_min(1e-4)
+    ratio = ((together + DARK) / (together.flip(-1) + DARK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
+    both = (total * total.flip(-1)).clamp_max(1.0)
+    return push_pull((ratio * both + NEVER) / (both + NEVER), both + NEVER)[:, None]
 
 
 @cache

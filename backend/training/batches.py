@@ -7,13 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from ..camera import Camera
+from ..networks.geometry import chart_angles_deg
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
 BORDER_SHARE, MAX_BORDER = 0.5, 0.2
 """How many synthetic photographs end inside the crop, and by how much of its side at the most."""
+
+MAX_OUTLINE = 400
+"""Pixels of an outline that are compared."""
+
+EARS_AZIMUTH_DEG, EARS_ELEVATION_DEG = 98.0, -2.0
+"""Where the mean head's ears are."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,11 @@ class Target:
     known: Tensor  # [1, h, w], 1 where the above is to be learned
     is_input: bool
 
+    def to(self, device: str) -> "Target":
+        """The same on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("rgb", "opacity", "depth_m", "known")}
+        return replace(self, **moved)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -38,7 +52,24 @@ class Batch:
     targets: list[Target]
     opacity: Tensor  # [B, 1, H, W], of the photographs' foregrounds
     known: Tensor  # [B, 1, H, W], 1 where that is to be learned
+    outside: Tensor  # [B, 1, H, W], distance from the foreground in half pictures
     radius_m: Tensor  # [B, R, R], 0 where unknown
+
+    def to(self, device: str) -> "Batch":
+        """The same on a device."""
+        names = ("picture", "opacity", "known", "outside", "radius_m")
+        moved = {name: getattr(self, name).to(device) for name in names}
+        return replace(self, targets=[target.to(device) for target in self.targets], **moved)
+
+    def outlines(self) -> list[Tensor]:
+        """Of each photograph, up to MAX_OUTLINE pixels [N, 2] of its foreground's outline, -1..1 (right, down)."""
+        foreground = self.opacity * self.known
+        inner = -F.max_pool2d(-foreground, 3, 1, 1)  # zero beside what is unknown, too
+        sure = -F.max_pool2d(-self.known, 3, 1, 1)
+        edges = ((foreground > 0.5) & (inner <= 0.5) & (sure > 0.5))[:, 0]
+        size = edges.shape[-1]
+        found = [(edge.nonzero().flip(-1) + 0.5) * (2.0 / size) - 1.0 for edge in edges]
+        return [places[:: 1 + len(places) // MAX_OUTLINE] for places in found]
 
 
 def batches(
@@ -76,11 +107,33 @@ def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, 
         for view in (0, *(int(x) for x in others)):
             targets.append(_target(rng, item, example, view, part_px))
     picture = torch.cat([example.picture() for example in examples])
-    radius = torch.from_numpy(np.stack([example.radius_m for example in examples]))
+    radius = torch.from_numpy(held_ears(np.stack([example.radius_m for example in examples])))
     opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
     known = torch.from_numpy(np.stack([example.depth[:1] != UNKNOWN_DEPTH for example in examples])).float()
     cameras = [example.camera(0) for example in examples]
-    return Batch(picture, cameras, targets, opacity, known, radius)
+    return Batch(picture, cameras, targets, opacity, known, distance_outside(opacity, known), radius)
+
+
+def distance_outside(opacity: Tensor, known: Tensor) -> Tensor:
+    """Distance from the foreground in half pictures, [B, 1, H, W]; 0 in it and where it is unknown."""
+    outside = ((opacity < 0.5) & (known > 0.5))[:, 0].numpy()
+    distance_px = np.stack([ndimage.distance_transform_edt(one) for one in outside])
+    return torch.from_numpy(distance_px * (2.0 / opacity.shape[-1])).float()[:, None]
+
+
+def held_ears(radius_m: np.ndarray) -> np.ndarray:
+    """Radius maps [B, R, R] with ears that a displacement of their resolution can hold.
+
+    From the head's centre an ear is a plate seen edge-on, no wider than a texel, and comes and goes between them. It is
+    closed along its edge, and made a texel thicker at its back, which the photograph's side never shows.
+    """
+    azimuth_deg, elevation_deg = chart_angles_deg(radius_m.shape[-1])
+    near_ears = (np.abs(azimuth_deg - EARS_AZIMUTH_DEG) < 25.0) & (np.abs(elevation_deg - EARS_ELEVATION_DEG) < 30.0)
+    held = ndimage.maximum_filter1d(radius_m, 3, axis=1)
+    half = radius_m.shape[-1] // 2
+    held[:, :, half + 1 :] = np.maximum(held[:, :, half + 1 :], held[:, :, half:-1])
+    held[:, :, : half - 1] = np.maximum(held[:, :, : half - 1], held[:, :, 1:half])
+    return np.where(near_ears, held, radius_m)
 
 
 def augmented(rng: np.random.Generator, example: Example) -> Example:

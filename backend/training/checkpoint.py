@@ -57,10 +57,15 @@ def load_checkpoint(
             progress = json.loads(file.metadata()["progress"])
             names = set(file.keys())
             module.load_state_dict({name: file.get_tensor(f"weights/{name}") for name in module.state_dict()})
-            average.values = {name: file.get_tensor(f"average/{name}").clone() for name in module.state_dict()}
+            average.values = {
+                name: file.get_tensor(f"average/{name}").clone().to(value.device)
+                for name, value in module.state_dict().items()
+            }
             for name, parameter in module.named_parameters():
                 if f"exp_avg/{name}" in names:
-                    moments = {moment: file.get_tensor(f"{moment}/{name}").clone() for moment in MOMENTS}
+                    moments = {
+                        moment: file.get_tensor(f"{moment}/{name}").clone().to(parameter.device) for moment in MOMENTS
+                    }
                     optimiser.state[parameter] = {"step": torch.tensor(float(progress["step"])), **moments}
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise InputError(f"{path} is no checkpoint of this network ({error}): start anew without it.") from error

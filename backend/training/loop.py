@@ -19,9 +19,10 @@ from ..camera import Camera
 from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
+from ..reconstruct import Device, choose_device
 from .batches import Batch, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
-from .losses import LossWeights, matte_loss, occupancy_loss, shape_losses, view_losses
+from .losses import LossWeights, matte_loss, occupancy_loss, shape_losses, silhouette_loss, view_losses
 from .preview import save_sheet
 from .samples import sample_sheet
 
@@ -64,6 +65,8 @@ class TrainConfig:
     """At its highest."""
     fine_after: float = 0.65
     """Share of the time after which textures are drawn at their full size, which is slower."""
+    device: Device = "auto"
+    """Where to train."""
     seed: int = 0
     """Of weights and batches."""
     save_every: int = 150
@@ -80,8 +83,10 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     network.
     """
     torch.manual_seed(config.seed)
+    device = choose_device(config.device)
     network = Inversion(inversion_config(config.size))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
+    network = network.to(device)
     if config.start is None:
         network.geometry.set_mean(mean_radius_m)
     else:  # its displacements are of its own mean head
@@ -106,7 +111,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         )
         for group in optimiser.param_groups:
             group["lr"] = rate
-        batch = next(source)
+        batch = next(source).to(device)
         if config.shape_only:
             terms = shape_step(network, batch, config.weights)
         else:
@@ -137,11 +142,12 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
     sums: dict[str, Tensor] = {}
     for target in batch.targets:
         drawn = network.render(textures[target.item], radii[target.item], target.camera, mip_levels=MIP_LEVELS)
-        for name, value in view_losses(drawn, target, torch.rand(3, 1, 1)).items():
-            sums[name] = sums.get(name, torch.zeros(())) + value / len(batch.targets)
+        for name, value in view_losses(drawn, target, torch.rand(3, 1, 1).to(drawn)).items():
+            sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
     terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
+    terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
     return weighted(terms, weights)
 
 
@@ -149,6 +155,7 @@ def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[s
     """The terms that need no drawing, and their weighted `total`."""
     shape = network.shape(batch.picture, batch.cameras)
     terms = shape_losses(shape, network.geometry, batch.radius_m) | {"matte": matte_loss(shape, batch)}
+    terms["silhouette"] = silhouette_loss(shape, network.geometry, batch)
     return weighted(terms, weights)
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
-from ..networks.geometry import SheetGeometry, resampled
+from ..networks.geometry import SHOULDER_M, CameraBatch, SheetGeometry, low_down, resampled
 from ..networks.inversion import Painting, Shape
 from .batches import Batch, Target
 
@@ -17,6 +17,8 @@ MAX_DEPTH_ERROR_M = 0.03
 MAX_LOG_RADIUS = 0.5
 """Long hair beside the neck lies farther out than the sheets should follow."""
 
+OUTLINE_POINTS = 96
+"""Points a side of the chart that are compared with an outline."""
 
 AIR_M, SKIN_M = 0.003, 0.008
 """Sheets farther outside the outermost surface than this are to be clear, and those so near below it opaque."""
@@ -33,7 +35,8 @@ class LossWeights:
     radius: float = 2.0
     smooth: float = 0.3
     matte: float = 0.3
-    occupancy: float = 0.5
+    occupancy: float = 1.5
+    silhouette: float = 3.0
 
 
 def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:
@@ -81,9 +84,29 @@ def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor
     return entropy.sum() / (air | skin).sum().clamp_min(1)
 
 
+def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: Batch) -> Tensor:
+    """How far the displaced surface's outline lies from that of the foreground, in half pictures.
+
+    Every pixel of the foreground's outline has a point of the surface on it, and no point lies outside the foreground.
+    Below the jaw, where sheets are calm, neither counts.
+    """
+    middle = torch.zeros(1, device=geometry.radius_m.device)
+    points = geometry.points(painting.displacement_m, OUTLINE_POINTS, middle)
+    projected, _ = CameraBatch.of(batch.cameras, points.device).project(points)
+    outside = F.grid_sample(batch.outside, projected[:, 0], "bilinear", "border", False)[:, 0]  # [B, P, P]
+    high = 1.0 - low_down(OUTLINE_POINTS).to(outside)
+    total = (outside * high).mean()
+    outlines = batch.outlines()
+    for outline, one in zip(outlines, projected[:, 0].flatten(1, 2), strict=True):
+        if len(outline):
+            distance, nearest = torch.cdist(outline, one).min(1)
+            total = total + (distance * high.flatten()[nearest]).mean() / len(outlines)
+    return total
+
+
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:
     """Mean absolute difference of gradients at several scales, [3, H, W] each."""
-    total = torch.zeros(())
+    total = torch.zeros_like(a[0, 0, 0])
     difference, weight = (a - b)[None], known[None]
     for _ in range(scales):
         masked = difference * weight
@@ -96,9 +119,9 @@ def shape_losses(painting: Painting | Shape, geometry: SheetGeometry, radius_m: 
     """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
     size = radius_m.shape[-1]
     mean = geometry.mean_radius(size)
-    wanted = torch.log(radius_m.clamp_min(1e-3) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
+    wanted = torch.log(radius_m.clamp(1e-3, SHOULDER_M) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
     known = (radius_m > 0).float()
-    radius, logs = torch.zeros(()), []
+    radius, logs = torch.zeros_like(mean[0, 0]), []
     for displacement, weight in ((painting.displacement_m, 1.0), (painting.coarse_displacement_m, 0.3)):
         log = torch.log1p(resampled(displacement, size) / mean)
         radius = radius + weight * ((log - wanted).abs() * known).mean()
