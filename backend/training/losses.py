@@ -99,7 +99,9 @@ def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: 
     outlines = batch.outlines()
     for outline, one in zip(outlines, projected[:, 0].flatten(1, 2), strict=True):
         if len(outline):
-            distance, nearest = torch.cdist(outline, one).min(1)
+            with torch.no_grad():
+                nearest = torch.cdist(outline, one).argmin(1)
+            distance = (outline - one[nearest]).norm(dim=-1)
             total = total + (distance * high.flatten()[nearest]).mean() / len(outlines)
     return total
 
