@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
 from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
@@ -41,6 +42,8 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     radius = resampled(geometry.total_radius(painting.displacement_m)[0], texture_size)
     spread = resampled(geometry.spread, texture_size)
     directions = texel_directions(texture_size).to(device)
+    shade = strand_shade(painting, texture_size)
+    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
     textures = np.zeros((network.config.sheets, texture_size, texture_size, 4), np.uint8)
     for sheet, offset_m in enumerate(geometry.offsets_m):
         solid = _enlarged(opacity[sheet, None], texture_size)[0]
@@ -50,10 +53,12 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         distance = radius[rows, columns] + offset_m * spread[rows, columns]
         points = distance[:, None] * directions[rows, columns]  # [N, 3]
         projected, depth = camera.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
-        shares = visibility(seen, projected, depth)[0, 0, 0]
+        shares = visibility(seen, projected, depth)[0, 0, 0] * turned[rows, columns]
         photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
         texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
-        colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels)
+        colour = _colour(
+            painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns]
+        )
         within = (projected[0, 0, 0].abs() < 1.0).all(-1)
         cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 0.0)
         rgba = torch.cat([colour, cut[:, None]], -1)
@@ -72,17 +77,18 @@ def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputVie
 
 
 def _colour(
-    painting: Painting, sheet: int, photographed: Tensor, shares: Tensor, projected: Tensor, texels: Tensor
+    painting: Painting, sheet: int, photographed: Tensor, shares: Tensor, projected: Tensor, texels: Tensor, shade: Tensor
 ) -> Tensor:
     """Colours [N, 3] of one sheet's texels at map coordinates [N, 2] in -1..1, photographed [N, 3] as `shares` say.
 
     `projected` [N, 2] is where the photograph's square shows them: beside the networks' crop its word is taken whole.
+    `shade` [N] is a factor on the networks' own colours.
     """
     own = torch.cat([painting.painted[0, sheet], painting.confidence[0, sheet, None]])
     own = F.grid_sample(own[None], texels[None, None], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
     known = (WIDER * projected).abs().amax(-1) < 1.0
     confidence = torch.where(known, own[:, 3], 1.0)
-    return torch.lerp(own[:, :3], photographed, (confidence * shares)[:, None])
+    return torch.lerp(own[:, :3] * shade[:, None], photographed, (confidence * shares)[:, None])
 
 
 def _enlarged(maps: Tensor, size: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.manifolds import Manifolds, map_grid
+from portrait_manifolds.backend.manifolds import Manifolds, chart_to_direction, map_grid
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.decoder import HULL_LOG_RADII, silhouette_end
 from portrait_manifolds.backend.networks.detail import sample_voxel
@@ -21,6 +21,7 @@ from portrait_manifolds.backend.networks.visibility import (
     scalp_maps,
     shown,
     surroundings,
+    turned_to,
     visibility,
 )
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
@@ -65,8 +66,16 @@ def test_the_silhouette_ends_where_the_matte_does() -> None:
 
 def test_cameras_know_where_they_are() -> None:
     cameras = [camera(), camera(-20)]
-    expected = np.stack([one.position_m / np.linalg.norm(one.position_m) for one in cameras])
-    np.testing.assert_allclose(CameraBatch.of(cameras).direction().numpy(), expected, atol=1e-6)
+    expected = np.stack([one.position_m for one in cameras])
+    np.testing.assert_allclose(CameraBatch.of(cameras).position().numpy(), expected, atol=1e-6)
+
+
+def test_a_sphere_is_turned_to_the_camera_in_the_middle_and_not_at_its_rim() -> None:
+    directions = torch.tensor(chart_to_direction(map_grid(64)), dtype=torch.float32)
+    turned = turned_to(0.1 * directions[None], torch.tensor([[0.0, 0.0, 1000.0]]))[0]
+    cosine = directions[..., 2]
+    assert float(turned[cosine > 0.32].min()) == 1.0
+    assert float(turned[cosine < 0.06].max()) == 0.0
 
 
 def test_the_shape_alone_is_the_painting_s(network: Inversion) -> None:

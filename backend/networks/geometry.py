@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor, nn
 
 from ..camera import Camera
@@ -18,10 +17,6 @@ LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
 MAX_INNER_SHARE = 0.5
 """Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
 The innermost sheet takes at most this share of the mean radius away."""
-
-NECK_M, SHOULDER_M, BESIDE_DEG, BELOW_DEG = 0.08, 0.25, (40.0, 60.0), (-22.0, -30.0)
-"""Beside the face and below the ears the innermost sheet lies where the neck is, and the shoulders, which the photograph
-cuts off, are followed no farther out than this."""
 
 SMALLEST_RADIUS_M = 0.02
 """The innermost sheet stays this far from the head's centre."""
@@ -62,10 +57,10 @@ class CameraBatch:
         shape = points.shape[:-1]
         return picture.reshape(*shape, 2), depth.reshape(shape)
 
-    def direction(self) -> Tensor:
-        """Unit vectors from the head's centre to the cameras, [B, 3]."""
+    def position(self) -> Tensor:
+        """Where the cameras are, [B, 3] in metres."""
         rotation, translation = self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3]
-        return F.normalize(-torch.einsum("bji,bj->bi", rotation, translation), dim=-1)
+        return -torch.einsum("bji,bj->bi", rotation, translation)
 
     def depth_of_origin(self) -> Tensor:
         """Depth of the head's centre, [B]."""
@@ -88,15 +83,11 @@ class SheetGeometry(nn.Module):
 
     def set_mean(self, radius_m: np.ndarray) -> None:
         """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
-        azimuth_deg, elevation_deg = chart_angles_deg(RADIUS_SIZE)
-        low = ramp(elevation_deg, (LOW_DEG, LOWEST_DEG))
+        low = ramp(chart_angles_deg(RADIUS_SIZE)[1], (LOW_DEG, LOWEST_DEG))
         spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
-        inner_m = max(-float(self.offsets_m[0]), 1e-6)
-        spread = np.minimum(spread, MAX_INNER_SHARE * radius_m / inner_m)
-        shoulders = ramp(azimuth_deg, BESIDE_DEG) * ramp(elevation_deg, BELOW_DEG)
-        to_neck = shoulders * (np.minimum(1.1 * radius_m, SHOULDER_M) - NECK_M) / inner_m
+        widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
         self.radius_m.copy_(torch.from_numpy(radius_m))
-        self.spread.copy_(torch.from_numpy(np.maximum(spread, ndimage.gaussian_filter(to_neck, 1.5))))
+        self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
     def mean_radius(self, size: int) -> Tensor:
         """The mean radius resampled to [size, size]."""

@@ -13,11 +13,11 @@ from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, low_down, texel_directions
 from .layers import enlarged
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
-from .visibility import Shown, clean_foreground, hull, shown, surroundings, visibility
+from .visibility import Shown, clean_foreground, hull, shown, surroundings, turned_to, visibility
 
 VISIBILITY_PX = 128
 
@@ -113,7 +113,7 @@ class Inversion(nn.Module):
         opacity = opacity * hull(matte, projected)
         with torch.no_grad():
             seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
-            visible = visibility(seen, projected, depth)
+            visible = visibility(seen, projected, depth) * self.turned_to(views, displacement, opacity.shape[-1])[:, None]
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
@@ -148,6 +148,15 @@ class Inversion(nn.Module):
         alpha = drawn[:, 3:4]
         return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
 
+    def turned_to(self, views: CameraBatch, displacement_m: Tensor, size: int) -> Tensor:
+        """How far the displaced surface [B, D, D] is turned to the cameras, see `turned_to`, [B, size, size].
+
+        Below the jaw it counts as turned to them: there the sheets do not follow the surface.
+        """
+        middle = torch.zeros(1, device=displacement_m.device)
+        turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
+        return torch.maximum(turned, low_down(size).to(turned))
+
     def render(self, textures: Tensor, radius_m: Tensor, camera: Camera, *, mip_levels: int | None = None) -> Tensor:
         """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
         geometry = self.geometry
@@ -175,7 +184,8 @@ class Inversion(nn.Module):
                 radii = self.geometry.mean_radius(size) * torch.exp(radii)
                 projected, _ = views.project(radii[..., None] * texel_directions(size).to(radii))
                 inside = hull(matte, projected[:, 1:])
-                facing = torch.einsum("vuc,bc->bvu", texel_directions(size).to(radii), views.direction())
+                towards = F.normalize(views.position(), dim=-1)
+                facing = torch.einsum("vuc,bc->bvu", texel_directions(size).to(radii), towards)
             sampled = sample_flat(flat.float(), projected[:, 0])
             corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
         mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))

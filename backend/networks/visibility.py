@@ -13,6 +13,9 @@ from .geometry import chart_angles_deg, ramp
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
 
+GRAZING = (0.08, 0.3)
+"""Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
+
 SURE_OPACITY = 0.95
 
 OTHER_SHEETS = 0.002
@@ -63,6 +66,19 @@ def visibility(seen: Shown, projected: Tensor, depth_m: Tensor) -> Tensor:
     sure = F.grid_sample(seen.sure, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     inside = (projected.abs() < 1.0).all(-1)
     return torch.sigmoid((surface + MARGIN_M - depth_m) / SOFTNESS_M) * sure * inside
+
+
+def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
+    """How far a surface [B, V, U, 3] is turned to cameras at [B, 3], 0..1, [B, V, U].
+
+    A surface seen along its side gets 0: what the photograph shows of it would be stretched over it.
+    """
+    down, right = torch.gradient(points_m, dim=(1, 2))
+    normal = F.normalize(torch.linalg.cross(down, right), dim=-1)
+    outward = torch.sign((normal * points_m).sum(-1, keepdim=True))
+    towards = F.normalize(camera_m[:, None, None] - points_m, dim=-1)
+    cosine = (normal * outward * towards).sum(-1)
+    return ((cosine - GRAZING[0]) / (GRAZING[1] - GRAZING[0])).clamp(0.0, 1.0)
 
 
 def hull(matte: Tensor, projected: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
-from ..networks.geometry import SHOULDER_M, CameraBatch, SheetGeometry, low_down, resampled
+from ..networks.geometry import CameraBatch, SheetGeometry, low_down, resampled
 from ..networks.inversion import Painting, Shape
 from .batches import Batch, Target
 
@@ -121,7 +121,7 @@ def shape_losses(painting: Painting | Shape, geometry: SheetGeometry, radius_m: 
     """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
     size = radius_m.shape[-1]
     mean = geometry.mean_radius(size)
-    wanted = torch.log(radius_m.clamp(1e-3, SHOULDER_M) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
+    wanted = torch.log(radius_m.clamp_min(1e-3) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
     known = (radius_m > 0).float()
     radius, logs = torch.zeros_like(mean[0, 0]), []
     for displacement, weight in ((painting.displacement_m, 1.0), (painting.coarse_displacement_m, 0.3)):
