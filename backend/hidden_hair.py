@@ -1,0 +1,78 @@
+"""Strands for hair that the photograph does not show.
+
+The networks continue hair over the sides of the head by its colour alone, which looks like felt. Here it gets strands
+that fall from the whorl, of the contrast that the hair which is seen has: none on a bald head.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .manifolds import chart_to_direction, map_grid
+from .networks.inversion import Painting
+from .networks.visibility import scalp_maps
+
+WHORL = (0.05, 0.87, -0.49)
+"""Direction from the head's centre to where its hair grows from."""
+
+STRANDS, TURNS_ALONG, WAVES = (90, 260, 620), 9, 0.012
+"""Strands around the head, from locks to hairs; changes along them; how far they wander, in turns around it."""
+
+LUMA = (0.2126, 0.7152, 0.0722)
+BLUR_TEXELS = 9
+SHARPER = 1.5
+"""Contrast is measured in what the networks saw, which is softer than the photograph."""
+
+MAX_CONTRAST = 0.2
+
+
+def strand_shade(painting: Painting, size: int) -> Tensor:
+    """Factors [size, size] on the brightness of the first photograph's hidden scalp: 1 where there is none."""
+    sides = scalp_maps(size)[0].to(painting.opacity)
+    return torch.exp(_contrast(painting) * sides * strands(size).to(sides))
+
+
+def _contrast(painting: Painting) -> float:
+    """Standard deviation of the logarithm of brightness in the scalp that is seen, beside its slow changes."""
+    weight = (painting.opacity * painting.visible)[0]  # [S, T, T]
+    total = weight.sum(0)
+    seen = (painting.photographed[0] * weight[:, None]).sum(0) / total.clamp_min(1e-4)[None]
+    luma = torch.einsum("c,cvu->vu", seen.new_tensor(LUMA), seen)
+    log = torch.log(luma + 0.02)[None, None]
+    residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
+    known = -F.max_pool2d(-total.clamp_max(1.0)[None, None], BLUR_TEXELS, 1, BLUR_TEXELS // 2)[0, 0]
+    scalp = scalp_maps(log.shape[-1])[1].to(log) * (known > 0.9)
+    if float(scalp.sum()) < 1.0:
+        return 0.0
+    variance = (residual.square() * scalp).sum() / scalp.sum()
+    return min(SHARPER * float(variance.sqrt()), MAX_CONTRAST)
+
+
+@cache
+def strands(size: int) -> Tensor:
+    """Chart map [size, size] of strands around the whorl, zero in the mean, of unit standard deviation."""
+    rng = np.random.default_rng(0)
+    axis = np.array(WHORL) / np.linalg.norm(WHORL)
+    right = np.cross(axis, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    directions = chart_to_direction(map_grid(size))
+    around = np.arctan2(directions @ np.cross(right, axis), directions @ right) / (2.0 * np.pi)
+    along = np.arccos(np.clip(directions @ axis, -1.0, 1.0)) / np.pi
+    around = around + WAVES * _noise(rng, around, along, 8, 5)
+    total = sum(_noise(rng, around, along, count, TURNS_ALONG) for count in STRANDS)
+    with torch.inference_mode(False):  # kept, and training may need it
+        return torch.tensor((total - np.mean(total)) / np.std(total), dtype=torch.float32)
+
+
+def _noise(rng: np.random.Generator, around: np.ndarray, along: np.ndarray, columns: int, rows: int) -> np.ndarray:
+    """Normally distributed values on a grid around and along the head, smoothly between, [size, size]."""
+    table = rng.normal(size=(rows + 2, columns))
+    x, y = (around % 1.0) * columns, np.clip(along, 0.0, 1.0) * rows
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = (t * t * (3.0 - 2.0 * t) for t in (x - left, y - top))
+    value = [table[top + dy, (left + dx) % columns] for dy in (0, 1) for dx in (0, 1)]
+    upper, lower = value[0] + fx * (value[1] - value[0]), value[2] + fx * (value[3] - value[2])
+    return np.asarray(upper + fy * (lower - upper))
