@@ -56,9 +56,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         shares = visibility(seen, projected, depth)[0, 0, 0] * turned[rows, columns]
         photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
         texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
-        colour = _colour(
-            painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns]
-        )
+        colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns])
         within = (projected[0, 0, 0].abs() < 1.0).all(-1)
         cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 0.0)
         rgba = torch.cat([colour, cut[:, None]], -1)
@@ -77,7 +75,13 @@ def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputVie
 
 
 def _colour(
-    painting: Painting, sheet: int, photographed: Tensor, shares: Tensor, projected: Tensor, texels: Tensor, shade: Tensor
+    painting: Painting,
+    sheet: int,
+    photographed: Tensor,
+    shares: Tensor,
+    projected: Tensor,
+    texels: Tensor,
+    shade: Tensor,
 ) -> Tensor:
     """Colours [N, 3] of one sheet's texels at map coordinates [N, 2] in -1..1, photographed [N, 3] as `shares` say.
 

@@ -113,7 +113,9 @@ class Inversion(nn.Module):
         opacity = opacity * hull(matte, projected)
         with torch.no_grad():
             seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
-            visible = visibility(seen, projected, depth) * self.turned_to(views, displacement, opacity.shape[-1])[:, None]
+            visible = (
+                visibility(seen, projected, depth) * self.turned_to(views, displacement, opacity.shape[-1])[:, None]
+            )
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)

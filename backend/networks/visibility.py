@@ -109,11 +109,9 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     what is seen of the scalp.
     """
     weight = weight[:, :, None]
-    mirrored = photographed.flip(-1) * other_light(photographed, weight)
-    photographed = (photographed * weight + mirrored * MIRRORED * weight.flip(-1)) / (
-        weight + MIRRORED * weight.flip(-1)
-    ).clamp_min(1e-4)
-    weight = torch.maximum(weight, MIRRORED * weight.flip(-1))
+    mirrored, other = photographed.flip(-1) * other_light(photographed, weight), MIRRORED * weight.flip(-1)
+    photographed = (photographed * weight + mirrored * other) / (weight + other).clamp_min(1e-4)
+    weight = torch.maximum(weight, other)
     total = weight.sum(1, keepdim=True).clamp_min(1e-4)
     together = (photographed * weight).sum(1, keepdim=True) / total
     share = OTHER_SHEETS * total.clamp_max(1.0)
