@@ -103,7 +103,7 @@ class TrainPack:
     """Name of the weights; with their hash it is kept in every portrait."""
     folder: Path = FOLDER
     """Where to write."""
-    solid: float = 0.5
+    solid: float = 0.25
     """Share of opacity's start, solid up to the displaced surface, that is mixed back in: pictures alone let it creep
     outward where they show the person anyway, which flattens the head."""
 
