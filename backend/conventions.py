@@ -21,6 +21,9 @@ EYE_DISTANCE_M = 0.064
 CHART_HALF_EXTENT = 2.0 * sin(radians(110.0) / 2.0)
 """Half the side of the chart's square: it reaches 110 degrees from +z at the middle of each side."""
 
+WHORL = (0.05, 0.87, -0.49)
+"""Direction from the head's centre to where its hair grows from."""
+
 SHEETS = 24
 """Number of radiance manifolds in a portrait, innermost first."""
 

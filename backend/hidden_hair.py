@@ -11,18 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .manifolds import chart_to_direction, map_grid
+from .conventions import WHORL
+from .networks.geometry import texel_directions
 from .networks.inversion import Painting
 from .networks.visibility import scalp_maps
-
-WHORL = (0.05, 0.87, -0.49)
-"""Direction from the head's centre to where its hair grows from."""
 
 STRANDS, TURNS_ALONG, WAVES = (90, 260, 620), 9, 0.012
 """Strands around the head, from locks to hairs; changes along them; how far they wander, in turns around it."""
 
 LUMA = (0.2126, 0.7152, 0.0722)
 BLUR_TEXELS = 9
+"""Changes of brightness that are slower than this are the hair's shape, not its strands."""
+
 SHARPER = 1.5
 """Contrast is measured in what the networks saw, which is softer than the photograph."""
 
@@ -58,7 +58,7 @@ def strands(size: int) -> Tensor:
     axis = np.array(WHORL) / np.linalg.norm(WHORL)
     right = np.cross(axis, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    directions = chart_to_direction(map_grid(size))
+    directions = texel_directions(size).numpy()
     around = np.arctan2(directions @ np.cross(right, axis), directions @ right) / (2.0 * np.pi)
     along = np.arccos(np.clip(directions @ axis, -1.0, 1.0)) / np.pi
     around = around + WAVES * _noise(rng, around, along, 8, 5)

@@ -26,6 +26,7 @@ from portrait_manifolds.backend.networks.visibility import (
 )
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from portrait_manifolds.backend.training.loop import TrainConfig, train
 
 CONFIG = inversion_config("small")
 
@@ -256,3 +257,14 @@ def test_a_hidden_place_looks_like_its_mirror_image_in_its_own_side_s_light() ->
     filled = surroundings(head * seen[:, :, None], seen)
     hidden = filled[0, 0, :, 10:14, size - 8 :] - head[0, 0, :, 10:14, size - 8 :]
     assert float(hidden.abs().mean()) < 0.03 < 0.3 * float(head[0, 0, :, 10:14, size - 8 :].std() * 2.0)
+
+
+def test_weights_to_start_with_bring_their_own_mean_head(tmp_path: Path) -> None:
+    theirs, other = np.full((128, 128), 0.12, np.float32), np.full((128, 128), 0.10, np.float32)
+    started = Inversion(CONFIG)
+    started.geometry.set_mean(theirs)
+    save_weights(tmp_path / "weights", "test", "small", started, LandmarkTemplate(np.zeros((478, 3)), np.ones(478)))
+    for start, expected in ((tmp_path / "weights", theirs), (None, other)):
+        out = tmp_path / f"run {start is None}"
+        config = TrainConfig(tmp_path, out, size="small", start=start, minutes=1e-9, device="cpu")
+        np.testing.assert_allclose(train(config, other, []).geometry.radius_m.numpy(), expected)

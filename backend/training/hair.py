@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
+from .. import conventions
 from .assets import Garment, vertex_normals
 from .growth import HAIR, Groom, Roots, grow, scatter_roots
 from .pieces import Piece
@@ -35,7 +36,7 @@ GROWN_SHARES = np.array([1.2, 1.5, 0.8, 1.0, 1.0, 0.5, 0.9, 1.2, 1.4, 0.8, 0.6, 
 HIDES_EYE = ("bob01", "bob02", "braid01", "short03")
 """Wardrobe styles whose fringe falls over an eye: drawn rarely, as in life."""
 
-WHORL = np.array([0.05, 0.87, -0.49])
+WHORL = np.array(conventions.WHORL)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""Textures: the photograph's colour where it shows the surface from the front, the networks' own elsewhere."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from portrait_manifolds.backend import texturing
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.input_view import WIDER, InputView
+from portrait_manifolds.backend.matting import Foreground
+from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def painted() -> tuple[Inversion, Painting, InputView]:
+    """A grey painting of a head before a white photograph."""
+    torch.manual_seed(0)
+    network = Inversion(inversion_config("small")).eval()
+    camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64)
+    with torch.inference_mode():
+        painting = network(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
+    solid = (network.geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
+    painting = replace(painting, opacity=solid.contiguous())
+    wide = look_at((0.0, 0.0, 1.4), fov_deg=16.0 * WIDER, width_px=96, height_px=96)
+    white, all_of_it = np.full((96, 96, 3), 255, np.uint8), np.ones((96, 96), np.float32)
+    view = InputView(wide, white, all_of_it > 0, Foreground(all_of_it, np.ones((96, 96, 3), np.float32)))
+    return network, painting, view
+
+
+def front(textures: np.ndarray) -> float:
+    """Mean colour of what is opaque in the middle of the chart."""
+    middle = textures[:, SIZE // 2 - 4 : SIZE // 2 + 4, SIZE // 2 - 4 : SIZE // 2 + 4]
+    return float(middle[middle[..., 3] > 200][:, :3].mean())
+
+
+def test_what_is_seen_along_its_side_keeps_the_networks_colour(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, painting, view = painted
+    believed = front(texturing.paint_textures(network, painting, view, SIZE))
+    monkeypatch.setattr(Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, size, size))
+    assert front(texturing.paint_textures(network, painting, view, SIZE)) < believed - 40.0
+
+
+def test_strands_shade_what_is_hidden_and_not_the_photograph(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, painting, view = painted
+    plain = texturing.paint_textures(network, painting, view, SIZE).astype(float)
+    monkeypatch.setattr(texturing, "strand_shade", lambda painting, size: torch.full((size, size), 0.5))
+    shaded = texturing.paint_textures(network, painting, view, SIZE).astype(float)
+    hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
+    np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
+    assert front(shaded) > 0.5 * front(plain) + 5.0
