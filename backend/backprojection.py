@@ -8,6 +8,7 @@ sampled difference for the transposed projection). Geometry and opacity stay. No
 from dataclasses import replace
 
 import numpy as np
+from scipy import sparse
 
 from . import progress
 from .camera import Camera
@@ -59,22 +60,16 @@ class SeenTexels:
         self.sheet, texel, pixels, seen, width_px = map(np.concatenate, zip(*found, strict=True))
         self.row, self.column = np.divmod(texel, size)
         self.seen = seen[:, None].astype(np.float32)  # [N, 1]
-        self._levels = []
-        halvings = np.floor(np.log2(np.maximum(width_px, 1.0)) + 0.25)
-        for level in range(MOST_HALVINGS + 1):
-            chosen = np.flatnonzero(np.minimum(halvings, MOST_HALVINGS) == level)
-            self._levels.append((chosen, *_bilinear(pixels[chosen], camera.width_px, camera.height_px, level)))
+        halvings = np.minimum(np.floor(np.log2(np.maximum(width_px, 1.0)) + 0.25), MOST_HALVINGS).astype(np.intp)
+        self._sampling = _bilinear(pixels, halvings, camera.width_px, camera.height_px)
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, C] at the texels, bilinear, for texels wider than a pixel in a picture halved so often: [N, C]."""
-        values = np.zeros((len(self.sheet), picture.shape[2]), np.float32)
-        picture = _padded(picture.astype(np.float32))
-        for level, (chosen, corners, shares) in enumerate(self._levels):
-            if level:
-                picture = 0.25 * (picture[::2, ::2] + picture[1::2, ::2] + picture[::2, 1::2] + picture[1::2, 1::2])
-            flat = picture.reshape(-1, picture.shape[2])
-            values[chosen] = sum(flat[corner] * share for corner, share in zip(corners, shares, strict=True))
-        return values
+        levels = [_padded(picture.astype(np.float32))]
+        for _ in range(MOST_HALVINGS):
+            fine = levels[-1]
+            levels.append(0.25 * (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]))
+        return self._sampling @ np.concatenate([level.reshape(-1, picture.shape[2]) for level in levels])
 
     @property
     def index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -151,16 +146,25 @@ def _padded(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, ((0, -height % most), (0, -width % most), (0, 0)), mode="edge")
 
 
-def _bilinear(pixels: np.ndarray, width: int, height: int, halvings: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Flat indices and shares of the four pixels around each point, in a `_padded` picture of width x height, halved.
-
-    Pixel centres lie at halves.
-    """
+def _bilinear(pixels: np.ndarray, halvings: np.ndarray, width: int, height: int) -> sparse.csr_matrix:
+    """Shares [N, P] of the four pixels around each point [N, 2] in a `_padded` picture of width x height, halved so
+    often [N]; the pictures follow each other. Pixel centres lie at halves."""
     most = 1 << MOST_HALVINGS
-    width, height = ((side + -side % most) >> halvings for side in (width, height))
-    x, y = np.clip(pixels.T / (1 << halvings) - 0.5, 0.0, np.array([[width - 1.0], [height - 1.0]]))
-    left, top = x.astype(np.intp), y.astype(np.intp)
-    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    x, y = (x - left).astype(np.float32)[:, None], (y - top).astype(np.float32)[:, None]
-    corners = [top * width + left, top * width + right, bottom * width + left, bottom * width + right]
-    return corners, [(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y]
+    corners, shares = np.empty((len(pixels), 4), np.int32), np.empty((len(pixels), 4), np.float32)
+    before = 0
+    for level in range(MOST_HALVINGS + 1):
+        chosen = np.flatnonzero(halvings == level)
+        columns, rows = ((side + -side % most) >> level for side in (width, height))
+        scaled = pixels[chosen].T * np.float32(0.5**level) - np.float32(0.5)
+        x, y = (np.clip(at, 0.0, side - 1) for at, side in zip(scaled, (columns, rows), strict=True))
+        left, top = x.astype(np.int32), y.astype(np.int32)
+        right, bottom = np.minimum(left + 1, columns - 1), np.minimum(top + 1, rows - 1)
+        x, y = x - left, y - top
+        upper, lower = before + top * columns, before + bottom * columns
+        for corner, (row, column) in enumerate(((upper, left), (upper, right), (lower, left), (lower, right))):
+            corners[chosen, corner] = row + column
+        for corner, share in enumerate(((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)):
+            shares[chosen, corner] = share
+        before += rows * columns
+    starts = np.arange(0, corners.size + 1, 4, dtype=np.int32)
+    return sparse.csr_matrix((shares.ravel(), corners.ravel(), starts), (len(pixels), before))

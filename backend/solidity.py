@@ -32,15 +32,26 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")
     # A little more than the matte: textures are cut by it afterwards, at its own resolution.
     wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
+    camera = camera.resized(VIEW_PX, VIEW_PX)
+    geometry, size = network.geometry, opacity.shape[-1]
+    radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
+    points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
+    texels = CameraBatch.of([camera], opacity.device).project(points[None])
     for _ in range(ROUNDS):
-        opacity = _closed(network, opacity, radius_m, camera, wanted)
+        opacity = _closed(network, opacity, radius_m, camera, wanted, *texels)
     return opacity
 
 
-def _closed(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
-    """One round."""
-    camera = camera.resized(VIEW_PX, VIEW_PX)
-    geometry = network.geometry
+def _closed(
+    network: Inversion,
+    opacity: Tensor,
+    radius_m: Tensor,
+    camera: Camera,
+    wanted: Tensor,
+    projected: Tensor,
+    texel_depth: Tensor,
+) -> Tensor:
+    """One round; texels are seen at `projected` [1, S, T, T, 2] and `texel_depth` [1, S, T, T]."""
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, camera, mip_levels=1)
     alpha = drawn[..., 3].clamp(0.0, 1.0)
@@ -51,10 +62,6 @@ def _closed(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camer
     depth = push_pull((drawn[..., 4] / alpha.clamp_min(1e-4))[None, None] * sure, sure)  # [1, 1, H, W]
     level = _sheet_level(network, radius_m, camera, depth[0, 0])
     maps = torch.cat([lacking[None, None], depth, level[None, None]], 1)
-    size = opacity.shape[-1]
-    radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
-    points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
-    projected, texel_depth = CameraBatch.of([camera], opacity.device).project(points[None])
     sampled = F.grid_sample(maps, projected.flatten(1, 2), "bilinear", "border", False)
     missing, surface, surface_level = sampled[0].unflatten(1, opacity.shape[:2])  # [S, T, T] each
     sheets = torch.arange(len(opacity), device=opacity.device)[:, None, None]

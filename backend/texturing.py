@@ -59,9 +59,8 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns])
         within = (projected[0, 0, 0].abs() < 1.0).all(-1)
         cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 0.0)
-        rgba = torch.cat([colour, cut[:, None]], -1)
-        textures[sheet, rows.cpu(), columns.cpu()] = (rgba.clamp(0, 1) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
-    textures[textures[..., 3] == 0] = 0
+        rgba = (torch.cat([colour, cut[:, None]], -1).clamp(0, 1) * 255.0 + 0.5).to(torch.uint8)
+        textures[sheet, rows.cpu(), columns.cpu()] = (rgba * (rgba[:, 3:] > 0)).cpu().numpy()
     return textures
 
 

@@ -1,0 +1,36 @@
+"""Sheets made whole: gaps close, and only where they should."""
+
+import pytest
+import torch
+
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.solidity import solid_opacity
+
+SIZE = 128
+CAMERA = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)
+
+
+@pytest.fixture(scope="module")
+def network() -> Inversion:
+    return Inversion(inversion_config("default")).eval()
+
+
+def seen(network: Inversion, opacity: torch.Tensor, yaw_deg: float) -> torch.Tensor:
+    textures = torch.cat([torch.zeros(*opacity.shape, 3), opacity[..., None]], -1)
+    return network.render(textures, network.geometry.radius_m, CAMERA.orbited(yaw_deg))[..., 3]
+
+
+@torch.inference_mode()
+def test_holes_close_where_the_photograph_shows_the_person(network: Inversion) -> None:
+    solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
+    holed = solid.clone()
+    holed[:, 56:72, 56:72] *= 0.05
+    wanted = (seen(network, solid, 0.0) > 0.99).float()
+    closed = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, wanted)
+    middle = (slice(60, 68), slice(60, 68))
+    assert seen(network, holed, 0.0)[middle].min() < 0.95 < seen(network, closed, 0.0)[middle].min()
+    assert torch.equal(closed[:, :16], holed[:, :16]) and (closed >= holed).all()  # nothing else
+    unwanted = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, torch.zeros_like(wanted))
+    assert torch.equal(unwanted, holed)
