@@ -1,8 +1,7 @@
 """Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close.
 
-Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become more opaque:
-nothing is put into the air before or behind it. Seen from beside, sheets of clothes part like a comb: their narrow gaps
-are closed too.
+Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
+more opaque: nothing is put into the air before or behind it.
 """
 
 import torch
@@ -14,13 +13,10 @@ from .conventions import CHART_HALF_EXTENT
 from .manifolds import direction_to_chart
 from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion
-from .networks.visibility import clothed, push_pull
+from .networks.visibility import push_pull
 
 VIEW_PX = 256
 ROUNDS = 3
-TURNS_DEG, GAP_PX = (-30.0, 30.0), 9
-"""From beside the photograph's view narrower gaps than this are closed."""
-
 NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
@@ -29,8 +25,7 @@ NEAR_M, SOFTNESS_M = 0.020, 0.004
 
 
 def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
-    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and no gaps between the sheets of clothes
-    are seen from beside it.
+    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W].
 
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
@@ -41,12 +36,9 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     geometry, size = network.geometry, opacity.shape[-1]
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
+    texels = CameraBatch.of([camera], opacity.device).project(points[None])
     for _ in range(ROUNDS):
-        opacity = _closed(network, opacity, radius_m, camera, points, wanted)
-    clothes = clothed(len(opacity), size).to(opacity)
-    for yaw_deg in TURNS_DEG:
-        closed = _closed(network, opacity, radius_m, camera.orbited(yaw_deg), points)
-        opacity = torch.lerp(opacity, closed, clothes)
+        opacity = _closed(network, opacity, radius_m, camera, wanted, *texels)
     return opacity
 
 
@@ -55,17 +47,14 @@ def _closed(
     opacity: Tensor,
     radius_m: Tensor,
     camera: Camera,
-    points: Tensor,
-    wanted: Tensor | None = None,
+    wanted: Tensor,
+    projected: Tensor,
+    texel_depth: Tensor,
 ) -> Tensor:
-    """One round, of texels at `points` [S, T, T, 3]; without `wanted` narrow gaps in what is drawn are closed."""
-    projected, depths = CameraBatch.of([camera], opacity.device).project(points[None])
-    texel_depth = depths[0]
+    """One round; texels are seen at `projected` [1, S, T, T, 2] and `texel_depth` [1, S, T, T]."""
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, camera, mip_levels=1)
     alpha = drawn[..., 3].clamp(0.0, 1.0)
-    if wanted is None:
-        wanted = -F.max_pool2d(-F.max_pool2d(alpha[None], GAP_PX, 1, GAP_PX // 2), GAP_PX, 1, GAP_PX // 2)[0]
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     if not bool((lacking > 0.02).any()):
         return opacity
@@ -77,7 +66,7 @@ def _closed(
     missing, surface, surface_level = sampled[0].unflatten(1, opacity.shape[:2])  # [S, T, T] each
     sheets = torch.arange(len(opacity), device=opacity.device)[:, None, None]
     beside = (NEAR_SHEETS - (sheets - surface_level).abs()).clamp(0.0, 1.0)
-    before = torch.sigmoid((surface + NEAR_M - texel_depth) / SOFTNESS_M)
+    before = torch.sigmoid((surface + NEAR_M - texel_depth[0]) / SOFTNESS_M)
     within = (projected[0].abs() < 1.0).all(-1)
     return 1.0 - (1.0 - opacity) * (1.0 - missing * beside * before * within)
 

@@ -3,7 +3,7 @@
 Where a network's displacement falls short, hair, neck and shoulders are spread over many sheets, which part like a comb
 from another side. The stack is moved along every direction until its middle lies where the surface is, and what was
 painted is looked up where it was before: the same volume, along the sheets instead of across them. The face stays: it
-lies along a sheet already, and its relief would be smoothed away. So does what is beside the neck: two surfaces.
+lies along a sheet already, and its relief would be smoothed away.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks.geometry import beside_face, beside_neck, calmed, resampled, smoothed
+from .networks.geometry import beside_face, calmed, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -28,11 +28,11 @@ def following(network: Inversion, painting: Painting) -> Painting:
     size = painting.displacement_m.shape[-1]
     spread = resampled(geometry.spread, size)
     moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
-    surface = geometry.mean_surface(size) + painting.displacement_m[:1]
-    moved = moved * (torch.from_numpy(beside_face(size)).to(moved) * (1.0 - beside_neck(size)))
+    radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
+    moved = moved * torch.from_numpy(beside_face(size)).to(moved)
     # The surface found is steep where the displacement was not: it is calmed as that was.
-    moved = (torch.exp(calmed(torch.log(surface + moved * spread))) - surface) / spread
-    moved = torch.maximum(moved, (geometry.smallest_surface(size) - surface) / spread)
+    moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
+    moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
     displacement = painting.displacement_m[:1] + moved * spread
     before = _sheet_before(moved, offsets)
     return replace(

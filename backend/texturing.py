@@ -4,8 +4,6 @@ The network sees 256 pixels; the photograph may have many more. Opacity, confide
 smooth and are enlarged; the photograph's colour and matte are looked up anew for every texel that is not empty.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,7 +13,7 @@ from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
 from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
-from .networks.visibility import Shown, clothed, shown, visibility
+from .networks.visibility import Shown, shown, visibility
 from .solidity import solid_opacity
 
 EMPTY_OPACITY = 0.02
@@ -45,7 +43,6 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     spread = resampled(geometry.spread, texture_size)
     directions = texel_directions(texture_size).to(device)
     shade = strand_shade(painting, texture_size)
-    clothes = clothed(network.config.sheets, texture_size).to(device)
     turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
     textures = np.zeros((network.config.sheets, texture_size, texture_size, 4), np.uint8)
     for sheet, offset_m in enumerate(geometry.offsets_m):
@@ -56,9 +53,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         distance = radius[rows, columns] + offset_m * spread[rows, columns]
         points = distance[:, None] * directions[rows, columns]  # [N, 3]
         projected, depth = camera.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
-        shares = (
-            visibility(seen, projected, depth, clothes[sheet, rows, columns])[0, 0, 0] * turned[sheet, rows, columns]
-        )
+        shares = visibility(seen, projected, depth)[0, 0, 0] * turned[rows, columns]
         photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
         texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
         colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns])
@@ -71,13 +66,11 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
 
 def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView, person: Tensor) -> Shown:
     """What the photograph shows; its colours count where the person [H, W] is, by its matte, and outside its border."""
-    marked = clothed(*opacity.shape[:2]).to(opacity)[..., None].expand(-1, -1, -1, 3)
-    textures = torch.cat([marked, opacity[..., None]], -1)
+    textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, view.camera.resized(SURFACE_PX, SURFACE_PX), mip_levels=1)
     alpha = drawn[None, None, ..., 3]
-    alpha_or_little = alpha.clamp_min(1e-4)
-    surface = shown(alpha, drawn[None, None, ..., 4] / alpha_or_little, drawn[None, None, ..., 0] / alpha_or_little)
-    return replace(surface, sure=(person / CLEAN_OPACITY).clamp(0.0, 1.0)[None, None])
+    surface = shown(alpha, drawn[None, None, ..., 4] / alpha.clamp_min(1e-4))
+    return Shown(surface.depth_m, (person / CLEAN_OPACITY).clamp(0.0, 1.0)[None, None])
 
 
 def _colour(

@@ -15,7 +15,7 @@ def test_a_photograph_that_ends_inside_the_crop_repeats_its_border() -> None:
     person = photo[..., 0].copy()
     example = Example(
         photo, person, np.zeros((1, 40, 40, 4), np.uint8), np.zeros((1, 40, 40), np.uint16), np.eye(4)[None],
-        np.ones((1, 4)), np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32),
+        np.ones((1, 4)), np.zeros((4, 4), np.float32),
     )  # fmt: skip
     changed = 0
     for _ in range(20):

@@ -43,9 +43,7 @@ def test_what_is_seen_along_its_side_keeps_the_networks_colour(
 ) -> None:
     network, painting, view = painted
     believed = front(texturing.paint_textures(network, painting, view, SIZE))
-    monkeypatch.setattr(
-        Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, self.config.sheets, size, size)
-    )
+    monkeypatch.setattr(Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, size, size))
     assert front(texturing.paint_textures(network, painting, view, SIZE)) < believed - 40.0
 
 

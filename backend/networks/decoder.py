@@ -5,14 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import InversionConfig
-from .geometry import SheetGeometry, resampled
 from .layers import Residual, conv_block
 
 SKIN_LOGIT, AIR_LOGIT = 4.0, -5.0
 """Logits of opacity before training, up to the displaced surface and outside it."""
-
-SURFACE_M, SOFTNESS_M = 1e-3, 0.015
-"""What lies less than the first outside the surface counts as on it; people's shoulders differ by the second."""
 
 CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
@@ -52,36 +48,16 @@ class Decoder(nn.Module):
         return opacity + prior, self.confidence(x).float(), colour
 
     @torch.no_grad()
-    def start_with(self, start: Tensor) -> None:
-        """Sets opacity before training, see `opacity_start`."""
-        self.opacity_prior.copy_(start)
-
-    @torch.no_grad()
-    def solidify(self, start: Tensor, share: float) -> None:
+    def solidify(self, offsets_m: Tensor, share: float) -> None:
         """Mixes this share of what opacity was before training back into it."""
-        self.opacity_prior.lerp_(start, share)
+        self.opacity_prior.lerp_(solid_logits(offsets_m)[:, None, None].expand_as(self.opacity_prior), share)
         for parameter in self.opacity.parameters():
             parameter.mul_(1.0 - share)
 
 
 def solid_logits(offsets_m: Tensor) -> Tensor:
-    """Opacity's logits [S] before training where the middle sheet lies on the surface."""
-    return torch.where(offsets_m < SURFACE_M, SKIN_LOGIT, AIR_LOGIT)
-
-
-def opacity_start(geometry: SheetGeometry, size: int, shoulders_m: Tensor) -> Tensor:
-    """Logits [S, size, size] of opacity before training: solid up to the displaced surface, and where shoulders are.
-
-    `shoulders_m` [2, V, U] are the distances where those begin and end, 0 where there are none.
-    """
-    near, far = resampled(shoulders_m, size)
-    surface, spread = geometry.mean_surface(size), resampled(geometry.spread, size)
-    distance = geometry.points(torch.zeros(1, size, size), size)[0].norm(dim=-1)  # [S, V, U]
-    solid = torch.where(distance - surface < SURFACE_M * spread, SKIN_LOGIT, AIR_LOGIT)
-    inside = torch.sigmoid((distance - near) / SOFTNESS_M) * torch.sigmoid((far - distance) / SOFTNESS_M)
-    body = torch.logit(inside, 1e-3).clamp(AIR_LOGIT, SKIN_LOGIT)
-    known = resampled((shoulders_m[0] > 0).float(), size) > 0.99
-    return torch.where(known, torch.maximum(solid, body), solid)
+    """Opacity's logits [S] before training: solid up to the displaced surface, clear outside."""
+    return torch.where(offsets_m < 1e-3, SKIN_LOGIT, AIR_LOGIT)
 
 
 class DisplacementHead(nn.Module):

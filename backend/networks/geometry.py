@@ -13,24 +13,17 @@ from ..conventions import DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 RADIUS_SIZE = 128
-LOW_DEG, LOW_SPREAD, MAX_INNER_SHARE = (-35.0, -75.0), 5.0, 0.5
-"""Below the jaw the sheets spread out. The innermost takes at most this share of the mean surface away."""
-
-NECK_DEG = (-62.0, -35.0)
-"""Between these elevations sheets follow the neck where the shoulders lie behind it."""
-
-SIDE_DEG, JAW_DEG, NECK_BASE_DEG = (40.0, 65.0), (-35.0, -43.0), (-56.0, -64.0)
-SHOULDERS_M, WIDEST = 0.2, 4.2
-"""Beside the neck, from these azimuths on and between these elevations, the second innermost sheet lies on it, and the
-middle one so far from the head's centre, where the shoulders are; the spread grows to this at the most."""
+LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
+MAX_INNER_SHARE = 0.5
+"""Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
+The innermost sheet takes at most this share of the mean radius away."""
 
 SMALLEST_RADIUS_M = 0.02
 """The innermost sheet stays this far from the head's centre."""
 
 CALM_DEG, CALM_TEXELS = (-35.0, -55.0), 2.5
-"""Between these elevations, and at the sides where the neck ends, sheets begin to be smoothed, by a Gaussian of so many
-texels of the displacement. A chest lies nearly along the directions from the head: a sheet that followed it would have
-too few texels for a tie."""
+"""Between these elevations sheets begin to be smoothed, by a Gaussian of so many texels of the displacement. A chest
+lies nearly along the directions from the head: a sheet that followed it would have too few texels for a tie."""
 
 FACE_CENTRE, FACE_HALF, ON_FACE = (0.0, -0.12), (0.95, 0.85), 0.75
 """The ellipse in the chart that the mean face fills, and the share of it that is face whoever's it is."""
@@ -75,59 +68,44 @@ class CameraBatch:
 
 
 class SheetGeometry(nn.Module):
-    """Mean surface, mean radius, spread and offsets; shipped with the weights as buffers.
+    """Mean radius, spread and offsets; shipped with the weights as buffers."""
 
-    The mean radius is that of the middle sheet. It is the mean surface but beside the neck, where the middle sheet lies
-    on the shoulders: a direction meets both there.
-    """
-
-    surface_m: Tensor
     radius_m: Tensor
     spread: Tensor
     offsets_m: Tensor
 
     def __init__(self, sheets: int) -> None:
         super().__init__()
-        for name in ("surface_m", "radius_m", "spread"):
-            self.register_buffer(name, torch.empty(RADIUS_SIZE, RADIUS_SIZE))
+        self.register_buffer("radius_m", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
+        self.register_buffer("spread", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
         self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
         self.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11))
 
-    def set_mean(self, surface_m: np.ndarray) -> None:
-        """Takes a mean surface [128, 128], and the radius and the spread that go with it."""
-        surface = torch.tensor(surface_m, dtype=torch.float32)
-        inner_m, neck_m = -float(self.offsets_m[0]), -float(self.offsets_m[1])
-        low = low_down(RADIUS_SIZE, LOW_DEG)
+    def set_mean(self, radius_m: np.ndarray) -> None:
+        """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
+        low = ramp(chart_angles_deg(RADIUS_SIZE)[1], (LOW_DEG, LOWEST_DEG))
         spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
-        spread = torch.minimum(spread, MAX_INNER_SHARE * surface / inner_m)
-        beside = beside_neck(RADIUS_SIZE)
-        wide = ((SHOULDERS_M - surface) / neck_m).clamp(1.0, WIDEST)
-        spread = torch.exp(smoothed(torch.lerp(torch.log(spread), torch.log(wide), beside)[None], 1.0))[0]
-        self.surface_m.copy_(surface)
-        self.spread.copy_(spread)
-        self.radius_m.copy_(torch.maximum(surface + neck_m * spread * beside, SMALLEST_RADIUS_M + inner_m * spread))
+        widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
+        self.radius_m.copy_(torch.from_numpy(radius_m))
+        self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
-    def mean_surface(self, size: int) -> Tensor:
-        """The mean surface resampled to [size, size]."""
-        return resampled(self.surface_m, size)
+    def mean_radius(self, size: int) -> Tensor:
+        """The mean radius resampled to [size, size]."""
+        return resampled(self.radius_m, size)
 
-    def smallest_surface(self, size: int) -> Tensor:
-        """The least surface [size, size] that keeps the innermost sheet before the head's centre."""
-        return resampled(SMALLEST_RADIUS_M - self.offsets_m[0] * self.spread + self.surface_m - self.radius_m, size)
-
-    def surface_points(self, displacement_m: Tensor, size: int) -> Tensor:
-        """Points [B, size, size, 3] of the displaced surface; displacement [B, D, D]."""
-        surface = resampled(self.surface_m + resampled(displacement_m, RADIUS_SIZE), size)
-        return surface[..., None] * texel_directions(size).to(surface)
+    def smallest_radius(self, size: int) -> Tensor:
+        """The least r + delta [size, size] that keeps the innermost sheet before the head's centre."""
+        return SMALLEST_RADIUS_M - self.offsets_m[0] * resampled(self.spread, size)
 
     def total_radius(self, displacement_m: Tensor) -> Tensor:
         """r + delta [B, G, G] at the resolution of r, for the renderer; displacement [B, D, D]."""
         return self.radius_m + resampled(displacement_m, RADIUS_SIZE)
 
-    def points(self, displacement_m: Tensor, size: int) -> Tensor:
+    def points(self, displacement_m: Tensor, size: int, offsets_m: Tensor | None = None) -> Tensor:
         """Points [B, S, size, size, 3] of the sheets' texels."""
+        offsets = self.offsets_m if offsets_m is None else offsets_m
         radius = resampled(self.total_radius(displacement_m), size)  # [B, V, U]
-        sheets = radius[:, None] + self.offsets_m[:, None, None] * resampled(self.spread, size)
+        sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)
         return sheets[..., None] * texel_directions(size).to(radius)
 
 
@@ -149,8 +127,8 @@ def texel_directions(size: int) -> Tensor:
 def calmed(log_radius: Tensor) -> Tensor:
     """Logarithms of radii [B, D, D], smooth below the jaw."""
     size = log_radius.shape[-1]
-    smooth = smoothed(log_radius, CALM_TEXELS * size / DISPLACEMENT_SIZE)
-    return torch.lerp(log_radius, smooth, chest(size).to(log_radius))
+    low = low_down(size).to(log_radius)
+    return torch.lerp(log_radius, smoothed(log_radius, CALM_TEXELS * size / DISPLACEMENT_SIZE), low)
 
 
 def smoothed(maps: Tensor, texels: float) -> Tensor:
@@ -164,27 +142,10 @@ def smoothed(maps: Tensor, texels: float) -> Tensor:
 
 
 @cache
-def low_down(size: int, between_deg: tuple[float, float]) -> Tensor:
-    """Chart map [size, size]: 0 above the first elevation, 1 below the second."""
+def low_down(size: int) -> Tensor:
+    """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
     with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size)[1], between_deg), dtype=torch.float32)
-
-
-@cache
-def beside_neck(size: int) -> Tensor:
-    """Chart map [size, size]: 1 where a direction meets the neck and the shoulders beyond it."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
-    side = ramp(azimuth_deg, SIDE_DEG) * ramp(elevation_deg, JAW_DEG) * (1.0 - ramp(elevation_deg, NECK_BASE_DEG))
-    with torch.inference_mode(False):
-        return torch.tensor(side, dtype=torch.float32)
-
-
-@cache
-def chest(size: int) -> Tensor:
-    """Chart map [size, size]: 0 where sheets follow the surface, 1 where they are smooth."""
-    with torch.inference_mode(False):
-        side = torch.tensor(ramp(chart_angles_deg(size)[0], SIDE_DEG), dtype=torch.float32)
-        return torch.lerp(low_down(size, CALM_DEG), low_down(size, NECK_BASE_DEG), side)
+        return torch.tensor(ramp(chart_angles_deg(size)[1], CALM_DEG), dtype=torch.float32)
 
 
 def beside_face(size: int) -> np.ndarray:

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from ...cuda_ops.render_manifolds import render_manifolds
 from ..camera import Camera
 from .config import InversionConfig
-from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead, opacity_start
+from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, chest, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, low_down, texel_directions
 from .layers import enlarged
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
-from .visibility import Shown, clean_foreground, clothed, hull, shown, surroundings, turned_to, visibility
+from .visibility import Shown, clean_foreground, hull, shown, surroundings, turned_to, visibility
 
 VISIBILITY_PX = 128
 
@@ -91,7 +91,7 @@ class Inversion(nn.Module):
         """
         photo, views = picture[:, :3], CameraBatch.of(cameras, picture.device)
         manifolds, voxel, matte, coarse_g, g = self._read(picture, views)
-        mean = self.geometry.mean_surface(self.config.chart)
+        mean = self.geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
         with torch.no_grad():
             points = self.geometry.points(displacement, self.config.chart)
@@ -113,9 +113,9 @@ class Inversion(nn.Module):
         opacity = opacity * hull(matte, projected)
         with torch.no_grad():
             seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
-            clothes = clothed(*depth.shape[1:3]).to(depth)
-            turned = self.turned_to(views, displacement, depth.shape[-1])
-            visible = visibility(seen, projected, depth, clothes) * turned
+            visible = (
+                visibility(seen, projected, depth) * self.turned_to(views, displacement, opacity.shape[-1])[:, None]
+            )
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
@@ -136,39 +136,33 @@ class Inversion(nn.Module):
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""
         _, _, matte, coarse_g, g = self._read(picture, CameraBatch.of(cameras, picture.device))
-        mean = self.geometry.mean_surface(self.config.chart)
+        mean = self.geometry.mean_radius(self.config.chart)
         return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte)
 
     def shown(self, opacity: Tensor, radius_m: Tensor, cameras: list[Camera], size_px: int = VISIBILITY_PX) -> Shown:
         """The surface that the photographs show, from opacities [B, S, T, T] and radii [B, G, G]."""
         pictures = []
         for i, camera in enumerate(cameras):
-            marked = clothed(*opacity.shape[1:3]).to(opacity)[..., None].expand(-1, -1, -1, 3)
-            textures = torch.cat([marked, opacity[i, ..., None].detach()], -1)
+            colourless = torch.zeros(*opacity.shape[1:], 3, device=opacity.device)
+            textures = torch.cat([colourless, opacity[i, ..., None].detach()], -1)
             pictures.append(self.render(textures, radius_m[i].detach(), camera.resized(size_px, size_px), mip_levels=1))
         drawn = torch.stack(pictures).permute(0, 3, 1, 2)  # [B, 5, H, W]
         alpha = drawn[:, 3:4]
-        alpha_or_little = alpha.clamp_min(1e-4)
-        return shown(alpha, drawn[:, 4:5] / alpha_or_little, drawn[:, :1] / alpha_or_little)
+        return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
 
     def turned_to(self, views: CameraBatch, displacement_m: Tensor, size: int) -> Tensor:
-        """How far the sheets [B, S, size, size] over the displaced surface [B, D, D] are turned to the cameras, see
-        `turned_to`.
+        """How far the displaced surface [B, D, D] is turned to the cameras, see `turned_to`, [B, size, size].
 
-        Clothes and the chest count as turned to them: there the sheets do not follow the surface.
+        Below the jaw it counts as turned to them: there the sheets do not follow the surface.
         """
-        turned = turned_to(self.geometry.surface_points(displacement_m, size), views.position())
-        not_followed = torch.maximum(clothed(self.config.sheets, size), chest(size)).to(turned)
-        return torch.maximum(turned[:, None], not_followed)
+        middle = torch.zeros(1, device=displacement_m.device)
+        turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
+        return torch.maximum(turned, low_down(size).to(turned))
 
     def render(self, textures: Tensor, radius_m: Tensor, camera: Camera, *, mip_levels: int | None = None) -> Tensor:
         """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
         geometry = self.geometry
         return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
-
-    def opacity_start(self, shoulders_m: Tensor) -> Tensor:
-        """The decoder's opacity before training where shoulders lie between `shoulders_m`, see `opacity_start`."""
-        return opacity_start(self.geometry, self.decoder.opacity_prior.shape[-1], shoulders_m)
 
     def _read(self, picture: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""
@@ -189,13 +183,13 @@ class Inversion(nn.Module):
             with torch.no_grad():
                 tried = torch.tensor(HULL_LOG_RADII, device=coarse.device)[None, :, None, None]
                 radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
-                radii = self.geometry.mean_surface(size) * torch.exp(radii)
+                radii = self.geometry.mean_radius(size) * torch.exp(radii)
                 projected, _ = views.project(radii[..., None] * texel_directions(size).to(radii))
                 inside = hull(matte, projected[:, 1:])
                 towards = F.normalize(views.position(), dim=-1)
                 facing = torch.einsum("vuc,bc->bvu", texel_directions(size).to(radii), towards)
             sampled = sample_flat(flat.float(), projected[:, 0])
             corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
-        mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_surface, self.geometry.smallest_surface))
+        mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))
         coarse, corrected = (torch.maximum(calmed(mean + g), least) - mean for g in (coarse, corrected))
         return coarse, corrected

@@ -8,11 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .geometry import beside_neck, chart_angles_deg, low_down, ramp
+from .geometry import chart_angles_deg, ramp
 
-MARGIN_M, CLOTHES_MARGIN_M, SOFTNESS_M = 0.010, 0.080, 0.003
-"""A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less. Clothes
-are held by sheets that lie far apart."""
+MARGIN_M, SOFTNESS_M = 0.010, 0.003
+"""A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
 
 GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
@@ -22,11 +21,8 @@ SURE_OPACITY = 0.95
 OTHER_SHEETS = 0.002
 """How much the other sheets' colours count against those of the same sheet."""
 
-NECK_SHEETS = 3
-"""Beside the neck so many innermost sheets hold it, and the others clothes."""
-
 OTHER_PARTS = 0.002
-"""How much other parts count against the scalp, the jaw or the shoulders where those go on out of sight."""
+"""How much ears, face and neck count against the scalp where that goes on behind the ears."""
 
 MIRRORED = 0.1
 """How much a place's mirror image counts against what is seen of itself."""
@@ -50,35 +46,26 @@ class Shown:
 
     depth_m: Tensor  # [B, 1, H, W], farthest where nothing is
     sure: Tensor  # [B, 1, H, W], 1 well inside the silhouette, 0 where background may have bled in
-    clothes: Tensor  # [B, 1, H, W], 1 where it is clothes
 
 
-def shown(opacity: Tensor, depth_m: Tensor, clothes: Tensor) -> Shown:
-    """From a rendered opacity, expected depth and share of clothes [B, 1, H, W].
-
-    The outline's own pixels do not count as sure.
-    """
+def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
+    """From a rendered opacity and expected depth [B, 1, H, W]; the outline's own pixels do not count as sure."""
     inner = -F.max_pool2d(-opacity, 3, 1, 1)
     sure = ((inner - 0.5) / (SURE_OPACITY - 0.5)).clamp(0.0, 1.0)
     far = depth_m.amax((2, 3), keepdim=True)
     depth = torch.where(opacity > 0.5, depth_m, far)
     # The nearest surface around a pixel: at a step in depth the front wins, whatever the resolution.
-    return Shown(depth, sure, clothes)
+    return Shown(depth, sure)
 
 
-def visibility(seen: Shown, projected: Tensor, depth_m: Tensor, clothes: Tensor) -> Tensor:
-    """How much of each texel the photo shows, 0..1, [B, S, V, U]; projections in -1..1 and depths in metres.
-
-    `clothes`, of the same shape or broadcast to it, says which are clothes: these go on as such behind clothes.
-    """
+def visibility(seen: Shown, projected: Tensor, depth_m: Tensor) -> Tensor:
+    """How much of each texel the photo shows, 0..1, [B, S, V, U]; projections in -1..1 and depths in metres."""
     batch, sheets, height, width = depth_m.shape
     grid = projected.reshape(batch, sheets * height, width, 2)
     surface = F.grid_sample(seen.depth_m, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     sure = F.grid_sample(seen.sure, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
-    before = F.grid_sample(seen.clothes, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
-    margin = MARGIN_M + (CLOTHES_MARGIN_M - MARGIN_M) * before * clothes
     inside = (projected.abs() < 1.0).all(-1)
-    return torch.sigmoid((surface + margin - depth_m) / SOFTNESS_M) * sure * inside
+    return torch.sigmoid((surface + MARGIN_M - depth_m) / SOFTNESS_M) * sure * inside
 
 
 def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
@@ -119,7 +106,7 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. A hidden texel takes the colour of its mirror
     image on the other side of the head, if that is seen, in its own side's light. Else each sheet is filled from what
     is seen of itself, and where that is far off, from what is seen of all sheets together; the sides of the head from
-    what is seen of the scalp, the neck from the jaw, clothes from the shoulders.
+    what is seen of the scalp.
     """
     weight = weight[:, :, None]
     mirrored, other = photographed.flip(-1) * other_light(photographed, weight), MIRRORED * weight.flip(-1)
@@ -130,22 +117,10 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     share = OTHER_SHEETS * total.clamp_max(1.0)
     colour = (photographed * weight + together * share) / (weight + share)
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
-    filled = filled.unflatten(0, weight.shape[:2])
     sides, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
-    hair = _of_part(photographed, weight, scalp)
-    filled = torch.lerp(filled, hair[:, None], (sides * (1.0 - (total[:, 0] / MIRRORED).clamp_max(1.0)))[:, None])
-    clothes = clothed(weight.shape[1], weight.shape[-1]).to(filled)[:, None]  # [S, 1, V, U]
-    neck, jaw, shoulders = (maps.to(filled) for maps in neck_maps(weight.shape[1], weight.shape[-1]))
-    unseen = 1.0 - (weight / MIRRORED).clamp_max(1.0)
-    filled = torch.lerp(filled, _of_part(photographed, weight, jaw)[:, None], neck[:, None] * unseen)
-    return torch.lerp(filled, _of_part(photographed, weight * clothes, shoulders)[:, None], clothes * unseen)
-
-
-def _of_part(photographed: Tensor, weight: Tensor, part: Tensor) -> Tensor:
-    """The photo's colours [B, S, 3, V, U] by weight, all sheets together, continued from a part: [B, 3, V, U]."""
-    total = weight.sum(1).clamp_min(1e-4)
-    together = (photographed * weight).sum(1) / total
-    return push_pull(together, total.clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * part))
+    hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
+    unseen = 1.0 - (total[:, 0] / MIRRORED).clamp_max(1.0)
+    return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], (sides * unseen)[:, None])
 
 
 def other_light(photographed: Tensor, weight: Tensor) -> Tensor:
@@ -168,24 +143,6 @@ def scalp_maps(size: int) -> tuple[Tensor, Tensor]:
     scalp = np.maximum(sides, above_ears * ramp(elevation_deg, HAIRLINE_DEG))
     with torch.inference_mode(False):  # kept, and training may need them
         return torch.tensor(sides, dtype=torch.float32), torch.tensor(scalp, dtype=torch.float32)
-
-
-@cache
-def clothed(sheets: int, size: int) -> Tensor:
-    """[S, size, size]: 1 where sheets beside the neck hold clothes."""
-    with torch.inference_mode(False):
-        return (torch.arange(sheets) >= NECK_SHEETS)[:, None, None] * beside_neck(size)
-
-
-@cache
-def neck_maps(sheets: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """0..1: where sheets hold the neck [S, size, size]; where what is seen is likely the jaw's skin, and clothes."""
-    azimuth_deg, _ = chart_angles_deg(size)
-    beside = torch.tensor(ramp(azimuth_deg, (45.0, 60.0)), dtype=torch.float32)
-    with torch.inference_mode(False):
-        neck = (torch.arange(sheets) < NECK_SHEETS)[:, None, None] * beside_neck(size)
-        jaw = low_down(size, (-26.0, -32.0)) * (1.0 - low_down(size, (-50.0, -54.0))) * (1.0 - 0.9 * beside)
-        return neck, jaw, torch.maximum(low_down(size, (-50.0, -58.0)), low_down(size, (-38.0, -44.0)) * beside)
 
 
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:

@@ -54,11 +54,10 @@ class Batch:
     known: Tensor  # [B, 1, H, W], 1 where that is to be learned
     outside: Tensor  # [B, 1, H, W], distance from the foreground in half pictures
     radius_m: Tensor  # [B, R, R], 0 where unknown
-    shoulders_m: Tensor  # [B, R, R], where shoulders begin beyond the neck, see `followed_radius_m`
 
     def to(self, device: str) -> "Batch":
         """The same on a device."""
-        names = ("picture", "opacity", "known", "outside", "radius_m", "shoulders_m")
+        names = ("picture", "opacity", "known", "outside", "radius_m")
         moved = {name: getattr(self, name).to(device) for name in names}
         return replace(self, targets=[target.to(device) for target in self.targets], **moved)
 
@@ -109,11 +108,10 @@ def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, 
             targets.append(_target(rng, item, example, view, part_px))
     picture = torch.cat([example.picture() for example in examples])
     radius = torch.from_numpy(held_ears(np.stack([example.radius_m for example in examples])))
-    shoulders = torch.from_numpy(np.stack([example.shoulders_m for example in examples]))
     opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
     known = torch.from_numpy(np.stack([example.depth[:1] != UNKNOWN_DEPTH for example in examples])).float()
     cameras = [example.camera(0) for example in examples]
-    return Batch(picture, cameras, targets, opacity, known, distance_outside(opacity, known), radius, shoulders)
+    return Batch(picture, cameras, targets, opacity, known, distance_outside(opacity, known), radius)
 
 
 def distance_outside(opacity: Tensor, known: Tensor) -> Tensor:
@@ -182,7 +180,6 @@ def mirrored(example: Example) -> Example:
         flip @ example.poses @ flip,
         intrinsics,
         np.ascontiguousarray(example.radius_m[:, ::-1]),
-        np.ascontiguousarray(example.shoulders_m[:, ::-1]),
     )
 
 

@@ -26,7 +26,7 @@ from .library import Library
 from .photography import degraded, encoded_srgb, graded, sample_background, sample_look
 from .real import real_portrait
 from .subject import Subject
-from .surface import followed_radius_m
+from .surface import outermost_radius_m
 from .views import aligned_camera, input_standpoint, render_view
 
 RADIUS_SIZE = 64
@@ -49,8 +49,7 @@ class Example:
     depth: np.ndarray  # [N, H, W] uint16, multiples of DEPTH_UNIT_M, 0 where nothing is
     poses: np.ndarray  # [N, 4, 4] float64, camera_to_world
     intrinsics: np.ndarray  # [N, 4] float64: fx_px, fy_px, cx_px, cy_px
-    radius_m: np.ndarray  # [R, R] float32, the surface to follow over the chart, 0 where unknown
-    shoulders_m: np.ndarray  # [R, R] float32, where shoulders begin beyond that, see `followed_radius_m`
+    radius_m: np.ndarray  # [R, R] float32, outermost surface over the chart, 0 where there is none
 
     def picture(self) -> Tensor:
         """What the networks see, [1, 4, H, W]."""
@@ -85,17 +84,14 @@ def subject_example(
     understood = replace(subject, mesh=as_seen(subject.mesh, camera, estimate))
     cameras = [estimate, *(novel_camera(rng, estimate) for _ in range(novel_views))]
     views = [render_view(understood, one, look) for one in cameras]
-    radius_m, shoulders_m = followed_radius_m(
-        understood.mesh, subject.body_from, subject.textures, RADIUS_SIZE, threads=1
-    )
+    radius_m, opacity = outermost_radius_m(understood.mesh, subject.textures, RADIUS_SIZE, threads=1)
     return pack(
         photo,
         detector.person(photo),
         [v.rgba for v in views],
         [v.depth_m for v in views],
         cameras,
-        radius_m,
-        shoulders_m,
+        np.where(opacity > 0.5, radius_m, 0),
     )
 
 
@@ -116,7 +112,6 @@ def photo_example(
         [np.concatenate([real.foreground, opacity[..., None]], -1)],
         [np.where(real.measured, real.depth_m + moved, np.inf)],
         [estimate],
-        np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
         np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
     )
     example.depth[0][real.inside < 0.99] = UNKNOWN_DEPTH
@@ -162,7 +157,6 @@ def pack(
     depth_m: Sequence[np.ndarray],
     cameras: Sequence[Camera],
     radius_m: np.ndarray,
-    shoulders_m: np.ndarray,
 ) -> Example:
     """An example from a segmentation in 0..1, float depths (+inf where nothing is) and cameras."""
     depth = np.stack(depth_m) / DEPTH_UNIT_M
@@ -174,7 +168,6 @@ def pack(
         np.stack([one.camera_to_world for one in cameras]),
         np.array([[one.fx_px, one.fy_px, one.cx_px, one.cy_px] for one in cameras]),
         radius_m.astype(np.float32),
-        shoulders_m.astype(np.float32),
     )
 
 

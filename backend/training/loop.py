@@ -75,14 +75,12 @@ class TrainConfig:
     """Weights of the loss's terms."""
 
 
-def train(
-    config: TrainConfig, mean_radius_m: np.ndarray, shoulders_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]
-) -> Inversion:
+def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
-    `mean_radius_m` [128, 128] is the mean head that displacements start from, and `shoulders_m` [2, 128, 128] where it
-    has shoulders; `start` brings its own. `samples` are what the networks see, and its cameras, to look at. Raises
-    InputError where the checkpoint is of another network.
+    `mean_radius_m` [128, 128] is the mean head that displacements start from, unless `start` brings its own; `samples`
+    are what the networks see, and its cameras, to look at. Raises InputError where the checkpoint is of another
+    network.
     """
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
@@ -91,7 +89,6 @@ def train(
     network = network.to(device)
     if config.start is None:
         network.geometry.set_mean(mean_radius_m)
-        network.decoder.start_with(network.opacity_start(torch.from_numpy(shoulders_m)))
     else:  # its displacements are of its own mean head
         network.load_state_dict(load_weights(folder=config.start).network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
@@ -149,7 +146,7 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
             sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batch.targets)
     terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
-    terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m, batch.shoulders_m)
+    terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
     terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
     return weighted(terms, weights)
 

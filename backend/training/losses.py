@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
-from ..networks.geometry import CameraBatch, SheetGeometry, beside_neck, low_down, resampled
+from ..networks.geometry import CameraBatch, SheetGeometry, low_down, resampled
 from ..networks.inversion import Painting, Shape
 from .batches import Batch, Target
 
@@ -20,18 +20,8 @@ MAX_LOG_RADIUS = 0.5
 OUTLINE_POINTS = 96
 """Points a side of the chart that are compared with an outline."""
 
-AIR_M, SKIN_M, NEAR_AIR_M = 0.003, 0.008, 0.025
-"""Sheets farther outside the outermost surface than the first are to be clear, and those so near below it opaque. What
-lies outside a neck by more than the last may be a shoulder."""
-
-BESIDE_NECK = 4.0
-"""How much what lies beside the neck counts against the rest: it has far fewer texels."""
-
-SHOULDER_AIR_M, SHOULDER_M = 0.01, 0.03
-"""Beside the neck it is air up to so near before the shoulders, and those are at least so thick: a sheet is in them."""
-
-OUTLINE_DEG = (-35.0, -55.0)
-"""Between these elevations outlines cease to count: they become those of the shoulders."""
+AIR_M, SKIN_M = 0.003, 0.008
+"""Sheets farther outside the outermost surface than this are to be clear, and those so near below it opaque."""
 
 
 @dataclass(frozen=True)
@@ -75,44 +65,36 @@ def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     return (entropy * batch.known).mean()
 
 
-def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor, shoulders_m: Tensor) -> Tensor:
-    """Cross entropy of the sheets' opacity just outside and just below the surface [B, R, R] that they follow.
+def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> Tensor:
+    """Cross entropy of the sheets' opacity just outside and just below the outermost surface [B, R, R].
 
     Pictures say little of what lies before a cheek that they show from the front; this does. Where no surface is known,
-    as of a real photograph, it is the displaced one: a silhouette is to be filled by displacing the sheets, not
-    by closing those before the face. Beside the neck it is air up to the shoulders [B, R, R], if those are known, and
-    these are to be closed.
+    as of a real photograph, it is the middle of the stack: a silhouette is to be filled by displacing the sheets, not
+    by closing those before the face.
     """
     size = painting.opacity.shape[-1]
-    known, shoulders_known = (resampled((maps > 0).float(), size) > 0.99 for maps in (radius_m, shoulders_m))
-    radius, spread = resampled(painting.radius_m.detach(), size), resampled(geometry.spread, size)
-    displaced = radius - resampled(geometry.radius_m - geometry.surface_m, size)
-    surface = torch.where(known, resampled(radius_m, size), displaced)[:, None]
-    distance = radius[:, None] + geometry.offsets_m[:, None, None] * spread
-    outside_m = distance - surface  # [B, S, T, T]
-    beyond_m = torch.where(shoulders_known[:, None], distance - resampled(shoulders_m, size)[:, None], -torch.inf)
-    beside = beside_neck(size) > 0
-    clear = ~beside | (outside_m < NEAR_AIR_M) | (shoulders_known[:, None] & (beyond_m < -SHOULDER_AIR_M))
-    air = (outside_m > AIR_M) & clear
-    skin = ((outside_m < 0.0) & (outside_m > -SKIN_M * torch.where(beside, spread, 1.0))) | (
-        (beyond_m > 0.0) & (beyond_m < SHOULDER_M)
-    )
+    known = resampled((radius_m > 0).float(), size) > 0.99
+    middle = resampled(painting.radius_m.detach(), size)
+    surface = torch.where(known, resampled(radius_m, size), middle)[:, None]
+    offsets = geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
+    outside_m = middle[:, None] + offsets - surface  # [B, S, T, T]
+    air, skin = outside_m > AIR_M, (outside_m < 0.0) & (outside_m > -SKIN_M)
     opacity = painting.opacity.clamp(1e-3, 1.0 - 1e-3)
-    counts = torch.where(beside, BESIDE_NECK, 1.0) * (air | skin)
     entropy = -torch.log1p(-opacity) * air - torch.log(opacity) * skin
-    return (entropy * counts).sum() / counts.sum().clamp_min(1)
+    return entropy.sum() / (air | skin).sum().clamp_min(1)
 
 
 def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: Batch) -> Tensor:
     """How far the displaced surface's outline lies from that of the foreground, in half pictures.
 
     Every pixel of the foreground's outline has a point of the surface on it, and no point lies outside the foreground.
-    Far below the jaw neither counts.
+    Below the jaw, where sheets are calm, neither counts.
     """
-    points = geometry.surface_points(painting.displacement_m, OUTLINE_POINTS)
-    projected, _ = CameraBatch.of(batch.cameras, points.device).project(points[:, None])
+    middle = torch.zeros(1, device=geometry.radius_m.device)
+    points = geometry.points(painting.displacement_m, OUTLINE_POINTS, middle)
+    projected, _ = CameraBatch.of(batch.cameras, points.device).project(points)
     outside = F.grid_sample(batch.outside, projected[:, 0], "bilinear", "border", False)[:, 0]  # [B, P, P]
-    high = 1.0 - low_down(OUTLINE_POINTS, OUTLINE_DEG).to(outside)
+    high = 1.0 - low_down(OUTLINE_POINTS).to(outside)
     total = (outside * high).mean()
     outlines = batch.outlines()
     for outline, one in zip(outlines, projected[:, 0].flatten(1, 2), strict=True):
@@ -138,7 +120,7 @@ def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Ten
 def shape_losses(painting: Painting | Shape, geometry: SheetGeometry, radius_m: Tensor) -> dict[str, Tensor]:
     """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
     size = radius_m.shape[-1]
-    mean = geometry.mean_surface(size)
+    mean = geometry.mean_radius(size)
     wanted = torch.log(radius_m.clamp_min(1e-3) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
     known = (radius_m > 0).float()
     radius, logs = torch.zeros_like(mean[0, 0]), []

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..alignment import LandmarkTemplate
 from ..errors import InputError
@@ -75,12 +74,7 @@ class TrainNetworks:
             (subjects[i].radius_m for i in chosen), template["mean_radius_m"], template["face_radius_m"]
         )
         samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
-        train(
-            self.config,
-            mean_m,
-            template["shoulders_m"],
-            [(example.picture(), example.camera(0)) for example in samples[:8]],
-        )
+        train(self.config, mean_m, [(example.picture(), example.camera(0)) for example in samples[:8]])
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ class TrainPack:
             raise InputError(f"A share of {self.solid} cannot be mixed: give 0 to 1.")
         values = _template_file(self.config.cache)
         network = resumed(self.config)
-        network.decoder.solidify(network.opacity_start(torch.from_numpy(values["shoulders_m"])), self.solid)
+        network.decoder.solidify(network.geometry.offsets_m, self.solid)
         template = LandmarkTemplate(values["landmarks_m"], values["landmark_weights"])
         save_weights(self.folder, self.name, self.config.size, network, template)
 

@@ -40,7 +40,6 @@ class Subject:
     textures: list[Texture]
     landmarks_m: np.ndarray  # [478, 3]
     ids: SubjectIds
-    body_from: int  # the mesh's triangles from here on are body and clothes
 
 
 def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threads: int = 1) -> Subject:
@@ -73,7 +72,6 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
         pieces += glasses(rng, vertices, studio.head)
     garment = studio.wardrobe.clothes[split.clothes[rng.integers(len(split.clothes))]]
     neck = still[SKIN][studio.head.neutral_m[SKIN][:, 1] < -0.16].mean(0)
-    body_from = sum(len(piece.triangles) for piece in pieces)
     pieces += dressed_body(rng, studio.wardrobe, garment, tone, neck)
     textures = {
         "face": make_texture(texels),
@@ -84,7 +82,7 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     }
     mesh, used = lit_mesh(pieces, textures, sample_environment(rng), threads)
     landmarks = studio.landmark_map.gather(vertices)
-    return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, garment.name), body_from)
+    return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, garment.name))
 
 
 def _identity(rng: np.random.Generator, studio: Studio) -> np.ndarray:

@@ -21,9 +21,6 @@ MAX_LOG_SLOPE = 0.9
 
 MAX_RADIUS_M = 0.26
 
-LEAST_SHOULDER_M = 0.02
-"""What is thinner is cloth that a direction crosses once."""
-
 
 def landmark_template(head: HeadModel, landmark_map: LandmarkMap) -> LandmarkTemplate:
     """Landmarks of the neutral mean head in portrait space; those that expressions move count less."""
@@ -61,21 +58,6 @@ def mean_radius_m(head: HeadModel, wardrobe: Wardrobe, size: int = RADIUS_SIZE) 
     return np.exp(_slope_limited(logs, size)).astype(np.float32)
 
 
-def shoulders_m(wardrobe: Wardrobe, size: int = RADIUS_SIZE) -> np.ndarray:
-    """Between which distances [2, size, size] from the head's centre shoulders lie, float32; 0 where there are none.
-
-    The median over the wardrobe's clothes on its body.
-    """
-    distances = []
-    for garment in wardrobe.clothes.values():
-        body = _shape(wardrobe.body.vertices_m, _below_neck(wardrobe))
-        dressed = Mesh.join([body, _shape(garment.vertices_m, garment.triangles)])
-        ends = [outermost_radius_m(dressed, [], size, farthest=farthest) for farthest in (False, True)]
-        distances.append([np.where(opacity > 0.5, radius, 0.0) for radius, opacity in ends])
-    near, far = np.median(distances, axis=0)
-    return np.where((near > 0) & (far > near + LEAST_SHOULDER_M), [near, far], 0.0).astype(np.float32)
-
-
 def face_radius_m(head: HeadModel, size: int = RADIUS_SIZE) -> np.ndarray:
     """Radius [size, size] of the mean head's skin alone, as it is; 0 where there is none, float32."""
     radius, opacity = outermost_radius_m(_shape(head.neutral_m[: HEAD_AND_NECK.stop], _skin_triangles(head)), [], size)
@@ -83,8 +65,7 @@ def face_radius_m(head: HeadModel, size: int = RADIUS_SIZE) -> np.ndarray:
 
 
 def write_template(path: Path, head: HeadModel, wardrobe: Wardrobe, landmark_map: LandmarkMap) -> None:
-    """Writes landmarks_m [478, 3], landmark_weights [478], mean_radius_m and face_radius_m [128, 128], shoulders_m
-    [2, 128, 128] (safetensors)."""
+    """Writes landmarks_m [478, 3], landmark_weights [478], mean_radius_m and face_radius_m [128, 128] (safetensors)."""
     template = landmark_template(head, landmark_map)
     with atomic_path(path) as temporary:
         save_file(
@@ -93,7 +74,6 @@ def write_template(path: Path, head: HeadModel, wardrobe: Wardrobe, landmark_map
                 "landmark_weights": np.ascontiguousarray(template.weights),
                 "mean_radius_m": mean_radius_m(head, wardrobe),
                 "face_radius_m": face_radius_m(head),
-                "shoulders_m": shoulders_m(wardrobe),
             },
             temporary,
         )
