@@ -147,8 +147,10 @@ def _padded(picture: np.ndarray) -> np.ndarray:
 
 
 def _bilinear(pixels: np.ndarray, halvings: np.ndarray, width: int, height: int) -> sparse.csr_matrix:
-    """Shares [N, P] of the four pixels around each point [N, 2] in a `_padded` picture of width x height, halved so
-    often [N]; the pictures follow each other. Pixel centres lie at halves."""
+    """Shares [N, P] of the pixels around points [N, 2] in a `_padded` picture of width x height, halved so often [N].
+
+    P counts the pixels of the picture and of its halved ones, one after the other. Pixel centres lie at halves.
+    """
     most = 1 << MOST_HALVINGS
     corners, shares = np.empty((len(pixels), 4), np.int32), np.empty((len(pixels), 4), np.float32)
     before = 0

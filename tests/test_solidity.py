@@ -17,9 +17,10 @@ def network() -> Inversion:
     return Inversion(inversion_config("default")).eval()
 
 
-def seen(network: Inversion, opacity: torch.Tensor, yaw_deg: float) -> torch.Tensor:
+def seen(network: Inversion, opacity: torch.Tensor) -> torch.Tensor:
+    """Opacity [H, W] of sheets [S, T, T] in the photograph's own view."""
     textures = torch.cat([torch.zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    return network.render(textures, network.geometry.radius_m, CAMERA.orbited(yaw_deg))[..., 3]
+    return network.render(textures, network.geometry.radius_m, CAMERA)[..., 3]
 
 
 @torch.inference_mode()
@@ -27,10 +28,10 @@ def test_holes_close_where_the_photograph_shows_the_person(network: Inversion) -
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     holed = solid.clone()
     holed[:, 56:72, 56:72] *= 0.05
-    wanted = (seen(network, solid, 0.0) > 0.99).float()
+    wanted = (seen(network, solid) > 0.99).float()
     closed = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, wanted)
     middle = (slice(60, 68), slice(60, 68))
-    assert seen(network, holed, 0.0)[middle].min() < 0.95 < seen(network, closed, 0.0)[middle].min()
+    assert seen(network, holed)[middle].min() < 0.95 < seen(network, closed)[middle].min()
     around = torch.zeros(SIZE, SIZE, dtype=torch.bool)
     around[40:88, 40:88], around[52:76, 52:76] = True, False
     raised = closed - holed

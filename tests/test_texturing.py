@@ -57,3 +57,13 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
     assert front(shaded) > 0.5 * front(plain) + 5.0
+
+
+def test_what_is_clear_has_no_colour(painted: tuple[Inversion, Painting, InputView]) -> None:
+    network, painting, view = painted
+    half = view.foreground.opacity * (np.arange(96) < 48)
+    textures = texturing.paint_textures(
+        network, painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE
+    )
+    clear = textures[..., 3] == 0
+    assert not textures[clear].any() and textures[~clear].any() and clear[12, SIZE // 2, SIZE * 5 // 8 :].any()

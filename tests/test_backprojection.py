@@ -1,0 +1,44 @@
+"""Pictures carried back: what a texel takes from where it is seen."""
+
+import numpy as np
+import pytest
+
+from portrait_manifolds.backend.backprojection import SeenTexels
+from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
+from portrait_manifolds.backend.manifolds import map_grid
+from portrait_manifolds.backend.portrait import Portrait
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    return made_portrait(texture_size=128, sheets=4)
+
+
+def pixels(portrait: Portrait, texels: SeenTexels, camera: Camera) -> np.ndarray:
+    """Where the camera sees each texel, column and row [N, 2]."""
+    grid = map_grid(portrait.texture_size)
+    points = np.stack([portrait.manifolds.points(sheet, grid) for sheet in range(portrait.manifolds.sheets)])
+    return camera.project(points[texels.index])[0]
+
+
+@pytest.mark.parametrize("size_px", [45, 150, 700])  # texels from narrower than a pixel to several pixels wide
+def test_a_texel_takes_what_the_picture_shows_where_it_is_seen(portrait: Portrait, size_px: int) -> None:
+    """A picture of its own coordinates, which every halving keeps."""
+    camera = made_camera().resized(size_px, size_px)
+    texels = SeenTexels(portrait, camera, None)
+    row, column = np.mgrid[0:size_px, 0:size_px] + 0.5
+    sampled = texels.sample(np.stack([column, row], -1))
+    seen = pixels(portrait, texels, camera)
+    inside = ((seen > 8.0) & (seen < size_px - 16.0)).all(1)
+    assert inside.sum() > 1000
+    np.testing.assert_allclose(sampled[inside], seen[inside], atol=0.01)
+
+
+def test_a_texel_wider_than_pixels_takes_their_mean(portrait: Portrait) -> None:
+    checks = (np.indices((1024, 1024)).sum(0) % 2).astype(np.float32)[..., None]
+    wide, narrow = (
+        SeenTexels(portrait, made_camera().resized(side, side), None).sample(checks[:side, :side])
+        for side in (1024, 64)
+    )
+    assert np.abs(wide - 0.5).max() < 1e-6 < 0.1 < narrow.std()
