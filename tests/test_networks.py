@@ -15,6 +15,7 @@ from portrait_manifolds.backend.networks.decoder import HULL_LOG_RADII, silhouet
 from portrait_manifolds.backend.networks.detail import sample_voxel
 from portrait_manifolds.backend.networks.geometry import CameraBatch, calmed
 from portrait_manifolds.backend.networks.inversion import Inversion, as_input
+from portrait_manifolds.backend.networks.precision import autocast, bfloat16_is_fast
 from portrait_manifolds.backend.networks.visibility import (
     clean_foreground,
     push_pull,
@@ -43,6 +44,21 @@ def camera(yaw_deg: float = 10.0) -> Camera:
 
 def pictures(count: int = 2) -> torch.Tensor:
     return torch.rand(count, 4, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("capabilities", "fast"), [({"avx2": True, "amx_bf16": True}, True), ({"avx2": True}, False)])
+def test_half_precision_is_for_processors_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], fast: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    bfloat16_is_fast.cache_clear()
+    try:
+        with autocast(pictures()):
+            assert torch.is_autocast_enabled("cpu") == fast
+        with autocast(pictures().double()):
+            assert not torch.is_autocast_enabled("cpu")
+    finally:
+        bfloat16_is_fast.cache_clear()
 
 
 @pytest.mark.parametrize("fine", [False, True])

@@ -11,7 +11,7 @@ from training_stand_in import write_stand_in
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.training import photos
+from portrait_manifolds.backend.training import photos, subject
 from portrait_manifolds.backend.training.assets import load_head_model, load_wardrobe
 from portrait_manifolds.backend.training.atlas import make_skin_atlas
 from portrait_manifolds.backend.training.correspondence import sparse_map
@@ -73,7 +73,7 @@ def test_subjects_of_different_splits_share_no_part(library: Library) -> None:
     for name in SPLITS:
         part = PortraitDataset(library, DataConfig(split=name, size_px=32, novel_size_px=32, novel_views=0), length=6)
         subjects = [sample_subject(library.studio, part.split, i, seed=3) for i in range(4)]
-        seen[name] = {subject.ids.hair for subject in subjects} | {subject.ids.clothes for subject in subjects}
+        seen[name] = {subject.ids.hair for subject in subjects} | {subject.ids.clothes for subject in subjects} - {""}
         shapes[name] = {subject.landmarks_m.tobytes() for subject in subjects}
     assert not seen["train"] & seen["test"]
     assert not seen["train"] & seen["validation"]
@@ -104,7 +104,17 @@ def test_an_example_is_whole(dataset: PortraitDataset) -> None:
     names = decoded_names(example["names"])
     assert names[0] == "0"
     assert names[3] in dataset.split.hair
-    assert names[4] in dataset.split.clothes
+    assert names[4] in (*dataset.split.clothes, "")
+
+
+def test_some_show_bare_shoulders(library: Library, dataset: PortraitDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(subject, "BARE_SHARE", share)
+        people.append(sample_subject(library.studio, dataset.split, 0, seed=5))
+    dressed, bare = people
+    assert dressed.ids.clothes in dataset.split.clothes and not bare.ids.clothes
+    assert len(bare.mesh.triangles) < len(dressed.mesh.triangles)
 
 
 def test_depth_agrees_with_rays(library: Library) -> None:

@@ -15,6 +15,7 @@ from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
 from .geometry import CameraBatch, SheetGeometry, calmed, low_down, texel_directions
 from .layers import enlarged
+from .precision import autocast
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
 from .visibility import Shown, clean_foreground, hull, shown, surroundings, turned_to, visibility
@@ -98,7 +99,7 @@ class Inversion(nn.Module):
             projected, depth = views.project(points)
             behind = depth - views.depth_of_origin()[:, None, None, None]
         detail = sample_voxel(voxel.float(), projected, behind, self.config.detail.voxel_half_depth_m)
-        with torch.autocast(photo.device.type, torch.bfloat16, enabled=photo.dtype != torch.float64):
+        with autocast(photo):
             features = self.super_resolution(manifolds + detail)
             opacity, confidence, painted = self.decoder(features)
         opacity, confidence = torch.sigmoid(opacity.float()), torch.sigmoid(confidence.float())
@@ -166,7 +167,7 @@ class Inversion(nn.Module):
 
     def _read(self, picture: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""
-        with torch.autocast(picture.device.type, torch.bfloat16, enabled=picture.dtype != torch.float64):
+        with autocast(picture):
             normalised = picture * 2.0 - 1.0
             manifolds, synthesised = self.synthesis(self.encoder_w(normalised))
             voxel, flat, matte = self.encoder_detail(normalised)

@@ -42,9 +42,9 @@ def cloth_textures() -> dict[str, Texture]:
 
 
 def dressed_body(
-    rng: np.random.Generator, wardrobe: Wardrobe, garment: Garment, tone: np.ndarray, neck_shift_m: np.ndarray
+    rng: np.random.Generator, wardrobe: Wardrobe, garment: Garment | None, tone: np.ndarray, neck_shift_m: np.ndarray
 ) -> list[Piece]:
-    """Body skin and one garment; `neck_shift_m` [3] is how far the subject's neck moved from the neutral one."""
+    """Body skin and a garment, if any; `neck_shift_m` [3] is how far the subject's neck moved from the neutral one."""
     scale = np.array([rng.uniform(0.86, 1.1), 1.0, rng.uniform(0.9, 1.12)])
     slope = rng.normal() * 0.05
     anchor = np.array([0.0, -0.15, -0.02])
@@ -63,6 +63,8 @@ def dressed_body(
     sunk = body_vertices - body_normals * 0.004  # under the clothes, and under the head model's shoulders
     bumps = 1.0 + 0.05 * np.sin(body.vertices_m * 40.0).sum(1, keepdims=True) / 3.0
     pieces = [_used(sunk, body_normals, kept, tone * bumps, BODY_SKIN, "", np.zeros((len(sunk), 2)))]
+    if garment is None:
+        return pieces
     cloth_vertices = pose(garment.vertices_m)
     cloth_normals = vertex_normals(cloth_vertices, garment.triangles)
     cloth_vertices = cloth_vertices + cloth_normals * np.float32(rng.uniform(0.002, 0.006))

@@ -20,6 +20,9 @@ from .splits import Split
 from .strands import strand_textures
 from .studio import Studio
 
+BARE_SHARE = 0.15
+"""How many wear nothing about neck and shoulders, as people are scanned."""
+
 
 @dataclass(frozen=True)
 class SubjectIds:
@@ -29,7 +32,7 @@ class SubjectIds:
     photo: str  # "" for a painted skin
     second_photo: str  # "" where nothing was mixed in
     hair: str
-    clothes: str
+    clothes: str  # "" for bare shoulders
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     if rng.random() < 0.12:
         pieces += glasses(rng, vertices, studio.head)
     garment = studio.wardrobe.clothes[split.clothes[rng.integers(len(split.clothes))]]
+    is_bare = rng.random() < BARE_SHARE
     neck = still[SKIN][studio.head.neutral_m[SKIN][:, 1] < -0.16].mean(0)
-    pieces += dressed_body(rng, studio.wardrobe, garment, tone, neck)
+    pieces += dressed_body(rng, studio.wardrobe, None if is_bare else garment, tone, neck)
     textures = {
         "face": make_texture(texels),
         "eye": eye_texture(rng),
@@ -82,12 +86,12 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     }
     mesh, used = lit_mesh(pieces, textures, sample_environment(rng), threads)
     landmarks = studio.landmark_map.gather(vertices)
-    return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, garment.name))
+    return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, "" if is_bare else garment.name))
 
 
 def _identity(rng: np.random.Generator, studio: Studio) -> np.ndarray:
-    """Coefficients: the model's prior, a little narrower, with the first modes the wider half of the time."""
-    return rng.normal(size=len(studio.head.identity_m)) * rng.uniform(0.55, 0.95)
+    """Coefficients: the model's prior, for some a little narrower and for some wider."""
+    return rng.normal(size=len(studio.head.identity_m)) * rng.uniform(0.6, 1.25)
 
 
 def _skin(rng: np.random.Generator, studio: Studio, split: Split) -> tuple[str, str, np.ndarray, np.ndarray]:

@@ -1,0 +1,77 @@
+"""A few real steps of training on a cache of a few small examples."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from portrait_manifolds.backend.alignment import LandmarkTemplate
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.networks.weights import load_weights, save_weights
+from portrait_manifolds.backend.training.examples import RADIUS_SIZE, Example, pack, save_shard
+from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
+
+SIZE_PX = 64
+MEAN_M = np.full((128, 128), 0.11, np.float32)
+
+
+def ball(views: int) -> Example:
+    """A grey ball of 11 cm before a darker wall."""
+    camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=SIZE_PX, height_px=SIZE_PX)
+    cameras = [camera, camera.orbited(20.0), camera.orbited(-15.0, 10.0)][:views]
+    y, x = np.mgrid[:SIZE_PX, :SIZE_PX] + 0.5 - SIZE_PX / 2
+    inside = np.hypot(x, y) < 0.11 / 1.4 * camera.fx_px
+    rgba = np.full((SIZE_PX, SIZE_PX, 4), 128, np.uint8)
+    rgba[..., 3] = 255 * inside
+    photo = np.where(inside[..., None], rgba[..., :3], 40).astype(np.uint8)
+    depth_m = np.where(inside, 1.3, np.inf)
+    radius_m = np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11)
+    return pack(photo, inside * 1.0, [rgba] * views, [depth_m] * views, cameras, radius_m)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    save_shard(folder / "train-00-00000.safetensors", [ball(3)] * 4)
+    save_shard(folder / "real-train-00000.safetensors", [ball(1)] * 2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    network = Inversion(inversion_config("small"))
+    save_weights(folder, "test", "small", network, LandmarkTemplate(np.zeros((478, 3)), np.ones(478)))
+    return folder
+
+
+def test_training_goes_on_where_it_stopped_and_leaves_alone_what_is_frozen(
+    cache: Path, start: Path, tmp_path: Path
+) -> None:
+    frozen: tuple[Part, ...] = ("encoder_w", "synthesis", "encoder_detail")
+
+    def run(minutes: float) -> tuple[int, dict[str, torch.Tensor]]:
+        config = TrainConfig(
+            cache, tmp_path / "run", size="small", start=start, minutes=minutes, frozen=frozen, part_px=32, device="cpu"
+        )
+        train(config, MEAN_M, [])
+        with safe_open(str(tmp_path / "run" / CHECKPOINT), "pt") as file:
+            step = json.loads(file.metadata()["progress"])["step"]
+        return step, resumed(config).state_dict()
+
+    begun = load_weights("cpu", start).network.state_dict()
+    first_step, first = run(1e-3)
+    step, trained = run(0.05)
+    assert 1 <= first_step < step
+    for name, value in begun.items():
+        if name.startswith((*frozen, "geometry")):
+            assert torch.allclose(trained[name], value, atol=1e-7), name
+    for part in ("decoder.hidden.weight", "displacement.fine_head.weight"):
+        assert not torch.equal(first[part], begun[part]), part
+        assert not torch.equal(trained[part], first[part]), part
