@@ -16,6 +16,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
 
     from ..training.cli import TrainData, TrainTemplate
     from ..training.curves import TrainCurves
+    from ..training.export_scan import TrainExportScan
     from ..training.export_views import TrainExportViews
     from ..training.network_cli import TrainExamples, TrainNetworks, TrainPack, TrainValidate
 
@@ -27,6 +28,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
         | Annotated[TrainCurves, tyro.conf.subcommand("curves")]
         | Annotated[TrainValidate, tyro.conf.subcommand("validate")]
         | Annotated[TrainExportViews, tyro.conf.subcommand("export-views")]
+        | Annotated[TrainExportScan, tyro.conf.subcommand("export-scan")]
         | Annotated[TrainPack, tyro.conf.subcommand("pack")]
     )
     command: Command = tyro.cli(

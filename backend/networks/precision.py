@@ -13,7 +13,7 @@ def bfloat16_is_fast(device_type: str) -> bool:
     Other CPUs imitate them: on an EPYC with AVX2 alone a photograph takes a quarter longer, a step of training seven
     times as long as in single precision.
     """
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of torch do not tell
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
     return device_type != "cpu" or any(has for name, has in capabilities.items() if "bf16" in name)
 
 

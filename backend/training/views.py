@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...cuda_ops.rasterise import rasterise
+from ...cuda_ops.rasterise import Mesh, Texture, rasterise
 from ..alignment import Alignment, LandmarkTemplate, align, crop_from_landmarks
 from ..camera import Camera, look_at
 from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
@@ -71,10 +71,17 @@ def photograph(
 
 def render_view(subject: Subject, camera: Camera, look: Look | None, samples: int = 2, threads: int = 1) -> View:
     """One picture of a subject, through the film of `look` if there is one."""
-    pixels, depth = camera.project(subject.mesh.vertices_m)
+    return draw_view(subject.mesh, subject.textures, camera, look, samples, threads)
+
+
+def draw_view(
+    mesh: Mesh, textures: Sequence[Texture], camera: Camera, look: Look | None, samples: int = 2, threads: int = 1
+) -> View:
+    """One picture of a mesh whose light is on it, through the film of `look` if there is one."""
+    pixels, depth = camera.project(mesh.vertices_m)
     positions = np.concatenate([pixels, depth[:, None]], axis=1).astype(np.float32)
     rgba, depth_m = rasterise(
-        subject.mesh, positions, subject.textures, camera.width_px, camera.height_px, samples=samples, threads=threads
+        mesh, positions, textures, camera.width_px, camera.height_px, samples=samples, threads=threads
     )
     opacity = np.minimum(rgba[..., 3:], 1.0)
     straight = rgba[..., :3] / np.maximum(opacity, 1e-4)
