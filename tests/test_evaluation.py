@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
 from portrait_manifolds.backend.camera import Camera, load_cameras, look_at
@@ -93,6 +94,23 @@ def test_true_cameras_of_another_space_see_the_same_from_the_estimate(small_head
     assert 0.1 < face.sum() / (true_depth_m > 0).sum() < 0.8
     figures = drawn_figures(views[1], rgba, depth_m + 0.003 * face, rgba, true_depth_m)
     assert figures["face_depth_error_mm"] == pytest.approx(3.0, abs=1e-3)
+
+
+def test_the_optical_axis_may_lie_elsewhere_in_the_true_picture(small_head: Portrait) -> None:
+    """The same place and picture, told as a camera that points 3 degrees higher with its head below the middle."""
+    ours = small_head.camera(96, 96)
+    tilt = np.eye(4)
+    tilt[:3, :3] = Rotation.from_euler("x", 3.0, degrees=True).as_matrix()
+    tilted = replace(ours, camera_to_world=ours.camera_to_world @ tilt)
+    shift = ours.project(np.zeros(3))[0] - tilted.project(np.zeros(3))[0]
+    tilted = replace(tilted, cx_px=tilted.cx_px + shift[0], cy_px=tilted.cy_px + shift[1])
+    views = [tilted, tilted.orbited(20.0), tilted.orbited(-20.0, 10.0)]
+    true = TrueCameras(tuple(views), ours, depth_of(ours))
+    points_m = 0.1 * np.array([[0.0, 0.0, 1.0], [0.7, 0.0, 0.7], [-0.7, 0.0, 0.7], [0.0, 0.8, 0.6], [0.0, -0.8, 0.6]])
+    for back, view in zip(true.in_portrait(), views, strict=True):
+        assert np.allclose(back.position_m, view.position_m, atol=1e-6)
+        assert np.abs(back.project(points_m)[0] - view.project(points_m)[0]).max() < 0.1  # pixels
+    assert np.allclose(true.turns_deg(), [(0, 0), (20, 0), (-20, 10)], atol=0.05)
 
 
 def test_the_depth_that_cameras_turn_about_is_seen_by_the_landmarks(small_head: Portrait) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from ..alignment import LandmarkTemplate
 from ..camera import Camera, load_cameras
@@ -37,25 +38,42 @@ class TrueCameras:
 
     @property
     def _to_portrait(self) -> np.ndarray:
-        """Rotation [3, 3] of their space into the portrait's."""
-        return np.asarray(self.estimate.camera_to_world[:3, :3] @ self.cameras[0].camera_to_world[:3, :3].T)
+        """Rotation [3, 3] of their space into the portrait's: the ray to the origin becomes the estimate's.
+
+        The estimate takes the middle of the face's square for the optical axis, which the true camera may have
+        elsewhere: turned alike, the two would look at the head from another height.
+        """
+        first, estimate = self.cameras[0], self.estimate
+        towards = -first.camera_to_world[:3, :3].T @ first.position_m  # in the camera's axes
+        turn, _ = Rotation.align_vectors([self._ray], [towards / np.linalg.norm(towards)])
+        return np.asarray(estimate.camera_to_world[:3, :3] @ turn.as_matrix() @ first.camera_to_world[:3, :3].T)
+
+    @property
+    def _ray(self) -> np.ndarray:
+        """Direction [3] to their origin in the estimate's axes: it keeps its pixel."""
+        (x, y), estimate = self.cameras[0].project(np.zeros(3))[0], self.estimate
+        ray = np.array([(x - estimate.cx_px) / estimate.fx_px, (estimate.cy_px - y) / estimate.fy_px, -1.0])
+        return ray / np.linalg.norm(ray)
+
+    @property
+    def _distance_m(self) -> float:
+        """Of their origin from the estimate."""
+        return self.origin_depth_m / -float(self._ray[2])
 
     @property
     def scale(self) -> float:
         """Metres of the portrait to one of their units."""
-        return self.origin_depth_m / float(self.cameras[0].project(np.zeros(3))[1])
+        return self._distance_m / float(np.linalg.norm(self.cameras[0].position_m))
 
     def in_portrait(self) -> list[Camera]:
-        """The input camera becomes the estimate; the others turn with it about the origin, which keeps its pixel.
+        """The input camera stands where the estimate does, and the others turn with it about the origin, which keeps
+        its pixel.
 
-        Distances are scaled by the origin's depth, focal lengths by the input's.
+        Distances are scaled by the origin's, focal lengths by the input's.
         """
         first, estimate = self.cameras[0], self.estimate
-        pixel, _ = first.project(np.zeros(3))
         zoom = estimate.fx_px / first.fx_px
-        across = np.array([pixel[0] - estimate.cx_px, estimate.cy_px - pixel[1]]) / (estimate.fx_px, estimate.fy_px)
-        ray = estimate.camera_to_world[:3, :3] @ np.append(across, -1.0)
-        centre = estimate.position_m + ray * self.origin_depth_m
+        centre = estimate.position_m + estimate.camera_to_world[:3, :3] @ self._ray * self._distance_m
         moved = []
         for camera in self.cameras:
             pose = np.eye(4)
