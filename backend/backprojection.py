@@ -17,7 +17,8 @@ from .manifolds import chart_to_direction, map_grid, resample_map
 from .portrait import Portrait
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
-"""A texel this far behind the surface still counts as seen; then less and less."""
+"""A texel this far behind the surface, where sheets lie far apart in proportion, still counts as seen; then less and
+less."""
 
 LEAST_OPACITY = 0.05
 """Where less of the portrait is drawn, its colours say nothing."""
@@ -51,7 +52,7 @@ class SeenTexels:
             kept = (x > 0) & (x < camera.width_px) & (y > 0) & (y < camera.height_px)
             seen = np.ones(kept.sum(), np.float32)
             if depth_m is not None:
-                seen = _in_front(depth[kept], pixels[kept], depth_m)
+                seen = _in_front(depth[kept], pixels[kept], depth_m, spread[texel[kept], 0])
                 kept[kept], seen = seen > 0.01, seen[seen > 0.01]
             texel, depth = texel[kept], depth[kept]
             width_m = (radius_m[texel, 0] + offset_m * spread[texel, 0]) * (2.0 * CHART_HALF_EXTENT / size)
@@ -131,12 +132,15 @@ def _projection(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     return matrix.astype(np.float32), (-camera.position_m @ matrix).astype(np.float32)
 
 
-def _in_front(depth: np.ndarray, pixels: np.ndarray, surface_m: np.ndarray) -> np.ndarray:
-    """How much points at `depth` [N] and `pixels` [N, 2] lie before a surface [H, W], +inf where there is none; [N]."""
+def _in_front(depth: np.ndarray, pixels: np.ndarray, surface_m: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """How much points at `depth` [N] and `pixels` [N, 2] lie before a surface [H, W], +inf where there is none; [N].
+
+    `spread` [N] is that of the sheets there.
+    """
     column, row = np.clip(pixels, 0, np.array(surface_m.shape[::-1]) - 1).astype(np.intp).T
     surface = surface_m[row, column]
     behind = np.where(np.isfinite(surface), depth - surface, np.inf)
-    return 1.0 / (1.0 + np.exp(np.clip((behind - MARGIN_M) / SOFTNESS_M, -50, 50)))
+    return 1.0 / (1.0 + np.exp(np.clip((behind - MARGIN_M * spread) / SOFTNESS_M, -50, 50)))
 
 
 def _padded(picture: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         distance = radius[rows, columns] + offset_m * spread[rows, columns]
         points = distance[:, None] * directions[rows, columns]  # [N, 3]
         projected, depth = camera.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
-        shares = visibility(seen, projected, depth)[0, 0, 0] * turned[rows, columns]
+        shares = visibility(seen, projected, depth, spread[rows, columns])[0, 0, 0] * turned[rows, columns]
         photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
         texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
         colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns])

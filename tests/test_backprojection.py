@@ -1,5 +1,7 @@
 """Pictures carried back: what a texel takes from where it is seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,13 @@ def test_a_texel_wider_than_pixels_takes_their_mean(portrait: Portrait) -> None:
         for side in (1024, 64)
     )
     assert np.abs(wide - 0.5).max() < 1e-6 < 0.1 < narrow.std()
+
+
+def test_what_counts_as_seen_goes_deeper_where_sheets_lie_farther_apart(portrait: Portrait) -> None:
+    camera = made_camera().resized(128, 128)
+    depth_m = portrait.render(camera)[1]
+    manifolds = portrait.manifolds
+    # The same sheets, told as ten times as far apart by offsets a tenth as large.
+    apart = replace(manifolds, spread=10.0 * manifolds.spread, offsets_m=0.1 * manifolds.offsets_m)
+    deep, usual = (SeenTexels(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
+    assert len(deep.seen) > 1.2 * len(usual.seen)

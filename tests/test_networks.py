@@ -177,8 +177,10 @@ def test_what_lies_behind_the_surface_or_on_the_outline_is_not_shown() -> None:
     seen = shown(opacity, depth)
     places = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.47, 0.0], [0.9, 0.0]]).reshape(1, 1, 1, 4, 2)
     depths = torch.tensor([1.3, 1.36, 1.3, 1.3]).reshape(1, 1, 1, 4)
-    in_front, behind, outline, outside = visibility(seen, places, depths).flatten().tolist()
+    in_front, behind, outline, outside = visibility(seen, places, depths, torch.ones(1)).flatten().tolist()
     assert in_front > 0.9 and behind < 0.01 and outline < 0.5 and outside < 0.01
+    spread = torch.tensor([1.0, 8.0, 1.0, 1.0])  # where sheets lie eight times as far apart, the same depth is shown
+    assert float(visibility(seen, places, depths, spread)[..., 1]) > 0.9
 
 
 def test_no_background_is_left_in_a_clean_foreground() -> None:

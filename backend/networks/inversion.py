@@ -13,7 +13,7 @@ from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, low_down, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, low_down, resampled, texel_directions
 from .layers import enlarged
 from .precision import autocast
 from .super_resolution import SuperResolution
@@ -114,9 +114,9 @@ class Inversion(nn.Module):
         opacity = opacity * hull(matte, projected)
         with torch.no_grad():
             seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
-            visible = (
-                visibility(seen, projected, depth) * self.turned_to(views, displacement, opacity.shape[-1])[:, None]
-            )
+            size = depth.shape[-1]
+            turned = self.turned_to(views, displacement, size)[:, None]
+            visible = visibility(seen, projected, depth, resampled(self.geometry.spread, size)) * turned
             grid = projected.flatten(1, 2)  # [B, S V, U, 2]
             photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
             photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)

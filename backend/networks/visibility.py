@@ -11,7 +11,8 @@ from torch import Tensor
 from .geometry import chart_angles_deg, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
-"""A texel this far behind the surface that the photo shows still takes the photo's colour; then less and less."""
+"""A texel this far behind the surface that the photo shows, where sheets lie far apart in proportion, still takes the
+photo's colour; then less and less."""
 
 GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
@@ -58,14 +59,17 @@ def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
     return Shown(depth, sure)
 
 
-def visibility(seen: Shown, projected: Tensor, depth_m: Tensor) -> Tensor:
-    """How much of each texel the photo shows, 0..1, [B, S, V, U]; projections in -1..1 and depths in metres."""
+def visibility(seen: Shown, projected: Tensor, depth_m: Tensor, spread: Tensor) -> Tensor:
+    """How much of each texel the photo shows, 0..1, [B, S, V, U]; projections in -1..1 and depths in metres.
+
+    `spread` is broadcast to them: how much farther apart than in the face sheets lie there.
+    """
     batch, sheets, height, width = depth_m.shape
     grid = projected.reshape(batch, sheets * height, width, 2)
     surface = F.grid_sample(seen.depth_m, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     sure = F.grid_sample(seen.sure, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     inside = (projected.abs() < 1.0).all(-1)
-    return torch.sigmoid((surface + MARGIN_M - depth_m) / SOFTNESS_M) * sure * inside
+    return torch.sigmoid((surface + MARGIN_M * spread - depth_m) / SOFTNESS_M) * sure * inside
 
 
 def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
