@@ -92,6 +92,7 @@ def aligned_portrait(
 
     from .networks.inversion import as_input
     from .networks.weights import load_weights
+    from .relief import with_relief
     from .surface_following import following
     from .texturing import paint_textures
 
@@ -102,7 +103,7 @@ def aligned_portrait(
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
     with torch.inference_mode(), LandmarkDetector() as detector:
         picture = as_input(crop, detector.person(crop)).to(device_name)
-        painting = following(network, network(picture, [camera]))
+        painting = with_relief(network, following(network, network(picture, [camera])), camera)
         progress.report(0.55, "painting the sheets")
         view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
         if view.foreground.opacity.mean() < LEAST_PERSON:
