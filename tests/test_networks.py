@@ -48,17 +48,26 @@ def pictures(count: int = 2) -> torch.Tensor:
 
 @pytest.mark.parametrize(("capabilities", "fast"), [({"avx2": True, "amx_bf16": True}, True), ({"avx2": True}, False)])
 def test_half_precision_is_for_processors_that_have_it(
-    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], fast: bool
+    monkeypatch: pytest.MonkeyPatch, network: Inversion, capabilities: dict[str, bool], fast: bool
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     bfloat16_is_fast.cache_clear()
+    seen: list[torch.dtype] = []
+    hooks = [
+        part.register_forward_hook(lambda *call: seen.append(call[2].dtype))
+        for part in (network.decoder.hidden, network.encoder_detail.matte)
+    ]
     try:
+        network(pictures(), [camera(), camera()])
+        assert seen == 2 * [torch.bfloat16 if fast else torch.float32]
         with autocast(pictures()):
             assert torch.is_autocast_enabled("cpu") == fast
         with autocast(pictures().double()):
             assert not torch.is_autocast_enabled("cpu")
     finally:
         bfloat16_is_fast.cache_clear()
+        for hook in hooks:
+            hook.remove()
 
 
 @pytest.mark.parametrize("fine", [False, True])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds import reconstruct
+from portrait_manifolds.backend import relief
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photograph import load_photograph, photograph_of
@@ -77,6 +78,13 @@ def test_bad_input_names_its_fix(tmp_path: Path) -> None:
 
 
 @needs_weights
+def test_the_face_gets_relief(astronaut: np.ndarray, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relief, "RELIEF", 0.0)
+    flat = reconstruct(astronaut, texture_size=256).manifolds.displacement_m
+    middle = (slice(31, 33), slice(31, 33))  # about the nose
+    assert 0.002 < (portrait.manifolds.displacement_m - flat)[middle].mean() < 0.01  # metres
+
+
 def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: Portrait) -> None:
     rgba, depth = portrait.render(portrait.input_camera)
     assert rgba.shape == (512, 512, 4)

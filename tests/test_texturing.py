@@ -1,5 +1,6 @@
 """Textures: the photograph's colour where it shows the surface from the front, the networks' own elsewhere."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -67,3 +68,20 @@ def test_what_is_clear_has_no_colour(painted: tuple[Inversion, Painting, InputVi
     )
     clear = textures[..., 3] == 0
     assert not textures[clear].any() and textures[~clear].any() and clear[12, SIZE // 2, SIZE * 5 // 8 :].any()
+
+
+@torch.inference_mode()
+def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
+    painted: tuple[Inversion, Painting, InputView],
+) -> None:
+    network, painting, view = painted
+    apart = deepcopy(network)  # the same sheets, told as five times as far apart by offsets a fifth as large
+    apart.geometry.spread.mul_(5.0)
+    apart.geometry.offsets_m.div_(5.0)
+    centre = (0, slice(SIZE // 2 - 4, SIZE // 2 + 4), slice(SIZE // 2 - 4, SIZE // 2 + 4))  # of the innermost sheet
+    usual, deep = (texturing.paint_textures(one, painting, view, SIZE)[centre][..., :3] for one in (network, apart))
+    assert deep.mean() > usual.mean() + 40.0
+    pictures, camera = torch.full((2, 4, 64, 64), 0.5), view.camera.resized(64, 64)
+    half = network.config.chart * 2
+    usual_share, deep_share = (one(pictures, [camera, camera]).visible[0, 0, half, half] for one in (network, apart))
+    assert usual_share < 0.05 < 0.3 < deep_share

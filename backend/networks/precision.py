@@ -10,8 +10,8 @@ from torch import Tensor
 def bfloat16_is_fast(device_type: str) -> bool:
     """Whether a device computes in bfloat16: GPUs do, and CPUs that have instructions for it (AMX, AVX-512 BF16, ARM).
 
-    Other CPUs imitate them: on an EPYC with AVX2 alone a photograph takes a quarter longer, a step of training seven
-    times as long as in single precision.
+    Other CPUs imitate them: on an EPYC with AVX2 alone a photograph takes a third longer than in single precision, a
+    step of training seven times as long.
     """
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not tell
     return device_type != "cpu" or any(has for name, has in capabilities.items() if "bf16" in name)

@@ -8,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ...cuda_ops.rasterise import Mesh, Texture, make_texture
 from ..camera import Camera, look_at
+from ..compositing import over_light
 from ..errors import InputError
 from ..landmarks import LandmarkDetector
 from .assets import vertex_normals
@@ -28,8 +29,8 @@ AMBIENT = 0.42
 LAMPS = (((0.45, 0.5, 1.0), 0.42), ((-0.8, 0.2, 0.6), 0.16), ((0.0, 1.0, 0.0), 0.1))
 """Light on a scan, whose colours have none: directions towards lamps far off, and how bright they are."""
 
-WALL = (107, 128, 148)
-"""What stands behind the head in the input, sRGB."""
+WALL = (0.147, 0.216, 0.296)
+"""Linear light of what stands behind the head in the input."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,12 @@ def lit(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def load_texture(path: Path, flip: bool) -> Texture:
-    """A picture as a texture; raises InputError where it cannot be read."""
+    """A picture as an opaque texture, upside down if asked; raises InputError where it cannot be read."""
     try:
         with Image.open(path) as image:
             texels = np.array(image.convert("RGBA"))
     except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"Cannot read {path} as a picture ({error}): give the scan's colours.") from error
+        raise InputError(f"Cannot read {path} as a picture ({error}): give the colours as PNG or JPEG.") from error
     texels[..., 3] = 255
     return make_texture(np.ascontiguousarray(texels[::-1] if flip else texels))
 
@@ -129,7 +130,7 @@ def placed(mesh: Mesh, texture: Texture, size_px: int = 512) -> Mesh:
 
 
 def moved(mesh: Mesh, origin: np.ndarray, scale: float) -> Mesh:
-    """The mesh about another origin in another unit."""
+    """The mesh about another origin [3], `scale` times as large."""
     vertices = ((mesh.vertices_m - origin) * scale).astype(np.float32)
     return replace(mesh, vertices_m=vertices)
 
@@ -148,5 +149,4 @@ def draw(mesh: Mesh, texture: Texture, camera: Camera) -> View:
 
 def over_wall(view: View) -> np.ndarray:
     """A view [H, W, 3] uint8 before a plain wall."""
-    opacity = view.rgba[..., 3:] / 255.0
-    return np.rint(view.rgba[..., :3] * opacity + np.array(WALL) * (1.0 - opacity)).astype(np.uint8)
+    return np.rint(255.0 * over_light(view.rgba / 255.0, np.array(WALL))).astype(np.uint8)

@@ -21,7 +21,7 @@ from .strands import strand_textures
 from .studio import Studio
 
 BARE_SHARE = 0.15
-"""How many wear nothing about neck and shoulders, as people are scanned."""
+"""Share of people who wear nothing about neck and shoulders, as one is scanned."""
 
 
 @dataclass(frozen=True)
