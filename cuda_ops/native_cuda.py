@@ -5,13 +5,12 @@ from ctypes import byref, c_char_p, c_int, c_void_p
 from functools import cache
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .build import load_library
-from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, scene_numbers
+from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, scene_extent
 
 
 @cache
@@ -41,14 +40,15 @@ class CudaScene:
         levels = [level.detach().contiguous() for level in levels]
         radius, spread, offsets = (x.detach().float().contiguous() for x in (radius, spread, offsets))
         self.device, self.levels, self.map_size = levels[0].device, levels, radius.shape[0]
-        numbers = scene_numbers(radius.cpu().numpy(), spread.cpu().numpy(), offsets.cpu().numpy(), half_extent)
+        numbers = _scene_numbers(radius, spread, offsets, half_extent)
         self.scene = Scene(**numbers, texture_size=levels[0].shape[1], level_count=len(levels))
         cells = _cells(radius, spread)
         self.keep: list[Tensor] = [cells, offsets]
         self.scene.cells, self.scene.offsets = cells.data_ptr(), offsets.data_ptr()
         self.scene.levels = (c_void_p * MAX_LEVELS)(*(level.data_ptr() for level in levels))
         if skip_empty and levels[0].shape[1] >= FINE_TILE:
-            tiles = [_occupied(levels[0], count) for count in (levels[0].shape[1] // FINE_TILE, COARSE_TILES)]
+            opacity = levels[0][..., 3].float()
+            tiles = [_occupied(opacity, count) for count in (opacity.shape[1] // FINE_TILE, COARSE_TILES)]
             self.scene.fine, self.scene.coarse = (tile.data_ptr() for tile in tiles)
             self.keep += tiles
 
@@ -59,18 +59,20 @@ class CudaScene:
         self._call("pm_cuda_render_u8", byref(self.scene), byref(view), rgba, depth)
         return rgba, depth
 
-    def accumulate(self, view: View) -> Tensor:
-        """Float textures to [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
-        out = torch.empty(view.height_px, view.width_px, 5, device=self.device)
-        self._call("pm_cuda_accumulate_f32", byref(self.scene), byref(view), out)
+    def accumulate(self, views: list[View]) -> Tensor:
+        """Float textures to [N, H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
+        out = torch.empty(len(views), views[0].height_px, views[0].width_px, 5, device=self.device)
+        for view, picture in zip(views, out, strict=True):
+            self._call("pm_cuda_accumulate_f32", byref(self.scene), byref(view), picture)
         return out
 
-    def backward(self, view: View, gradient: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Gradient [H, W, 5] of `accumulate` to those of the texture levels and of the radius map [G, G]."""
+    def backward(self, views: list[View], gradient: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Gradient [N, H, W, 5] of `accumulate` to those of the texture levels and of the radius map [G, G]."""
         levels = [torch.zeros_like(level) for level in self.levels]
         radius = torch.zeros(self.map_size, self.map_size, device=self.device)
         pointers = (c_void_p * MAX_LEVELS)(*(level.data_ptr() for level in levels))
-        self._call("pm_cuda_backward_f32", byref(self.scene), byref(view), gradient.contiguous(), pointers, radius)
+        for view, one in zip(views, gradient.contiguous(), strict=True):
+            self._call("pm_cuda_backward_f32", byref(self.scene), byref(view), one, pointers, radius)
         return levels, radius
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -88,7 +90,7 @@ class RenderCuda(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        view: View,
+        views: list[View],
         skip_empty: bool,
         half_extent: float,
         radius: Tensor,
@@ -96,14 +98,27 @@ class RenderCuda(torch.autograd.Function):
         offsets: Tensor,
         *levels: Tensor,
     ) -> Tensor:
-        ctx.view = view
+        ctx.views = views
         ctx.scene = CudaScene(list(levels), radius, spread, offsets, half_extent=half_extent, skip_empty=skip_empty)
-        return ctx.scene.accumulate(view)
+        return ctx.scene.accumulate(views)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        levels, radius = ctx.scene.backward(ctx.view, gradients[0])
+        levels, radius = ctx.scene.backward(ctx.views, gradients[0])
         return None, None, None, radius, None, None, *levels
+
+
+def _scene_numbers(radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float) -> dict[str, Any]:
+    """`scene_numbers` worked out on the device, which waits once for four of them instead of for whole maps."""
+    outermost = radius + offsets[-1].clamp_min(0.0) * spread
+    logs = torch.log(outermost.clamp_min(1e-6))
+    slope = torch.hypot(*torch.gradient(logs, spacing=2.0 * half_extent / radius.shape[0])).max()
+    farthest, steepest, first, last = torch.stack([outermost.max(), slope, offsets[0], offsets[-1]]).tolist()
+    return scene_extent(farthest, steepest, first, last) | {
+        "half_extent": half_extent,
+        "map_size": radius.shape[0],
+        "sheets": len(offsets),
+    }
 
 
 def _cells(radius: Tensor, spread: Tensor) -> Tensor:
@@ -115,9 +130,8 @@ def _cells(radius: Tensor, spread: Tensor) -> Tensor:
     return torch.stack(parts, -1).reshape(-1, 8).contiguous()
 
 
-def _occupied(textures: Tensor, count: int) -> Tensor:
-    """[count, count] int64: bit i says that sheet i has opacity in a tile or a neighbour."""
-    opaque = (textures[..., 3] > 0).float()[:, None]
-    tiles = F.max_pool2d(F.max_pool2d(opaque, textures.shape[1] // count), 3, 1, 1)[:, 0].bool()  # [S, count, count]
-    bits = torch.from_numpy(np.uint64(1) << np.arange(tiles.shape[0], dtype=np.uint64)).to(tiles.device)
-    return (tiles.to(torch.int64) * bits.view(torch.int64)[:, None, None]).sum(0)
+def _occupied(opacity: Tensor, count: int) -> Tensor:
+    """[count, count] int64: bit i says that sheet i of opacities [S, T, T] is not empty in a tile or a neighbour."""
+    tiles = F.max_pool2d(F.max_pool2d(opacity, opacity.shape[1] // count), 3, 1, 1) > 0.0  # [S, count, count]
+    bits = torch.ones((), dtype=torch.int64, device=tiles.device) << torch.arange(len(tiles), device=tiles.device)
+    return (tiles * bits[:, None, None]).sum(0)

@@ -1,6 +1,7 @@
 """The op: RGBA sheets and their geometry to a picture, differentiable in colour, opacity and radius."""
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -30,31 +31,39 @@ def render_manifolds(
     skip_empty: bool = True,
     implementation: Implementation = "auto",
 ) -> Tensor:
-    """Composites the radiance manifolds as `camera` sees them (arXiv 2112.08867, eq. 3; see backend/manifolds.py).
+    """Composites the radiance manifolds as a camera sees them (arXiv 2112.08867, eq. 3; see backend/manifolds.py).
 
     textures  [S, T, T, 4] float32 or float64, sRGB-encoded colour and straight opacity in 0..1; T a power of two
     radius    [G, G] metres: mean radius plus displacement, resampled to one size
     spread    [G, G]; offsets [S] metres, ascending
-    camera    backend Camera
+    camera    backend Camera, or N of them with pictures of one size: what the views share is then made ready once
     mip_levels  number of mip levels, all by default, 1 for none
     skip_empty  pass over tiles of 16 x 16 texels without opacity; texels in them then get no gradient
     implementation  "native" (C++ on the CPU, CUDA on a GPU), "reference" (plain torch), or what there is
 
-    Returns [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth in metres; `finish_picture` makes
-    straight sRGB and expected depth of it. Gradients flow to textures and radius.
+    Returns [H, W, 5], of N cameras [N, H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth in metres;
+    `finish_picture` makes straight sRGB and expected depth of it. Gradients flow to textures and radius.
     Raises ValueError for shapes that do not fit, BuildError where "native" was asked for and cannot be had.
     """
     _check(textures, radius, spread, offsets)
     levels = build_pyramid(textures, mip_levels)
+    cameras = list(camera) if isinstance(camera, Sequence) else [camera]
     if implementation == "auto":
         implementation = default_implementation(textures.device.type)
     if implementation == "reference":
-        return render_manifolds_reference(levels, radius, spread, offsets, camera, half_extent=CHART_HALF_EXTENT)
-    if textures.device.type == "cuda":
-        from .native_cuda import RenderCuda
-
-        return RenderCuda.apply(View.of(camera), skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
-    return _RenderNative.apply(View.of(camera), skip_empty, radius, spread, offsets, *levels)
+        pictures = torch.stack(
+            [
+                render_manifolds_reference(levels, radius, spread, offsets, one, half_extent=CHART_HALF_EXTENT)
+                for one in cameras
+            ]
+        )
+    else:
+        views = [View.of(one) for one in cameras]
+        render = _RenderNative
+        if textures.device.type == "cuda":
+            from .native_cuda import RenderCuda as render
+        pictures = render.apply(views, skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
+    return pictures if isinstance(camera, Sequence) else pictures[0]
 
 
 def total_radius(radius: Tensor, displacement: Tensor) -> Tensor:
@@ -101,17 +110,29 @@ class _RenderNative(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, view: View, skip_empty: bool, radius: Tensor, spread: Tensor, offsets: Tensor, *levels: Tensor
+        ctx: Any,
+        views: list[View],
+        skip_empty: bool,
+        half_extent: float,
+        radius: Tensor,
+        spread: Tensor,
+        offsets: Tensor,
+        *levels: Tensor,
     ) -> Tensor:
         arrays = [np.ascontiguousarray(x.detach().numpy()) for x in (*levels, radius, spread, offsets)]
-        scene = NativeScene(arrays[:-3], *arrays[-3:], half_extent=CHART_HALF_EXTENT, skip_empty=skip_empty)
-        ctx.scene, ctx.view = scene, view
-        return torch.from_numpy(scene.accumulate(view))
+        scene = NativeScene(arrays[:-3], *arrays[-3:], half_extent=half_extent, skip_empty=skip_empty)
+        ctx.scene, ctx.views = scene, views
+        return torch.from_numpy(np.stack([scene.accumulate(view) for view in views]))
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-        levels, radius = ctx.scene.backward(ctx.view, gradients[0].detach().numpy())
-        return None, None, torch.from_numpy(radius), None, None, *map(torch.from_numpy, levels)
+        per_view = [
+            ctx.scene.backward(view, gradient.detach().numpy())
+            for view, gradient in zip(ctx.views, gradients[0], strict=True)
+        ]
+        levels = [sum(views[1:], views[0]) for views in zip(*(levels for levels, _ in per_view), strict=True)]
+        radius = sum((radius for _, radius in per_view[1:]), per_view[0][1])
+        return None, None, None, torch.from_numpy(radius), None, None, *map(torch.from_numpy, levels)
 
 
 def _check(textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor) -> None:

@@ -25,12 +25,12 @@ def test_the_kernels_compile_for_sm_80_and_sm_90() -> None:
 @needs_gpu
 def test_cuda_agrees_with_the_cpu_in_value_and_gradient() -> None:
     portrait = random_portrait(sheets=5, texture_size=32)
-    camera = small_camera(33, 21)
+    cameras = [small_camera(33, 21), small_camera(33, 21).orbited(15.0)]
     results = {}
     for device in ("cpu", "cuda"):
         textures, radius, spread, offsets = (x.to(device) for x in tensors(portrait))
         leaves = textures.requires_grad_(), radius.requires_grad_()
-        out = render_manifolds(*leaves, spread, offsets, camera, implementation="native")
+        out = render_manifolds(*leaves, spread, offsets, cameras, implementation="native")
         torch.manual_seed(0)
         (out * torch.randn(out.shape).to(device)).sum().backward()
         results[device] = (out.detach(), *(leaf.grad for leaf in leaves))

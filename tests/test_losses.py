@@ -8,7 +8,7 @@ import torch
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
-from portrait_manifolds.backend.training.batches import Batch, Target, distance_outside
+from portrait_manifolds.backend.training.batches import Batch, Targets, distance_outside
 from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, silhouette_loss, view_losses
 
 CONFIG = inversion_config("small")
@@ -60,7 +60,7 @@ def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
     batch = Batch(
         torch.zeros(1, 4, 128, 128),
         [camera],
-        [],
+        Targets([[]], *4 * [torch.zeros(0)]),
         opacity,
         known,
         distance_outside(opacity, known),
@@ -78,14 +78,17 @@ def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
 
 def test_the_true_view_costs_nothing() -> None:
     generator = torch.Generator().manual_seed(0)
-    rgb, opacity = torch.rand(3, 24, 24, generator=generator), torch.ones(1, 24, 24)
-    depth, known = torch.full((1, 24, 24), 0.9), torch.ones(1, 24, 24)
+    rgb, opacity = torch.rand(2, 3, 24, 24, generator=generator), torch.ones(2, 1, 24, 24)
+    depth, known = torch.full((2, 1, 24, 24), 0.9), torch.ones(2, 1, 24, 24)
     camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=24, height_px=24)
-    target = Target(0, camera, rgb, opacity, depth, known, False)
+    targets = Targets([[camera, camera]], rgb, opacity, depth, known)
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    drawn = torch.cat([linear, opacity, depth]).permute(1, 2, 0)
-    background = torch.rand(3, 1, 1, generator=generator)
-    assert all(float(term) < 1e-4 for term in view_losses(drawn, target, background).values())
-    assert all(float(term) > 1e-3 for term in view_losses(0.5 * drawn, target, background).values() if term != 0)
-    nearer = torch.cat([drawn[..., :4], drawn[..., 4:] - 0.01], -1)
-    assert float(view_losses(nearer, target, background)["depth"]) == pytest.approx(0.01, rel=1e-3)
+    drawn = torch.cat([linear, opacity, depth], 1).permute(0, 2, 3, 1)
+    background = torch.rand(2, 3, 1, 1, generator=generator)
+    assert all(float(term) < 1e-4 for term in view_losses(drawn, targets, background).values())
+    halved = view_losses(0.5 * drawn, targets, background)
+    assert all(float(term) > 1e-3 for name, term in halved.items() if name != "depth")  # which is a mean by opacity
+    nearer = torch.cat([drawn[..., :4], drawn[..., 4:] - torch.tensor([0.01, 0.0])[:, None, None, None]], -1)
+    assert float(view_losses(nearer, targets, background)["depth"]) == pytest.approx(0.005, rel=1e-3)  # of two views
+    hidden = replace(targets, known=torch.tensor([0.0, 1.0])[:, None, None, None] * known)
+    assert float(view_losses(nearer, hidden, background)["depth"]) < 1e-6

@@ -16,7 +16,12 @@ from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.reference import finish_picture
-from portrait_manifolds.cuda_ops.render_manifolds import default_implementation, render_manifolds, total_radius
+from portrait_manifolds.cuda_ops.render_manifolds import (
+    Implementation,
+    default_implementation,
+    render_manifolds,
+    total_radius,
+)
 
 pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")
 
@@ -43,6 +48,23 @@ def test_native_agrees_with_the_reference_in_value_and_gradient(sheets: int, siz
     for native, reference in zip(results["native"], results["reference"], strict=True):
         # The depth's derivative grows without bound towards grazing incidence: compare as a whole.
         assert (native - reference).norm() <= 5e-3 * reference.norm() + 1e-9
+
+
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+def test_several_cameras_give_what_each_gives_alone(implementation: Implementation) -> None:
+    cameras = [small_camera(9, 7), small_camera(9, 7).orbited(20.0), small_camera(9, 7).orbited(-10.0, 5.0)]
+    textures, *maps = smooth_tensors(3, torch.float64)
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.rand(3, 7, 9, 5, generator=generator, dtype=torch.float64)
+
+    def gradients(pictures: torch.Tensor, leaves: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return pictures.detach(), *torch.autograd.grad((pictures * weights).sum(), leaves)
+
+    leaves = textures.requires_grad_(), maps[0].requires_grad_()
+    together = render_manifolds(*leaves, *maps[1:], cameras, implementation=implementation)
+    alone = [render_manifolds(*leaves, *maps[1:], camera, implementation=implementation) for camera in cameras]
+    for one, other in zip(gradients(together, leaves), gradients(torch.stack(alone), leaves), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_single_precision_agrees_with_double() -> None:

@@ -14,6 +14,7 @@ from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training import loop
+from portrait_manifolds.backend.training.batches import batches
 from portrait_manifolds.backend.training.examples import RADIUS_SIZE, Example, pack, save_shard
 from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
 
@@ -94,3 +95,19 @@ def test_training_goes_on_where_it_stopped_and_leaves_alone_what_is_frozen(
     for part in ("decoder.hidden.weight", "displacement.fine_head.weight"):
         assert not torch.equal(first[part], begun[part]), part
         assert not torch.equal(trained[part], first[part]), part
+
+
+def test_a_steps_batch_is_the_same_whoever_reads_it(cache: Path) -> None:
+    kind = {"size": 3, "real": 1, "part_px": 32, "views": 2, "seed": 4}
+    for workers in (1, 2):
+        read = batches(cache, **kind, workers=workers)
+        first, second = next(read), next(read)
+        resumed_there = next(batches(cache, **kind, start=1, workers=workers))
+        assert torch.equal(second.picture, resumed_there.picture)
+        assert not torch.equal(second.targets.rgb, first.targets.rgb)
+        assert [len(cameras) for cameras in first.targets.cameras] == [1, 3, 3]  # a photograph has its own view alone
+        assert first.targets.rgb.shape == (7, 3, 32, 32)
+        if workers == 1:
+            expected = first
+    for name in ("rgb", "opacity", "depth_m", "known"):
+        assert torch.equal(getattr(first.targets, name), getattr(expected.targets, name)), name

@@ -1,5 +1,6 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,8 +161,10 @@ class Inversion(nn.Module):
         turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
         return torch.maximum(turned, low_down(size).to(turned))
 
-    def render(self, textures: Tensor, radius_m: Tensor, camera: Camera, *, mip_levels: int | None = None) -> Tensor:
-        """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by a camera: [H, W, 5], see render_manifolds."""
+    def render(
+        self, textures: Tensor, radius_m: Tensor, camera: Camera | Sequence[Camera], *, mip_levels: int | None = None
+    ) -> Tensor:
+        """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by one camera or several, see render_manifolds."""
         geometry = self.geometry
         return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
 

@@ -1,15 +1,17 @@
-"""Examples to tensors: random choice, mirror images, changes of colour, read ahead in a thread."""
+"""Examples to tensors: random choice, mirror images, changes of colour, read ahead by other processes."""
 
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from ..camera import Camera
 from ..networks.geometry import chart_angles_deg
@@ -17,6 +19,8 @@ from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
 BORDER_SHARE, MAX_BORDER = 0.5, 0.2
 """How many synthetic photographs end inside the crop, and by how much of its side at the most."""
+
+Values = TypeVar("Values", "Targets", "Batch")
 
 MAX_OUTLINE = 400
 """Pixels of an outline that are compared."""
@@ -26,21 +30,14 @@ EARS_AZIMUTH_DEG, EARS_ELEVATION_DEG = 98.0, -2.0
 
 
 @dataclass(frozen=True)
-class Target:
-    """A part of one view, at the view's own resolution."""
+class Targets:
+    """Parts of N views, at the views' own resolution."""
 
-    item: int  # which photograph of the batch
-    camera: Camera
-    rgb: Tensor  # [3, h, w], sRGB-encoded, straight
-    opacity: Tensor  # [1, h, w]
-    depth_m: Tensor  # [1, h, w], 0 where there is none
-    known: Tensor  # [1, h, w], 1 where the above is to be learned
-    is_input: bool
-
-    def to(self, device: str) -> "Target":
-        """The same on a device."""
-        moved = {name: getattr(self, name).to(device) for name in ("rgb", "opacity", "depth_m", "known")}
-        return replace(self, **moved)
+    cameras: list[list[Camera]]  # of each photograph of the batch, in turn
+    rgb: Tensor  # [N, 3, h, w], sRGB-encoded, straight
+    opacity: Tensor  # [N, 1, h, w]
+    depth_m: Tensor  # [N, 1, h, w], 0 where there is none
+    known: Tensor  # [N, 1, h, w], 1 where the above is to be learned
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class Batch:
 
     picture: Tensor  # [B, 4, H, W], what the networks see
     cameras: list[Camera]
-    targets: list[Target]
+    targets: Targets
     opacity: Tensor  # [B, 1, H, W], of the photographs' foregrounds
     known: Tensor  # [B, 1, H, W], 1 where that is to be learned
     outside: Tensor  # [B, 1, H, W], distance from the foreground in half pictures
@@ -57,9 +54,7 @@ class Batch:
 
     def to(self, device: str) -> "Batch":
         """The same on a device."""
-        names = ("picture", "opacity", "known", "outside", "radius_m")
-        moved = {name: getattr(self, name).to(device) for name in names}
-        return replace(self, targets=[target.to(device) for target in self.targets], **moved)
+        return replace(_moved(self, device), targets=_moved(self.targets, device))
 
     def outlines(self) -> list[Tensor]:
         """Of each photograph, up to MAX_OUTLINE pixels [N, 2] of its foreground's outline, -1..1 (right, down)."""
@@ -73,39 +68,38 @@ class Batch:
 
 
 def batches(
-    folder: Path, *, size: int, real: int, part_px: int, views: int, seed: int, start: int = 0
+    folder: Path, *, size: int, real: int, part_px: int, views: int, seed: int, start: int = 0, workers: int = 1
 ) -> Iterator[Batch]:
     """Batches without end, `real` of their `size` examples photographs; step n is the same however often resumed,
     as long as the folder's shards are. New shards are noticed every hundred steps."""
-    with ThreadPoolExecutor(1) as reader:
-        step, synthetic, photographs = start, Shards(folder, "train"), Shards(folder, "real-train")
+    steps = _Steps(folder, size, real, part_px, views, seed)
+    return iter(DataLoader(steps, batch_size=None, sampler=range(start, sys.maxsize), num_workers=workers))
 
-        def read(step: int) -> Batch:
-            rng = np.random.default_rng([seed, step])
-            sources = [photographs] * real + [synthetic] * (size - real)
-            chosen = [source[int(rng.integers(len(source)))] for source in sources]
-            chosen = [augmented(rng, example) for example in chosen]
-            chosen[real:] = [bordered(rng, example) for example in chosen[real:]]
-            return make_batch(rng, chosen, part_px, views)
 
-        ahead = reader.submit(read, step)
-        while True:
-            batch = ahead.result()
-            step += 1
-            if step % 100 == 0:
-                synthetic, photographs = Shards(folder, "train"), Shards(folder, "real-train")
-            ahead = reader.submit(read, step)
-            yield batch
+class _Steps(Dataset[Batch]):
+    """The batch of every step."""
+
+    def __init__(self, folder: Path, size: int, real: int, part_px: int, views: int, seed: int) -> None:
+        self.folder, self.size, self.real = folder, size, real
+        self.part_px, self.views, self.seed = part_px, views, seed
+        self.opened = -1
+
+    def __getitem__(self, step: int) -> Batch:
+        if self.opened != step // 100:
+            self.opened = step // 100
+            self.synthetic, self.photographs = Shards(self.folder, "train"), Shards(self.folder, "real-train")
+        rng = np.random.default_rng([self.seed, step])
+        sources = [self.photographs] * self.real + [self.synthetic] * (self.size - self.real)
+        chosen = [source[int(rng.integers(len(source)))] for source in sources]
+        chosen = [augmented(rng, example) for example in chosen]
+        chosen[self.real :] = [bordered(rng, example) for example in chosen[self.real :]]
+        return make_batch(rng, chosen, self.part_px, self.views)
 
 
 def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, views: int) -> Batch:
     """The photographs whole; of view 0 and `views` others, a random part of `part_px` a side."""
-    targets = []
-    for item, example in enumerate(examples):
-        count = len(example.rgba)
-        others = rng.permutation(np.arange(1, count))[:views]
-        for view in (0, *(int(x) for x in others)):
-            targets.append(_target(rng, item, example, view, part_px))
+    others = [rng.permutation(np.arange(1, len(example.rgba)))[:views].tolist() for example in examples]
+    targets = _targets(rng, examples, [[0, *chosen] for chosen in others], part_px)
     picture = torch.cat([example.picture() for example in examples])
     radius = torch.from_numpy(held_ears(np.stack([example.radius_m for example in examples])))
     opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
@@ -183,16 +177,31 @@ def mirrored(example: Example) -> Example:
     )
 
 
-def _target(rng: np.random.Generator, item: int, example: Example, view: int, part_px: int) -> Target:
-    height, width = example.rgba.shape[1:3]
-    part = min(part_px, height, width)
-    # Parts near the middle are more common: the face is there.
-    x, y = (round((extent - part) * rng.beta(1.6, 1.6)) for extent in (width, height))
-    window = (slice(y, y + part), slice(x, x + part))
-    camera = example.camera(view)
-    camera = replace(camera, cx_px=camera.cx_px - x, cy_px=camera.cy_px - y, width_px=part, height_px=part)
-    rgba = torch.from_numpy(example.rgba[view][window].astype(np.float32) / 255.0).permute(2, 0, 1)
-    stored = example.depth[view][window]
-    known = torch.from_numpy((stored != UNKNOWN_DEPTH).astype(np.float32))[None]
-    depth = torch.from_numpy(np.where(stored == UNKNOWN_DEPTH, 0, stored).astype(np.float32) * DEPTH_UNIT_M)[None]
-    return Target(item, camera, rgba[:3].contiguous(), rgba[3:].contiguous(), depth, known, view == 0)
+def _targets(rng: np.random.Generator, examples: list[Example], views: list[list[int]], part_px: int) -> Targets:
+    """A random part of each of these views of each example."""
+    cameras: list[list[Camera]] = []
+    rgba, depth = [], []
+    for example, chosen in zip(examples, views, strict=True):
+        height, width = example.rgba.shape[1:3]
+        part = min(part_px, height, width)
+        cameras.append([])
+        for view in chosen:
+            # Parts near the middle are more common: the face is there.
+            x, y = (round((extent - part) * rng.beta(1.6, 1.6)) for extent in (width, height))
+            window = (slice(y, y + part), slice(x, x + part))
+            whole = example.camera(view)
+            lens = {"cx_px": whole.cx_px - x, "cy_px": whole.cy_px - y}
+            cameras[-1].append(replace(whole, **lens, width_px=part, height_px=part))
+            rgba.append(example.rgba[view][window])
+            depth.append(example.depth[view][window])
+    picture = torch.from_numpy(np.stack(rgba).astype(np.float32) / 255.0).permute(0, 3, 1, 2)
+    stored = np.stack(depth)[:, None]
+    known = torch.from_numpy((stored != UNKNOWN_DEPTH).astype(np.float32))
+    depth_m = torch.from_numpy(np.where(stored == UNKNOWN_DEPTH, 0, stored).astype(np.float32) * DEPTH_UNIT_M)
+    return Targets(cameras, picture[:, :3].contiguous(), picture[:, 3:].contiguous(), depth_m, known)
+
+
+def _moved(values: Values, device: str) -> Values:
+    """A dataclass with its tensors on a device."""
+    fields = {name: value.to(device) for name, value in vars(values).items() if isinstance(value, Tensor)}
+    return replace(values, **fields)

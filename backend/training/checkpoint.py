@@ -25,8 +25,8 @@ class MovingAverage:
     def update(self, module: nn.Module, step: int) -> None:
         """Moves towards the module; faster in the first steps."""
         decay = min(self.decay, (1.0 + step) / (10.0 + step))
-        for name, value in module.state_dict().items():
-            self.values[name].lerp_(value, 1.0 - decay)
+        now = module.state_dict()
+        torch._foreach_lerp_(list(self.values.values()), [now[name] for name in self.values], 1.0 - decay)
 
 
 def save_checkpoint(

@@ -29,6 +29,9 @@ from .samples import sample_sheet
 
 log = logging.getLogger(__name__)
 
+PRIOR_RATE = 10.0
+"""Opacity's logits before any photograph are learned so much faster than weights: they are ten times as large."""
+
 Part = Literal["encoder_w", "synthesis", "encoder_detail"]
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
@@ -72,6 +75,8 @@ class TrainConfig:
     """Share of the time after which textures are drawn at their full size, which is slower."""
     device: Device = "auto"
     """Where to train."""
+    workers: int = 1
+    """Processes that read batches ahead; a GPU wants a dozen."""
     seed: int = 0
     """Of weights and batches."""
     save_every: int = 150
@@ -98,7 +103,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         network.load_state_dict(load_weights(folder=config.start).network.state_dict())
     for part in config.frozen:
         getattr(network, part).requires_grad_(False)
-    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, betas=(0.9, 0.98), weight_decay=1e-3)
+    optimiser = make_optimiser(network)
     average = MovingAverage(network, 0.995)
     config.out.mkdir(parents=True, exist_ok=True)
     step, trained = 0, 0.0
@@ -106,7 +111,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser)
     source = batches(
         config.cache, size=config.batch, real=config.real, part_px=config.part_px, views=config.views,
-        seed=config.seed, start=step,
+        seed=config.seed, start=step, workers=config.workers,
     )  # fmt: skip
     recent: list[dict[str, float]] = []
     began = time.monotonic() - trained
@@ -117,7 +122,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
             * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
         )
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["times"]
         batch = next(source).to(device)
         if config.shape_only:
             terms = shape_step(network, batch, config.weights)
@@ -137,7 +142,8 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
             recent = []
         if step % config.save_every == 0:
             save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
-            save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(averaged(config, average), samples))
+            now = averaged(config, average).to(device)
+            save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
     save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
     return averaged(config, average)
 
@@ -146,12 +152,10 @@ def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fin
     """All terms of one batch, and their weighted `total`."""
     painting = network(batch.picture, batch.cameras, fine=fine)
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
-    sums: dict[str, Tensor] = {}
-    for target in batch.targets:
-        drawn = network.render(textures[target.item], radii[target.item], target.camera, mip_levels=MIP_LEVELS)
-        for name, value in view_losses(drawn, target, torch.rand(3, 1, 1).to(drawn)).items():
-            sums[name] = sums.get(name, torch.zeros_like(value)) + value / len(batch.targets)
-    terms = sums | shape_losses(painting, network.geometry, batch.radius_m)
+    portraits = zip(textures, radii, batch.targets.cameras, strict=True)
+    drawn = torch.cat([network.render(*portrait, mip_levels=MIP_LEVELS) for portrait in portraits])
+    terms = view_losses(drawn, batch.targets, torch.rand(len(drawn), 3, 1, 1).to(drawn))
+    terms |= shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
     terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
     terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
@@ -172,11 +176,19 @@ def weighted(terms: dict[str, Tensor], weights: LossWeights) -> dict[str, Tensor
     return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
 
 
+def make_optimiser(network: Inversion) -> torch.optim.Optimizer:
+    """AdamW; each group's `times` is what its learning rate is multiplied by."""
+    prior = network.decoder.opacity_prior
+    others = [parameter for parameter in network.parameters() if parameter is not prior]
+    groups = [{"params": others, "times": 1.0}, {"params": [prior], "times": PRIOR_RATE}]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=1e-3)
+
+
 def resumed(config: TrainConfig) -> Inversion:
     """The averaged network of a run's checkpoint; raises InputError if there is none."""
     network = Inversion(inversion_config(config.size))
     average = MovingAverage(network, 0.0)
-    load_checkpoint(config.out / CHECKPOINT, network, average, torch.optim.AdamW(network.parameters()))
+    load_checkpoint(config.out / CHECKPOINT, network, average, make_optimiser(network))
     return averaged(config, average)
 
 

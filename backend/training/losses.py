@@ -9,7 +9,7 @@ from torch import Tensor
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
 from ..networks.geometry import CameraBatch, SheetGeometry, low_down, resampled
 from ..networks.inversion import Painting, Shape
-from .batches import Batch, Target
+from .batches import Batch, Targets
 
 MAX_DEPTH_ERROR_M = 0.03
 """Beyond this a difference is another surface, and only its direction is learned from."""
@@ -39,22 +39,22 @@ class LossWeights:
     silhouette: float = 3.0
 
 
-def view_losses(drawn: Tensor, target: Target, background: Tensor) -> dict[str, Tensor]:
-    """Terms of one drawn view [H, W, 5] (premultiplied linear RGB, opacity, weighted depth).
+def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str, Tensor]:
+    """Terms of drawn views [N, H, W, 5] (premultiplied linear RGB, opacity, weighted depth), means over them.
 
-    Both pictures are laid over `background` [3, 1, 1], linear.
+    Both pictures of a view are laid over its `background` [N, 3, 1, 1], linear.
     """
-    accumulated = drawn.permute(2, 0, 1)  # [5, H, W]
-    opacity = accumulated[3:4]
-    picture = linear_to_srgb((accumulated[:3] + (1.0 - opacity) * background).clamp(1e-5, 1.0))
-    wanted_linear = srgb_to_linear(target.rgb) * target.opacity + (1.0 - target.opacity) * background
+    accumulated = drawn.permute(0, 3, 1, 2)  # [N, 5, H, W]
+    opacity = accumulated[:, 3:4]
+    picture = linear_to_srgb((accumulated[:, :3] + (1.0 - opacity) * background).clamp(1e-5, 1.0))
+    wanted_linear = srgb_to_linear(targets.rgb) * targets.opacity + (1.0 - targets.opacity) * background
     wanted = linear_to_srgb(wanted_linear.clamp(1e-5, 1.0))
-    on_surface = target.known * (target.depth_m > 0) * (target.opacity > 0.9) * (opacity > 0.3)
-    error = (accumulated[4:5] / opacity.clamp_min(0.3) - target.depth_m).abs().clamp_max(MAX_DEPTH_ERROR_M)
+    on_surface = targets.known * (targets.depth_m > 0) * (targets.opacity > 0.9) * (opacity > 0.3)
+    error = (accumulated[:, 4:5] / opacity.clamp_min(0.3) - targets.depth_m).abs().clamp_max(MAX_DEPTH_ERROR_M)
     return {
-        "colour": ((picture - wanted).abs() * target.known).mean(),
-        "edges": edge_difference(picture, wanted, target.known),
-        "opacity": ((opacity - target.opacity).abs() * target.known).mean(),
+        "colour": ((picture - wanted).abs() * targets.known).mean(),
+        "edges": edge_difference(picture, wanted, targets.known),
+        "opacity": ((opacity - targets.opacity).abs() * targets.known).mean(),
         "depth": (error * on_surface).mean(),
     }
 
@@ -74,11 +74,10 @@ def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor
     """
     size = painting.opacity.shape[-1]
     known = resampled((radius_m > 0).float(), size) > 0.99
-    middle = resampled(painting.radius_m.detach(), size)
+    middle, spread = resampled(painting.radius_m.detach(), size), resampled(geometry.spread, size)
     surface = torch.where(known, resampled(radius_m, size), middle)[:, None]
-    offsets = geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
-    outside_m = middle[:, None] + offsets - surface  # [B, S, T, T]
-    air, skin = outside_m > AIR_M, (outside_m < 0.0) & (outside_m > -SKIN_M)
+    outside_m = middle[:, None] + geometry.offsets_m[:, None, None] * spread - surface  # [B, S, T, T]
+    air, skin = outside_m > AIR_M, (outside_m < 0.0) & (outside_m > -SKIN_M * spread)
     opacity = painting.opacity.clamp(1e-3, 1.0 - 1e-3)
     entropy = -torch.log1p(-opacity) * air - torch.log(opacity) * skin
     return entropy.sum() / (air | skin).sum().clamp_min(1)
@@ -107,9 +106,9 @@ def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: 
 
 
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:
-    """Mean absolute difference of gradients at several scales, [3, H, W] each."""
-    total = torch.zeros_like(a[0, 0, 0])
-    difference, weight = (a - b)[None], known[None]
+    """Mean absolute difference of gradients at several scales, [N, 3, H, W] each."""
+    total = torch.zeros_like(a[0, 0, 0, 0])
+    difference, weight = a - b, known
     for _ in range(scales):
         masked = difference * weight
         total = total + masked.diff(dim=-1).abs().mean() + masked.diff(dim=-2).abs().mean()

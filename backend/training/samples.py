@@ -22,7 +22,7 @@ def sample_row(network: Inversion, picture: Tensor, camera: Camera) -> np.ndarra
     """Input, turned views, opacity, depth and the confidence's own view of a picture [1, 4, H, W], in a row."""
     photo = (picture[0, :3].permute(1, 2, 0) * 255.0 + 0.5).to(torch.uint8).numpy()
     size = photo.shape[0]
-    painting = network(picture, [camera])
+    painting = network(picture.to(network.geometry.radius_m.device), [camera])
     textures, radius = painting.textures()[0], painting.radius_m[0]
     tiles = [photo]
     for yaw, pitch in TURNS:
@@ -31,7 +31,7 @@ def sample_row(network: Inversion, picture: Tensor, camera: Camera) -> np.ndarra
     drawn = network.render(textures, radius, camera)
     alpha = drawn[..., 3]
     depth = torch.where(alpha > 0.5, drawn[..., 4] / alpha.clamp_min(0.1), torch.nan)
-    near, far = np.nanpercentile(depth.numpy(), [1, 99]) if (alpha > 0.5).any() else (0.0, 1.0)
+    near, far = np.nanpercentile(depth.cpu().numpy(), [1, 99]) if (alpha > 0.5).any() else (0.0, 1.0)
     grey = torch.nan_to_num(1.0 - (depth - near) / (far - near + 1e-6), 0.0).clamp(0, 1)
     turned = network.render(
         _confidence_textures((painting.confidence * painting.visible)[0], textures), radius, camera.orbited(30)
@@ -48,7 +48,7 @@ def sample_sheet(network: Inversion, pictures: Sequence[tuple[Tensor, Camera]]) 
 def over_paper(drawn: Tensor) -> np.ndarray:
     """A drawn view [H, W, 5] over grey, [H, W, 3] uint8."""
     linear = drawn[..., :3] + (1.0 - drawn[..., 3:4]) * PAPER
-    return (linear_to_srgb(linear.clamp(0, 1)) * 255.0 + 0.5).to(torch.uint8).numpy()
+    return (linear_to_srgb(linear.clamp(0, 1)) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
 
 
 def _confidence_textures(confidence: Tensor, textures: Tensor) -> Tensor:
@@ -59,4 +59,4 @@ def _confidence_textures(confidence: Tensor, textures: Tensor) -> Tensor:
 
 
 def _grey(values: Tensor) -> np.ndarray:
-    return (values.clamp(0, 1)[..., None].expand(-1, -1, 3) * 255.0 + 0.5).to(torch.uint8).numpy()
+    return (values.clamp(0, 1)[..., None].expand(-1, -1, 3) * 255.0 + 0.5).to(torch.uint8).cpu().numpy()
