@@ -59,10 +59,8 @@ def render_manifolds(
         )
     else:
         views = [View.of(one) for one in cameras]
-        render = _RenderNative
-        if textures.device.type == "cuda":
-            from .native_cuda import RenderCuda as render
-        pictures = render.apply(views, skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
+        function = _native_function(textures.device.type)
+        pictures = function.apply(views, skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
     return pictures if isinstance(camera, Sequence) else pictures[0]
 
 
@@ -103,6 +101,14 @@ def default_implementation(device: str) -> Implementation:
         return "reference"
     log.info("drawing with the compiled renderer (%s)", device)
     return "native"
+
+
+def _native_function(device: str) -> Any:
+    if device == "cuda":
+        from .native_cuda import RenderCuda
+
+        return RenderCuda
+    return _RenderNative
 
 
 class _RenderNative(torch.autograd.Function):

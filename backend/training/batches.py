@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -190,8 +190,8 @@ def _targets(rng: np.random.Generator, examples: list[Example], views: list[list
             x, y = (round((extent - part) * rng.beta(1.6, 1.6)) for extent in (width, height))
             window = (slice(y, y + part), slice(x, x + part))
             whole = example.camera(view)
-            lens = {"cx_px": whole.cx_px - x, "cy_px": whole.cy_px - y}
-            cameras[-1].append(replace(whole, **lens, width_px=part, height_px=part))
+            cx_px, cy_px = whole.cx_px - x, whole.cy_px - y
+            cameras[-1].append(replace(whole, cx_px=cx_px, cy_px=cy_px, width_px=part, height_px=part))
             rgba.append(example.rgba[view][window])
             depth.append(example.depth[view][window])
     picture = torch.from_numpy(np.stack(rgba).astype(np.float32) / 255.0).permute(0, 3, 1, 2)
@@ -203,5 +203,7 @@ def _targets(rng: np.random.Generator, examples: list[Example], views: list[list
 
 def _moved(values: Values, device: str) -> Values:
     """A dataclass with its tensors on a device."""
-    fields = {name: value.to(device) for name, value in vars(values).items() if isinstance(value, Tensor)}
+    fields: dict[str, Any] = {
+        name: value.to(device) for name, value in vars(values).items() if isinstance(value, Tensor)
+    }
     return replace(values, **fields)
