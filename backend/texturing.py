@@ -41,27 +41,27 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     camera = CameraBatch.of([view.camera], device)
     radius = resampled(geometry.total_radius(painting.displacement_m)[0], texture_size)
     spread = resampled(geometry.spread, texture_size)
-    directions = texel_directions(texture_size).to(device)
     shade = strand_shade(painting, texture_size)
     turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
-    textures = np.zeros((network.config.sheets, texture_size, texture_size, 4), np.uint8)
+    maps = torch.stack([radius, spread, shade, turned]).flatten(1)  # [4, T T]
+    directions = texel_directions(texture_size).to(device).flatten(0, 1)  # [T T, 3]
+    textures = torch.zeros(network.config.sheets, texture_size**2, 4, dtype=torch.uint8, device=device)
     for sheet, offset_m in enumerate(geometry.offsets_m):
-        solid = _enlarged(opacity[sheet, None], texture_size)[0]
-        rows, columns = (solid > 0.5 / 255.0).nonzero(as_tuple=True)
-        if not len(rows):
-            continue
-        distance = radius[rows, columns] + offset_m * spread[rows, columns]
-        points = distance[:, None] * directions[rows, columns]  # [N, 3]
+        solid = _enlarged(opacity[sheet, None], texture_size)[0].flatten()
+        texel = (solid > 0.5 / 255.0).nonzero()[:, 0]
+        radius_m, apart, shades, turns = maps.index_select(1, texel)
+        points = (radius_m + offset_m * apart)[:, None] * directions.index_select(0, texel)  # [N, 3]
         projected, depth = camera.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
-        shares = visibility(seen, projected, depth, spread[rows, columns])[0, 0, 0] * turned[rows, columns]
+        shares = visibility(seen, projected, depth, apart)[0, 0, 0] * turns
         photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
-        texels = (torch.stack([columns, rows], -1) + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
-        colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], texels, shade[rows, columns])
+        places = torch.stack([texel % texture_size, texel // texture_size], -1)
+        places = (places + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
+        colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], places, shades)
         within = (projected[0, 0, 0].abs() < 1.0).all(-1)
-        cut = solid[rows, columns] * torch.where(within, photographed[:, 3], 0.0)
+        cut = solid.index_select(0, texel) * torch.where(within, photographed[:, 3], 0.0)
         rgba = (torch.cat([colour, cut[:, None]], -1).clamp(0, 1) * 255.0 + 0.5).to(torch.uint8)
-        textures[sheet, rows.cpu(), columns.cpu()] = (rgba * (rgba[:, 3:] > 0)).cpu().numpy()
-    return textures
+        textures[sheet].index_copy_(0, texel, rgba * (rgba[:, 3:] > 0))
+    return textures.unflatten(1, (texture_size, texture_size)).cpu().numpy()
 
 
 def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView, person: Tensor) -> Shown:

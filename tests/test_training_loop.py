@@ -1,15 +1,18 @@
 """A few real steps of training on a cache of a few small examples."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
@@ -17,6 +20,7 @@ from portrait_manifolds.backend.training import loop
 from portrait_manifolds.backend.training.batches import batches
 from portrait_manifolds.backend.training.examples import RADIUS_SIZE, Example, pack, save_shard
 from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
+from portrait_manifolds.backend.training.network_cli import TEMPLATE, TrainPack
 
 SIZE_PX = 64
 MEAN_M = np.full((128, 128), 0.11, np.float32)
@@ -111,3 +115,35 @@ def test_a_steps_batch_is_the_same_whoever_reads_it(cache: Path) -> None:
             expected = first
     for name in ("rgb", "opacity", "depth_m", "known"):
         assert torch.equal(getattr(first.targets, name), getattr(expected.targets, name)), name
+
+
+def test_packing_mixes_the_start_back_in(
+    cache: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "time", Clock())
+    config = TrainConfig(
+        cache,
+        tmp_path / "run",
+        size="small",
+        start=start,
+        minutes=3.0 / 60.0,
+        part_px=32,
+        learning_rate=0.5,
+        device="cpu",
+    )
+    train(config, MEAN_M, [])
+    template = {"landmarks_m": np.zeros((478, 3)), "landmark_weights": np.ones(478)}
+    save_file(template, cache / TEMPLATE)
+
+    def packed(share: float) -> torch.Tensor:
+        folder = tmp_path / f"packed-{share}"
+        TrainPack(config, folder=folder, solid=0.0, start=share).run()
+        return load_weights("cpu", folder).network.decoder.hidden.weight
+
+    trained, mixed, begun = packed(0.0), packed(0.25), load_weights("cpu", start).network.decoder.hidden.weight
+    assert (trained - begun).abs().max() > 1e-4
+    torch.testing.assert_close(mixed, trained + 0.25 * (begun - trained), rtol=2e-3, atol=2e-5)  # halves are stored
+    with pytest.raises(InputError, match="name their folder"):
+        TrainPack(replace(config, start=None), folder=tmp_path, start=0.5).run()
+    with pytest.raises(InputError, match="give 0 to 1"):
+        TrainPack(config, folder=tmp_path, start=1.5).run()

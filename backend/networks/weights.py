@@ -48,6 +48,14 @@ def load_weights(device: str = "cpu", folder: Path = FOLDER) -> Weights:
     return Weights(network, template, manifest.identity)
 
 
+@torch.no_grad()
+def mix_in(network: Inversion, other: Inversion, share: float) -> None:
+    """Moves a network's parameters and buffers to another's by this share, in place."""
+    others = other.state_dict()
+    for name, value in network.state_dict().items():
+        value.lerp_(others[name], share)
+
+
 def save_weights(folder: Path, name: str, size: SizeName, network: Inversion, template: LandmarkTemplate) -> None:
     """Writes the weights and their manifest."""
     tensors = {f"{key}": value.detach().cpu() for key, value in network.state_dict().items()}

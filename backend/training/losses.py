@@ -21,7 +21,8 @@ OUTLINE_POINTS = 96
 """Points a side of the chart that are compared with an outline."""
 
 AIR_M, SKIN_M = 0.003, 0.008
-"""Sheets farther outside the outermost surface than this are to be clear, and those so near below it opaque."""
+"""Sheets farther outside the outermost surface than the first are to be clear, and those so near below it opaque; the
+second in proportion where sheets lie far apart, so that as many are."""
 
 
 @dataclass(frozen=True)
