@@ -19,8 +19,10 @@ from portrait_manifolds.backend.networks.weights import load_weights, save_weigh
 from portrait_manifolds.backend.training import loop
 from portrait_manifolds.backend.training.batches import batches
 from portrait_manifolds.backend.training.examples import RADIUS_SIZE, Example, pack, save_shard
-from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
+from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train, training_step
+from portrait_manifolds.backend.training.losses import LossWeights
 from portrait_manifolds.backend.training.network_cli import TEMPLATE, TrainPack
+from portrait_manifolds.backend.training.teacher import Teacher
 
 SIZE_PX = 64
 MEAN_M = np.full((128, 128), 0.11, np.float32)
@@ -115,6 +117,31 @@ def test_a_steps_batch_is_the_same_whoever_reads_it(cache: Path) -> None:
             expected = first
     for name in ("rgb", "opacity", "depth_m", "known"):
         assert torch.equal(getattr(first.targets, name), getattr(expected.targets, name)), name
+
+
+def test_a_network_agrees_with_itself_as_its_teacher_and_learns_where_it_does_not(cache: Path, start: Path) -> None:
+    batch = next(batches(cache, size=3, real=2, part_px=32, views=2, seed=1))
+    lesson = Teacher(start, "cpu").lesson(batch, np.random.default_rng(0))
+    assert lesson.items == [0, 1]  # the third is synthetic and has true views
+    assert lesson.targets.rgb.shape == (4, 3, 144, 144) and 0.05 < float(lesson.targets.opacity.mean()) < 0.95
+    network = Inversion(inversion_config("small"))
+    network.load_state_dict(load_weights("cpu", start).network.state_dict())
+
+    def terms() -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        return training_step(network, batch, LossWeights(), lesson, fine=False)
+
+    agreeing = terms()
+    assert float(agreeing["taught"].detach()) < 0.01 and float(agreeing["taught_radius"].detach()) < 1e-6
+    without = training_step(network, batch, replace(LossWeights(), taught=0.0, taught_radius=0.0), lesson, fine=False)
+    assert "taught" not in training_step(network, batch, LossWeights(), fine=False)
+    with torch.no_grad():
+        network.displacement.fine_head.bias.fill_(0.2)  # a fifth larger
+    larger = terms()
+    assert float(larger["taught"].detach()) > 0.05 and float(larger["taught_radius"].detach()) > 0.1
+    assert float(larger["total"].detach()) > float(without["total"].detach()) + 0.2
+    (gradient,) = torch.autograd.grad(larger["taught"] + larger["taught_radius"], network.displacement.fine_head.bias)
+    assert float(gradient) > 0.0  # it is to be smaller again
 
 
 def test_packing_mixes_the_start_back_in(

@@ -21,11 +21,20 @@ from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from ..reconstruct import Device, choose_device
-from .batches import Batch, batches
+from .batches import Batch, Targets, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
-from .losses import LossWeights, matte_loss, occupancy_loss, shape_losses, silhouette_loss, view_losses
+from .losses import (
+    LossWeights,
+    matte_loss,
+    occupancy_loss,
+    radius_difference,
+    shape_losses,
+    silhouette_loss,
+    view_losses,
+)
 from .preview import save_sheet
 from .samples import sample_sheet
+from .teacher import Lesson, Teacher
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +68,8 @@ class TrainConfig:
     """Time to train, earlier runs included; the learning rate falls to nothing by then."""
     shape_only: bool = False
     """Learn radius and matte alone, which takes a third of the time: a first stage, for `start` of the next."""
+    teacher: Path | None = None
+    """Folder of packed weights that say what photographs look like from beside; without it what they hide drifts."""
     frozen: tuple[Part, ...] = ()
     """Parts that stay as they are; a step takes two thirds of the time where all of these do."""
     batch: int = 4
@@ -113,6 +124,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         config.cache, size=config.batch, real=config.real, part_px=config.part_px, views=config.views,
         seed=config.seed, start=step, workers=config.workers,
     )  # fmt: skip
+    teacher = Teacher(config.teacher, device) if config.teacher and config.real else None
     recent: list[dict[str, float]] = []
     began = time.monotonic() - trained
     while (progress := (time.monotonic() - began) / (60.0 * config.minutes)) < 1.0:
@@ -127,7 +139,8 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         if config.shape_only:
             terms = shape_step(network, batch, config.weights)
         else:
-            terms = training_step(network, batch, config.weights, fine=progress > config.fine_after)
+            lesson = teacher.lesson(batch, np.random.default_rng([config.seed, step])) if teacher else None
+            terms = training_step(network, batch, config.weights, lesson, fine=progress > config.fine_after)
         total = terms["total"]
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -148,13 +161,26 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     return averaged(config, average)
 
 
-def training_step(network: Inversion, batch: Batch, weights: LossWeights, *, fine: bool) -> dict[str, Tensor]:
-    """All terms of one batch, and their weighted `total`."""
+def training_step(
+    network: Inversion, batch: Batch, weights: LossWeights, lesson: Lesson | None = None, *, fine: bool
+) -> dict[str, Tensor]:
+    """All terms of one batch and of what a teacher says of it, and their weighted `total`."""
     painting = network(batch.picture, batch.cameras, fine=fine)
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
-    portraits = zip(textures, radii, batch.targets.cameras, strict=True)
-    drawn = torch.cat([network.render(*portrait, mip_levels=MIP_LEVELS) for portrait in portraits])
-    terms = view_losses(drawn, batch.targets, torch.rand(len(drawn), 3, 1, 1).to(drawn))
+
+    def compared(items: Sequence[int], targets: Targets) -> dict[str, Tensor]:
+        views = [
+            network.render(textures[item], radii[item], cameras, mip_levels=MIP_LEVELS)
+            for item, cameras in zip(items, targets.cameras, strict=True)
+        ]
+        drawn = torch.cat(views)
+        return view_losses(drawn, targets, torch.rand(len(drawn), 3, 1, 1).to(drawn))
+
+    terms = compared(range(len(textures)), batch.targets)
+    if lesson is not None:
+        terms["taught"] = weighted(compared(lesson.items, lesson.targets), weights)["total"]
+        displacement = painting.displacement_m[lesson.items]
+        terms["taught_radius"] = radius_difference(displacement, lesson.displacement_m, network.geometry)
     terms |= shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
     terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)

@@ -38,6 +38,8 @@ class LossWeights:
     matte: float = 0.3
     occupancy: float = 1.5
     silhouette: float = 3.0
+    taught: float = 1.0
+    taught_radius: float = 2.0
 
 
 def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str, Tensor]:
@@ -104,6 +106,12 @@ def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: 
             distance = (outline - one[nearest]).norm(dim=-1)
             total = total + (distance * high.flatten()[nearest]).mean() / len(outlines)
     return total
+
+
+def radius_difference(a_m: Tensor, b_m: Tensor, geometry: SheetGeometry) -> Tensor:
+    """Mean absolute difference of the logarithms of radii that are displaced by [B, D, D]."""
+    mean = geometry.mean_radius(a_m.shape[-1])
+    return (torch.log1p(a_m / mean) - torch.log1p(b_m / mean)).abs().mean()
 
 
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:

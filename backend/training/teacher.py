@@ -1,0 +1,58 @@
+"""What photographs say of their hidden side, by a network that was trained before.
+
+A photograph has its own view alone. Whatever it hides is then free to drift, and drifts: in a long run backs of heads
+grew wings and faces went flat, while synthetic people got better. So the network is held to what another one said of
+the same photograph, seen from beside (as learning without forgetting does, Li and Hoiem, arXiv 1606.09282).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...cuda_ops.reference import finish_picture
+from ..networks.inversion import Inversion
+from ..networks.weights import load_weights
+from .batches import Batch, Targets
+from .examples import novel_camera
+
+VIEWS, VIEW_PX = 2, 144
+"""Views of each photograph, and their side."""
+
+SURE_OPACITY = 0.9
+"""Depth is taught where the teacher's portrait is this opaque."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher says of n photographs of a batch."""
+
+    items: list[int]  # which these are
+    targets: Targets
+    displacement_m: Tensor  # [n, D, D]
+
+
+class Teacher:
+    """A network that is not trained any more."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        """Packed weights; raises ProcessingError where they are missing."""
+        self.network: Inversion = load_weights(device, folder).network
+
+    @torch.no_grad()
+    def lesson(self, batch: Batch, rng: np.random.Generator) -> Lesson:
+        """Of those photographs that have only their own view, from random cameras within what is promised."""
+        items = [item for item, cameras in enumerate(batch.targets.cameras) if len(cameras) == 1]
+        seen = [batch.cameras[item] for item in items]
+        cameras = [[novel_camera(rng, one.resized(VIEW_PX, VIEW_PX)) for _ in range(VIEWS)] for one in seen]
+        painting = self.network(batch.picture[items], seen, fine=False)
+        portraits = zip(painting.textures(), painting.radius_m, cameras, strict=True)
+        drawn = torch.cat([self.network.render(*portrait, mip_levels=1) for portrait in portraits])
+        rgba, depth_m = finish_picture(drawn)
+        rgba = rgba.permute(0, 3, 1, 2)
+        opacity = rgba[:, 3:]
+        depth_m = torch.where(opacity > SURE_OPACITY, depth_m[:, None], 0.0)
+        targets = Targets(cameras, rgba[:, :3], opacity, depth_m, torch.ones_like(opacity))
+        return Lesson(items, targets, painting.displacement_m)
