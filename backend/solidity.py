@@ -15,7 +15,7 @@ from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 
-VIEW_PX = 256
+VIEW_PX = 384
 ROUNDS = 3
 NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
