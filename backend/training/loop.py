@@ -164,7 +164,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
 def training_step(
     network: Inversion, batch: Batch, weights: LossWeights, lesson: Lesson | None = None, *, fine: bool
 ) -> dict[str, Tensor]:
-    """All terms of one batch and of what a teacher says of it, and their weighted `total`."""
+    """All terms of one batch, and of a teacher's lesson on it if there is one, and their weighted `total`."""
     painting = network(batch.picture, batch.cameras, fine=fine)
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
 
