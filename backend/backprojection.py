@@ -10,10 +10,12 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
+from ..cuda_ops.seen_texels import Surface, seen_texels
+from ..cuda_ops.texels import Stack
 from . import progress
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
-from .manifolds import chart_to_direction, map_grid, resample_map
+from .manifolds import resample_map
 from .portrait import Portrait
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
@@ -30,39 +32,20 @@ MOST_HALVINGS = 3
 """A texel wider than a pixel takes the mean of so many, as a picture halved up to this often has them."""
 
 
-class SeenTexels:
-    """The texels of a portrait that are not empty, and where in a camera's picture they are seen."""
+class Seen:
+    """The texels of a portrait that a camera sees, and what they take from its pictures."""
 
     def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too."""
         size, manifolds = portrait.texture_size, portrait.manifolds
-        directions = chart_to_direction(map_grid(size)).astype(np.float32).reshape(-1, 3)
-        radius_m = resample_map(manifolds.total_radius_m(), size).reshape(-1, 1)
-        spread = resample_map(manifolds.spread, size).reshape(-1, 1)
-        # A texel's place is linear in its sheet's offset, and so is its projection before the division by depth.
-        matrix, shift = _projection(camera)
-        start, step = directions * radius_m @ matrix + shift, directions * spread @ matrix
-        found = []
-        for sheet, offset_m in enumerate(manifolds.offsets_m):
-            texel = np.flatnonzero(portrait.textures[sheet, ..., 3])
-            projected = start[texel] + offset_m * step[texel]  # [N, 3]
-            depth = projected[:, 2]
-            pixels = projected[:, :2] / np.where(depth > 0, depth, np.inf)[:, None]
-            x, y = pixels.T
-            kept = (x > 0) & (x < camera.width_px) & (y > 0) & (y < camera.height_px)
-            seen = np.ones(kept.sum(), np.float32)
-            if depth_m is not None:
-                seen = _in_front(depth[kept], pixels[kept], depth_m, spread[texel[kept], 0])
-                kept[kept], seen = seen > 0.01, seen[seen > 0.01]
-            texel, depth = texel[kept], depth[kept]
-            width_m = (radius_m[texel, 0] + offset_m * spread[texel, 0]) * (2.0 * CHART_HALF_EXTENT / size)
-            width_px = width_m * camera.fx_px / depth
-            found.append((np.full(len(texel), sheet), texel, pixels[kept], seen, width_px))
-        self.sheet, texel, pixels, seen, width_px = map(np.concatenate, zip(*found, strict=True))
-        self.row, self.column = np.divmod(texel, size)
-        self.seen = seen[:, None].astype(np.float32)  # [N, 1]
-        halvings = np.minimum(np.floor(np.log2(np.maximum(width_px, 1.0)) + 0.25), MOST_HALVINGS).astype(np.intp)
-        self._sampling = _bilinear(pixels, halvings, camera.width_px, camera.height_px)
+        radius_m, spread = resample_map(manifolds.total_radius_m(), size), resample_map(manifolds.spread, size)
+        stack = Stack(radius_m, spread, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
+        surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
+        found = seen_texels(portrait.textures, stack, surface, MOST_HALVINGS)
+        self.index, self.seen = found.texel, found.seen[:, None]  # [N], into [S T T]; [N, 1]
+        starts = np.arange(0, found.corners.size + 1, 4, dtype=np.int32)
+        entries = (found.shares.ravel(), found.corners.ravel(), starts)
+        self._sampling = sparse.csr_matrix(entries, (len(found.texel), found.pixels))
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, C] at the texels, bilinear, for texels wider than a pixel in a picture halved so often: [N, C]."""
@@ -71,11 +54,6 @@ class SeenTexels:
             fine = levels[-1]
             levels.append(0.25 * (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]))
         return self._sampling @ np.concatenate([level.reshape(-1, picture.shape[2]) for level in levels])
-
-    @property
-    def index(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sheet, row and column of each texel."""
-        return self.sheet, self.row, self.column
 
 
 def match_colours(
@@ -97,8 +75,8 @@ def match_colours(
         return portrait
     rgba, depth_m = portrait.render(camera, samples)
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
-    texels = SeenTexels(portrait, camera, depth_m)
-    colours = portrait.textures[texels.index][:, :3] / np.float32(255.0)
+    texels = Seen(portrait, camera, depth_m)
+    colours = portrait.textures.reshape(-1, 4)[texels.index, :3] / np.float32(255.0)
     residual = (wanted - rgba[..., :3]) * weight
     length = 1.0
     for step in range(steps):
@@ -116,31 +94,11 @@ def match_colours(
     return portrait
 
 
-def _painted(portrait: Portrait, texels: SeenTexels, colours: np.ndarray) -> Portrait:
+def _painted(portrait: Portrait, texels: Seen, colours: np.ndarray) -> Portrait:
     """The portrait with `colours` [N, 3], 0..1, on `texels`."""
     textures = portrait.textures.copy()
-    textures[texels.sheet, texels.row, texels.column, :3] = np.rint(colours * 255.0)
+    textures.reshape(-1, 4)[texels.index, :3] = np.rint(colours * np.float32(255.0))
     return replace(portrait, textures=textures)
-
-
-def _projection(camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Points [N, 3] times the matrix [3, 3], plus the shift [3], are (column x depth, row x depth, depth); float32."""
-    to_pixels = np.array(
-        [[camera.fx_px, 0.0, 0.0], [0.0, -camera.fy_px, 0.0], [-camera.cx_px, -camera.cy_px, -1.0]]
-    )  # rows: the camera's axes
-    matrix = camera.camera_to_world[:3, :3] @ to_pixels
-    return matrix.astype(np.float32), (-camera.position_m @ matrix).astype(np.float32)
-
-
-def _in_front(depth: np.ndarray, pixels: np.ndarray, surface_m: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """How much points at `depth` [N] and `pixels` [N, 2] lie before a surface [H, W], +inf where there is none; [N].
-
-    `spread` [N] is that of the sheets there.
-    """
-    column, row = np.clip(pixels, 0, np.array(surface_m.shape[::-1]) - 1).astype(np.intp).T
-    surface = surface_m[row, column]
-    behind = np.where(np.isfinite(surface), depth - surface, np.inf)
-    return 1.0 / (1.0 + np.exp(np.clip((behind - MARGIN_M * spread) / SOFTNESS_M, -50, 50)))
 
 
 def _padded(picture: np.ndarray) -> np.ndarray:
@@ -148,29 +106,3 @@ def _padded(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     most = 1 << MOST_HALVINGS
     return np.pad(picture, ((0, -height % most), (0, -width % most), (0, 0)), mode="edge")
-
-
-def _bilinear(pixels: np.ndarray, halvings: np.ndarray, width: int, height: int) -> sparse.csr_matrix:
-    """Shares [N, P] of the pixels around points [N, 2] in a `_padded` picture of width x height, halved so often [N].
-
-    P counts the pixels of the picture and of its halved ones, one after the other. Pixel centres lie at halves.
-    """
-    most = 1 << MOST_HALVINGS
-    corners, shares = np.empty((len(pixels), 4), np.int32), np.empty((len(pixels), 4), np.float32)
-    before = 0
-    for level in range(MOST_HALVINGS + 1):
-        chosen = np.flatnonzero(halvings == level)
-        columns, rows = ((side + -side % most) >> level for side in (width, height))
-        scaled = pixels[chosen].T * np.float32(0.5**level) - np.float32(0.5)
-        x, y = (np.clip(at, 0.0, side - 1) for at, side in zip(scaled, (columns, rows), strict=True))
-        left, top = x.astype(np.int32), y.astype(np.int32)
-        right, bottom = np.minimum(left + 1, columns - 1), np.minimum(top + 1, rows - 1)
-        x, y = x - left, y - top
-        upper, lower = before + top * columns, before + bottom * columns
-        for corner, (row, column) in enumerate(((upper, left), (upper, right), (lower, left), (lower, right))):
-            corners[chosen, corner] = row + column
-        for corner, share in enumerate(((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y)):
-            shares[chosen, corner] = share
-        before += rows * columns
-    starts = np.arange(0, corners.size + 1, 4, dtype=np.int32)
-    return sparse.csr_matrix((shares.ravel(), corners.ravel(), starts), (len(pixels), before))

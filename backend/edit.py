@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from .alignment import Alignment
-from .backprojection import SeenTexels, match_colours
+from .backprojection import Seen, match_colours
 from .camera import Camera
 from .compositing import over_grey
 from .errors import InputError
@@ -113,10 +113,10 @@ def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:
     """Opacity times `kept` [H, W] along each pixel's ray, however deep."""
     if not (kept < 1.0).any():
         return portrait
-    texels = SeenTexels(portrait, camera, None)
+    texels = Seen(portrait, camera, None)
     textures = portrait.textures.copy()
-    opacity = textures[texels.index][:, 3] * texels.sample(kept[..., None])[:, 0]
-    textures[texels.sheet, texels.row, texels.column, 3] = np.rint(opacity)
+    opacity = textures.reshape(-1, 4)[:, 3]  # a view
+    opacity[texels.index] = np.rint(opacity[texels.index] * texels.sample(kept[..., None])[:, 0])
     return replace(portrait, textures=textures)
 
 

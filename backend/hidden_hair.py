@@ -20,10 +20,10 @@ STRANDS, TURNS_ALONG, WAVES = (90, 260, 620), 9, 0.012
 """Strands around the head, from locks to hairs; changes along them; how far they wander, in turns around it."""
 
 LUMA = (0.2126, 0.7152, 0.0722)
-BLUR_TEXELS = 9
+BLUR_TEXELS = 5
 """Changes of brightness that are slower than this are the hair's shape, not its strands."""
 
-SHARPER = 1.5
+SHARPER = 1.4
 """Contrast is measured in what the networks saw, which is softer than the photograph."""
 
 MAX_CONTRAST = 0.2
@@ -37,7 +37,8 @@ def strand_shade(painting: Painting, size: int) -> Tensor:
 
 def _contrast(painting: Painting) -> float:
     """Standard deviation of the logarithm of brightness in the scalp that is seen, beside its slow changes."""
-    weight = (painting.opacity * painting.visible)[0]  # [S, T, T]
+    visible = painting.visible[0]  # [S, T, T]
+    weight = F.adaptive_avg_pool2d(painting.opacity[0], visible.shape[-1]) * visible
     total = weight.sum(0)
     seen = (painting.photographed[0] * weight[:, None]).sum(0) / total.clamp_min(1e-4)[None]
     luma = torch.einsum("c,cvu->vu", seen.new_tensor(LUMA), seen)

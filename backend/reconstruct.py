@@ -103,7 +103,8 @@ def aligned_portrait(
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
     with torch.inference_mode(), LandmarkDetector() as detector:
         picture = as_input(crop, detector.person(crop)).to(device_name)
-        painting = with_relief(network, following(network, network(picture, [camera])), camera)
+        painting = following(network, network(picture, [camera], fine_colours=False))
+        painting = with_relief(network, painting, camera)
         progress.report(0.55, "painting the sheets")
         view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
         if view.foreground.opacity.mean() < LEAST_PERSON:

@@ -9,11 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.paint_texels import Paint, paint_texels
+from ..cuda_ops.texels import Stack
+from .conventions import CHART_HALF_EXTENT
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
-from .networks.geometry import CameraBatch, resampled, texel_directions
+from .networks.geometry import CameraBatch, resampled
 from .networks.inversion import Inversion, Painting
-from .networks.visibility import Shown, shown, visibility
+from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
 from .solidity import solid_opacity
 
 EMPTY_OPACITY = 0.02
@@ -35,69 +38,33 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     wanted = matte * torch.from_numpy(view.inside).to(device)
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
     opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
-    seen = _shown(network, opacity, painting.radius_m[0], view, matte)
-    picture = torch.from_numpy(view.rgb).to(device).permute(2, 0, 1)
-    layers = torch.cat([picture, matte[None]])[None]  # [1, 4, H, W]
     camera = CameraBatch.of([view.camera], device)
-    radius = resampled(geometry.total_radius(painting.displacement_m)[0], texture_size)
-    spread = resampled(geometry.spread, texture_size)
-    shade = strand_shade(painting, texture_size)
-    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
-    maps = torch.stack([radius, spread, shade, turned]).flatten(1)  # [4, T T]
-    directions = texel_directions(texture_size).to(device).flatten(0, 1)  # [T T, 3]
-    textures = torch.zeros(network.config.sheets, texture_size**2, 4, dtype=torch.uint8, device=device)
-    for sheet, offset_m in enumerate(geometry.offsets_m):
-        solid = _enlarged(opacity[sheet, None], texture_size)[0].flatten()
-        texel = (solid > 0.5 / 255.0).nonzero()[:, 0]
-        radius_m, apart, shades, turns = maps.index_select(1, texel)
-        points = (radius_m + offset_m * apart)[:, None] * directions.index_select(0, texel)  # [N, 3]
-        projected, depth = camera.project(points[None, None, None])  # [1, 1, 1, N, 2], [1, 1, 1, N]
-        shares = visibility(seen, projected, depth, apart)[0, 0, 0] * turns
-        photographed = F.grid_sample(layers, projected[:, 0], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
-        places = torch.stack([texel % texture_size, texel // texture_size], -1)
-        places = (places + 0.5) * (2.0 / texture_size) - 1.0  # [N, 2]
-        colour = _colour(painting, sheet, photographed[:, :3], shares, projected[0, 0, 0], places, shades)
-        within = (projected[0, 0, 0].abs() < 1.0).all(-1)
-        cut = solid.index_select(0, texel) * torch.where(within, photographed[:, 3], 0.0)
-        rgba = (torch.cat([colour, cut[:, None]], -1).clamp(0, 1) * 255.0 + 0.5).to(torch.uint8)
-        textures[sheet].index_copy_(0, texel, rgba * (rgba[:, 3:] > 0))
-    return textures.unflatten(1, (texture_size, texture_size)).cpu().numpy()
+    paint = Paint(
+        opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
+        painting.painted[0],
+        painting.confidence[0],
+        strand_shade(painting, texture_size),
+        network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
+        torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1),
+        _surface_depth(network, opacity, painting.radius_m[0], view),
+        WIDER,
+        CLEAN_OPACITY,
+        MARGIN_M,
+        SOFTNESS_M,
+    )
+    radius_m, spread = (resampled(x, texture_size).cpu().numpy() for x in (painting.radius_m[0], geometry.spread))
+    stack = Stack(radius_m, spread, geometry.offsets_m.cpu().numpy(), CHART_HALF_EXTENT, view.camera)
+    return paint_texels(stack, paint).cpu().numpy()
 
 
-def _shown(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView, person: Tensor) -> Shown:
-    """What the photograph shows; its colours count where the person [H, W] is, by its matte, and outside its border."""
+def _surface_depth(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:
+    """Depth [P, P] of what the photograph shows, farthest where that is nothing."""
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
     drawn = network.render(textures, radius_m, view.camera.resized(SURFACE_PX, SURFACE_PX), mip_levels=1)
-    alpha = drawn[None, None, ..., 3]
-    surface = shown(alpha, drawn[None, None, ..., 4] / alpha.clamp_min(1e-4))
-    return Shown(surface.depth_m, (person / CLEAN_OPACITY).clamp(0.0, 1.0)[None, None])
+    alpha, weighted = drawn[None, None, ..., 3], drawn[None, None, ..., 4]
+    return shown(alpha, weighted / alpha.clamp_min(1e-4)).depth_m[0, 0]
 
 
-def _colour(
-    painting: Painting,
-    sheet: int,
-    photographed: Tensor,
-    shares: Tensor,
-    projected: Tensor,
-    texels: Tensor,
-    shade: Tensor,
-) -> Tensor:
-    """Colours [N, 3] of one sheet's texels at map coordinates [N, 2] in -1..1, photographed [N, 3] as `shares` say.
-
-    `projected` [N, 2] is where the photograph's square shows them: beside the networks' crop its word is taken whole.
-    `shade` [N] is a factor on the networks' own colours.
-    """
-    own = torch.cat([painting.painted[0, sheet], painting.confidence[0, sheet, None]])
-    own = F.grid_sample(own[None], texels[None, None], "bilinear", "border", False)[0, :, 0].T  # [N, 4]
-    known = (WIDER * projected).abs().amax(-1) < 1.0
-    confidence = torch.where(known, own[:, 3], 1.0)
-    return torch.lerp(own[:, :3] * shade[:, None], photographed, (confidence * shares)[:, None])
-
-
-def _enlarged(maps: Tensor, size: int) -> Tensor:
+def _reduced(maps: Tensor, size: int) -> Tensor:
     """[C, T, T] to [C, size, size]."""
-    if maps.shape[-1] == size:
-        return maps
-    return F.interpolate(
-        maps[None], (size, size), mode="bilinear", align_corners=False, antialias=size < maps.shape[-1]
-    )[0]
+    return F.interpolate(maps[None], (size, size), mode="bilinear", align_corners=False, antialias=True)[0]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from portrait_manifolds.backend.backprojection import SeenTexels
+from portrait_manifolds.backend.backprojection import Seen
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid
@@ -17,18 +17,18 @@ def portrait() -> Portrait:
     return made_portrait(texture_size=128, sheets=4)
 
 
-def pixels(portrait: Portrait, texels: SeenTexels, camera: Camera) -> np.ndarray:
+def pixels(portrait: Portrait, texels: Seen, camera: Camera) -> np.ndarray:
     """Where the camera sees each texel, column and row [N, 2]."""
     grid = map_grid(portrait.texture_size)
     points = np.stack([portrait.manifolds.points(sheet, grid) for sheet in range(portrait.manifolds.sheets)])
-    return camera.project(points[texels.index])[0]
+    return camera.project(points.reshape(-1, 3)[texels.index])[0]
 
 
 @pytest.mark.parametrize("size_px", [45, 150, 700])  # texels from narrower than a pixel to several pixels wide
 def test_a_texel_takes_what_the_picture_shows_where_it_is_seen(portrait: Portrait, size_px: int) -> None:
     """A picture of its own coordinates, which every halving keeps."""
     camera = made_camera().resized(size_px, size_px)
-    texels = SeenTexels(portrait, camera, None)
+    texels = Seen(portrait, camera, None)
     row, column = np.mgrid[0:size_px, 0:size_px] + 0.5
     sampled = texels.sample(np.stack([column, row], -1))
     seen = pixels(portrait, texels, camera)
@@ -40,8 +40,7 @@ def test_a_texel_takes_what_the_picture_shows_where_it_is_seen(portrait: Portrai
 def test_a_texel_wider_than_pixels_takes_their_mean(portrait: Portrait) -> None:
     checks = (np.indices((1024, 1024)).sum(0) % 2).astype(np.float32)[..., None]
     wide, narrow = (
-        SeenTexels(portrait, made_camera().resized(side, side), None).sample(checks[:side, :side])
-        for side in (1024, 64)
+        Seen(portrait, made_camera().resized(side, side), None).sample(checks[:side, :side]) for side in (1024, 64)
     )
     assert np.abs(wide - 0.5).max() < 1e-6 < 0.1 < narrow.std()
 
@@ -52,5 +51,5 @@ def test_what_counts_as_seen_goes_deeper_where_sheets_lie_farther_apart(portrait
     manifolds = portrait.manifolds
     # The same sheets, told as ten times as far apart by offsets a tenth as large.
     apart = replace(manifolds, spread=10.0 * manifolds.spread, offsets_m=0.1 * manifolds.offsets_m)
-    deep, usual = (SeenTexels(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
+    deep, usual = (Seen(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
     assert len(deep.seen) > 1.2 * len(usual.seen)

@@ -42,9 +42,9 @@ class Shape:
 
 @dataclass(frozen=True)
 class Painting:
-    """What one forward pass says of a batch of photographs; T texels a side."""
+    """What one forward pass says of a batch of photographs; T texels a side, of opacity twice as many at the most."""
 
-    opacity: Tensor  # [B, S, T, T], 0..1
+    opacity: Tensor  # [B, S, T, T] or [B, S, 2 T, 2 T], 0..1
     confidence: Tensor  # [B, S, T, T], 0..1: share of the photo's own colour where the photo shows the texel
     visible: Tensor  # [B, S, T, T], 0..1: how much the photo shows of it
     painted: Tensor  # [B, S, 3, T, T], the network's own colour, sRGB-encoded
@@ -55,7 +55,10 @@ class Painting:
     matte: Tensor  # [B, 1, H, W], 0..1: where the photo shows the person
 
     def textures(self) -> Tensor:
-        """Sheets [B, S, T, T, 4], sRGB-encoded colour and straight opacity, as render_manifolds takes them."""
+        """Sheets [B, S, T, T, 4], sRGB-encoded colour and straight opacity, as render_manifolds takes them.
+
+        All maps must be of one size.
+        """
         share = self.confidence * self.visible
         colour = torch.lerp(self.painted, self.photographed, share[:, :, None])
         return torch.cat([colour, self.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
@@ -75,10 +78,13 @@ class Inversion(nn.Module):
         self.super_resolution = SuperResolution(config)
         self.decoder = Decoder(config, self.geometry.offsets_m)
 
-    def forward(self, picture: Tensor, cameras: list[Camera], *, fine: bool = True) -> Painting:
+    def forward(
+        self, picture: Tensor, cameras: list[Camera], *, fine: bool = True, fine_colours: bool = True
+    ) -> Painting:
         """Pictures [B, 4, H, W] (`as_input`) and their cameras, to what is painted on the sheets.
 
-        `fine` gives textures of four times the chart's size (256), else of twice, which is quicker to learn from.
+        `fine` gives textures of four times the chart's size (256), else of twice, which is quicker to learn from;
+        without `fine_colours` opacity alone is so fine, as where colours are taken from the photograph anew.
 
           picture ─┬─ E_w ── w+ ── synthesis ─┬── coarse manifolds ────────────────┐
                    │                          └── coarse displacement ───┐         │
@@ -105,24 +111,22 @@ class Inversion(nn.Module):
             opacity, confidence, painted = self.decoder(features)
         opacity, confidence = torch.sigmoid(opacity.float()), torch.sigmoid(confidence.float())
         radius = self.geometry.total_radius(displacement)
-        if fine:
-            confidence = enlarged(confidence)
-            painted = enlarged(painted.flatten(1, 2)).unflatten(1, (self.config.sheets, 3))
-        else:
+        if not fine:
             opacity = F.avg_pool2d(opacity, 2)
         with torch.no_grad():
             projected, depth = views.project(self.geometry.points(displacement, opacity.shape[-1]))
         opacity = opacity * hull(matte, projected)
+        # What is continued smoothly over hidden places needs no texels finer than the decoder's own.
+        coarse = F.avg_pool2d(opacity, 2) if fine else opacity
         with torch.no_grad():
-            seen = self.shown(F.avg_pool2d(opacity, 2) if fine else opacity, radius, cameras)
-            size = depth.shape[-1]
-            turned = self.turned_to(views, displacement, size)[:, None]
-            visible = visibility(seen, projected, depth, resampled(self.geometry.spread, size)) * turned
-            grid = projected.flatten(1, 2)  # [B, S V, U, 2]
-            photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
-            photographed = photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
-            around = surroundings(photographed, opacity * confidence * visible)
+            seen = self.shown(coarse, radius, cameras)
+            visible, photographed = self._photographed(photo, seen, views, displacement, coarse.shape[-1])
+            around = surroundings(photographed, coarse * confidence * visible)
         painted = torch.sigmoid(painted.float() + torch.logit(around, 0.02))
+        if fine and fine_colours:
+            confidence = enlarged(confidence)
+            painted = enlarged(painted.flatten(1, 2)).unflatten(1, (self.config.sheets, 3))
+            visible, photographed = self._photographed(photo, seen, views, displacement, opacity.shape[-1])
         return Painting(
             opacity,
             confidence,
@@ -134,6 +138,18 @@ class Inversion(nn.Module):
             radius,
             matte,
         )
+
+    @torch.no_grad()
+    def _photographed(
+        self, photo: Tensor, seen: Shown, views: CameraBatch, displacement_m: Tensor, size: int
+    ) -> tuple[Tensor, Tensor]:
+        """How much photos [B, 3, H, W] show of texels, [B, S, size, size], and their colours there, [B, S, 3, ...]."""
+        projected, depth = views.project(self.geometry.points(displacement_m, size))
+        turned = self.turned_to(views, displacement_m, size)[:, None]
+        visible = visibility(seen, projected, depth, resampled(self.geometry.spread, size)) * turned
+        grid = projected.flatten(1, 2)  # [B, S V, U, 2]
+        photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
+        return visible, photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
 
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""

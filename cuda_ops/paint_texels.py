@@ -1,0 +1,77 @@
+"""Colours and opacities of a stack's texels: the photograph's own where it shows them, the networks' elsewhere.
+
+The public op is `paint_texels`, on the processor's cores; paint_texels_reference.py beside it does the same in plain
+torch, for tensors on a GPU and where there is no compiler.
+"""
+
+import ctypes
+import logging
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .build import BuildError, load_library
+from .texels import NativeStack, Stack, pointer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What the networks and the photograph say of a stack's S sheets of T x T texels; float32, all on one device."""
+
+    opacity: Tensor  # [S, O, O], O at most T
+    painted: Tensor  # [S, 3, C, C], sRGB-encoded
+    confidence: Tensor  # [S, C, C], 0..1: the photograph's share where it shows the texel
+    shade: Tensor  # [T, T], a factor on what is painted
+    turned: Tensor  # [T, T], 0..1: how far the surface is turned to the camera
+    photo: Tensor  # [H, W, 4], the stack's camera's picture: the person's own colour and opacity
+    surface_m: Tensor  # [P, P], depth of what the camera sees first
+    wider: float  # side of the photograph in sides of what the networks saw; beside that the photograph has its say
+    clean: float  # opacity of the person from which the photograph's colours are fully believed
+    margin_m: float  # a texel so far behind the surface still counts half where the spread is one
+    softness_m: float
+
+
+def paint_texels(stack: Stack, paint: Paint) -> Tensor:
+    """RGBA textures [S, T, T, 4] uint8, nothing where the photograph's picture does not show the person."""
+    library = None if paint.opacity.is_cuda else _library()
+    if library is None:
+        from .paint_texels_reference import paint_texels_reference
+
+        return paint_texels_reference(stack, paint)
+    native = NativeStack.of(stack)
+    names = ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m")
+    arrays = [np.ascontiguousarray(getattr(paint, name).numpy(), np.float32) for name in names]
+    sizes = paint.opacity.shape[-1], paint.painted.shape[-1], paint.surface_m.shape[-1]
+    arguments = _Paint(*map(pointer, arrays), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes)
+    textures = torch.empty(native.sheets, native.size, native.size, 4, dtype=torch.uint8)
+    library.pm_paint_texels(ctypes.byref(native), ctypes.byref(arguments), pointer(textures.numpy()), 0)
+    return textures
+
+
+class _Paint(ctypes.Structure):
+    """csrc/paint_texels.cpp's Paint."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("opacity", "painted", "confidence", "shade")),
+        *((name, ctypes.c_void_p) for name in ("turned", "photo", "surface")),
+        *((name, ctypes.c_float) for name in ("wider", "clean", "margin_m", "softness_m")),
+        *((name, ctypes.c_int32) for name in ("opacity_size", "colour_size", "surface_size")),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled op with its argument types; None where it cannot be compiled."""
+    try:
+        library = load_library("paint_texels")
+    except BuildError as error:
+        log.warning("painting without the compiled op, slowly: %s", error)
+        return None
+    library.pm_paint_texels.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    library.pm_paint_texels.restype = None
+    return library

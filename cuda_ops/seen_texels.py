@@ -1,0 +1,111 @@
+"""Which texels of a stack of sheets a camera sees, and which pixels of its pictures each of them takes.
+
+The public op is `seen_texels`, on the processor's cores; seen_texels_reference.py beside it does the same in numpy, and
+takes its place where there is no compiler.
+"""
+
+import ctypes
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from .build import BuildError, load_library
+from .texels import NativeStack, Stack, pointer
+
+log = logging.getLogger(__name__)
+
+LEAST_SEEN = 0.01
+"""What is seen by no more than this is not."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What the camera sees first, and hides what lies behind it."""
+
+    depth_m: np.ndarray  # [H, W], +inf where nothing is
+    margin_m: float
+    """A texel so far behind still counts half where the spread is one; elsewhere in proportion."""
+    softness_m: float
+
+
+class SeenTexels(NamedTuple):
+    """N texels, in the stack's order."""
+
+    texel: np.ndarray  # [N] int64, into [S T T]
+    seen: np.ndarray  # [N] float32, how much, 0..1
+    corners: np.ndarray  # [N, 4] int32, the pixels between whose centres they are seen
+    shares: np.ndarray  # [N, 4] float32, of these pixels
+    pixels: int  # of the picture and its halved ones
+
+
+def seen_texels(textures: np.ndarray, stack: Stack, surface: Surface | None, most_halvings: int) -> SeenTexels:
+    """The texels of `textures` [S, T, T, 4] uint8 that have opacity and that the stack's camera sees.
+
+    Without a surface these are all that are within its picture. A texel wider than a pixel takes from a picture that
+    is halved, up to `most_halvings` times. Pixels are counted through the picture, continued so that it can be halved
+    so often, and on through its halved ones. Raises ValueError where textures and stack differ in size.
+    """
+    native = NativeStack.of(stack)
+    if textures.shape != (native.sheets, native.size, native.size, 4) or textures.dtype != np.uint8:
+        raise ValueError(
+            f"textures {textures.shape} {textures.dtype} are not of {native.sheets} x {native.size} texels"
+        )
+    library = _library()
+    if library is None:
+        from .seen_texels_reference import seen_texels_reference
+
+        return seen_texels_reference(textures, stack, surface, most_halvings)
+    camera = stack.camera
+    textures = np.ascontiguousarray(textures)
+    depth_m = None if surface is None else np.ascontiguousarray(surface.depth_m, np.float32)
+    margin_m, softness_m = (surface.margin_m, surface.softness_m) if surface else (0.0, 1.0)
+    seen = _Seen(
+        pointer(textures), None if depth_m is None else pointer(depth_m),
+        margin_m, softness_m, LEAST_SEEN, camera.fx_px, most_halvings,
+    )  # fmt: skip
+    both = (ctypes.byref(native), ctypes.byref(seen))
+    weights = np.empty(textures.shape[:3], np.float32)
+    library.pm_seen_weights(*both, pointer(weights), 0)
+    index = np.flatnonzero(weights)
+    corners, shares = np.empty((len(index), 4), np.int32), np.empty((len(index), 4), np.float32)
+    library.pm_seen_corners(*both, pointer(index), len(index), pointer(corners), pointer(shares), 0)
+    pixels = pixel_count(camera.width_px, camera.height_px, most_halvings)
+    return SeenTexels(index, weights.ravel()[index], corners, shares, pixels)
+
+
+def pixel_count(width_px: int, height_px: int, halvings: int) -> int:
+    """Pixels of a picture that is continued so that it can be halved so often, and of its halved ones."""
+    width, height = (side + -side % (1 << halvings) for side in (width_px, height_px))
+    return sum((width >> k) * (height >> k) for k in range(halvings + 1))
+
+
+class _Seen(ctypes.Structure):
+    """csrc/seen_texels.cpp's Seen."""
+
+    _fields_ = (
+        ("textures", ctypes.c_void_p),
+        ("surface", ctypes.c_void_p),
+        ("margin_m", ctypes.c_float),
+        ("softness_m", ctypes.c_float),
+        ("least", ctypes.c_float),
+        ("focal_px", ctypes.c_float),
+        ("most_halvings", ctypes.c_int32),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled op with its argument types; None where it cannot be compiled."""
+    try:
+        library = load_library("seen_texels")
+    except BuildError as error:
+        log.warning("finding what the photograph shows without the compiled op, slowly: %s", error)
+        return None
+    address, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
+    library.pm_seen_weights.argtypes = [address, address, address, int32]
+    library.pm_seen_corners.argtypes = [address, address, address, int64, address, address, int32]
+    library.pm_seen_weights.restype = library.pm_seen_corners.restype = None
+    return library

@@ -1,0 +1,71 @@
+"""Texels of a stack of sheets and the camera that sees them: what csrc/texels.h takes."""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where a stack's texels are, and the camera that sees them; lengths in metres."""
+
+    radius_m: np.ndarray  # [T, T] float32, of the sheet at offset 0
+    spread: np.ndarray  # [T, T] float32
+    offsets_m: np.ndarray  # [S] float32
+    half_extent: float  # of the chart
+    camera: Any  # a backend Camera
+
+    def projection(self) -> np.ndarray:
+        """[4, 3] float32: (x, y, z, 1) times it is (column x depth, row x depth, depth)."""
+        camera = self.camera
+        to_pixels = np.array(
+            [[camera.fx_px, 0.0, 0.0], [0.0, -camera.fy_px, 0.0], [-camera.cx_px, -camera.cy_px, -1.0]]
+        )  # rows: the camera's axes
+        matrix = camera.camera_to_world[:3, :3] @ to_pixels
+        return np.vstack([matrix, -camera.position_m @ matrix]).astype(np.float32)
+
+    def directions(self) -> np.ndarray:
+        """Unit directions [T T, 3] float32 of the equal-area chart's texels."""
+        size = len(self.radius_m)
+        along = ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * self.half_extent
+        u, v = (x.ravel() for x in np.meshgrid(along, -along))
+        squared = np.minimum(u**2 + v**2, 4.0)
+        scale = np.sqrt(1.0 - 0.25 * squared)
+        return np.stack([u * scale, v * scale, 1.0 - 0.5 * squared], -1).astype(np.float32)
+
+
+class NativeStack(ctypes.Structure):
+    """csrc/texels.h's Stack; keeps its arrays alive."""
+
+    _fields_ = (
+        ("radius", ctypes.c_void_p),
+        ("spread", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("projection", ctypes.c_float * 12),
+        ("half_extent", ctypes.c_float),
+        ("sheets", ctypes.c_int32),
+        ("size", ctypes.c_int32),
+        ("width_px", ctypes.c_int32),
+        ("height_px", ctypes.c_int32),
+    )
+
+    @staticmethod
+    def of(stack: Stack) -> "NativeStack":
+        """From a stack; raises ValueError where its maps are not of one size."""
+        arrays = [np.ascontiguousarray(x, np.float32) for x in (stack.radius_m, stack.spread, stack.offsets_m)]
+        size = len(arrays[0])
+        if arrays[0].shape != (size, size) or arrays[1].shape != (size, size):
+            raise ValueError(f"a radius of {arrays[0].shape} and a spread of {arrays[1].shape} are not one square size")
+        native = NativeStack(
+            *map(pointer, arrays), (ctypes.c_float * 12)(*stack.projection().ravel()), stack.half_extent,
+            len(arrays[2]), size, stack.camera.width_px, stack.camera.height_px,
+        )  # fmt: skip
+        native.keep = arrays
+        return native
+
+
+def pointer(values: np.ndarray) -> ctypes.c_void_p:
+    """Of an array's memory."""
+    return ctypes.c_void_p(values.ctypes.data)

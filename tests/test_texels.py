@@ -1,0 +1,126 @@
+"""The ops on texels against their plain versions, on a made portrait."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
+from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
+from portrait_manifolds.backend.manifolds import map_grid, resample_map
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops import paint_texels as paint_op
+from portrait_manifolds.cuda_ops import seen_texels as seen_op
+from portrait_manifolds.cuda_ops.build import BuildError
+from portrait_manifolds.cuda_ops.paint_texels import Paint, paint_texels
+from portrait_manifolds.cuda_ops.paint_texels_reference import paint_texels_reference
+from portrait_manifolds.cuda_ops.seen_texels import Surface, seen_texels
+from portrait_manifolds.cuda_ops.seen_texels_reference import seen_texels_reference
+from portrait_manifolds.cuda_ops.texels import Stack
+
+SIZE, SHEETS = 64, 5
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    return made_portrait(texture_size=SIZE, sheets=SHEETS)
+
+
+@pytest.fixture(scope="module")
+def stack(portrait: Portrait) -> Stack:
+    """Seen from beside, by a picture that is not square and that does not hold all of it."""
+    manifolds = portrait.manifolds
+    camera = made_camera().orbited(20.0, 5.0)
+    camera = replace(camera.resized(120, 120), cx_px=40.0, width_px=90)
+    maps = (resample_map(x, SIZE) for x in (manifolds.total_radius_m(), manifolds.spread))
+    return Stack(*maps, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
+
+
+def paint(**changes: object) -> Paint:
+    """Random, but for what is given."""
+    random = partial(torch.rand, generator=torch.Generator().manual_seed(3))
+    depth_m = 1.3 + 0.1 * random(24, 24)
+    opacity = (2.0 * random(SHEETS, 32, 32) - 0.5).clamp(0.0, 1.0)
+    values = (
+        *(opacity, random(SHEETS, 3, 16, 16), random(SHEETS, 16, 16), 0.5 + random(SIZE, SIZE), random(SIZE, SIZE)),
+        *(random(120, 90, 4), depth_m, 1.5, 0.5, 0.01, 0.003),
+    )
+    return replace(Paint(*values), **changes)
+
+
+def test_texels_lie_where_the_manifolds_do(portrait: Portrait, stack: Stack) -> None:
+    points = portrait.manifolds.points(3, map_grid(SIZE)).reshape(-1, 3)
+    place = (stack.radius_m + stack.offsets_m[3] * stack.spread).reshape(-1, 1) * stack.directions()
+    np.testing.assert_allclose(place, points, atol=1e-5)
+    pixels, depth = stack.camera.project(points)
+    projected = np.append(place, np.ones((len(place), 1)), 1) @ stack.projection()
+    np.testing.assert_allclose(projected, np.append(pixels * depth[:, None], depth[:, None], 1), atol=1e-3)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_seen_texels_agree_with_the_reference(portrait: Portrait, stack: Stack, hidden: bool) -> None:
+    surface = Surface(portrait.render(stack.camera)[1], 0.01, 0.003) if hidden else None
+    found, expected = (op(portrait.textures, stack, surface, 3) for op in (seen_texels, seen_texels_reference))
+    both, one, other = np.intersect1d(found.texel, expected.texel, return_indices=True)
+    assert len(both) > 1000 and max(len(found.texel), len(expected.texel)) < 1.001 * len(both)
+    assert found.pixels == expected.pixels > found.corners.max()
+    # A texel on a pixel's border may fall to either side of a step in depth.
+    assert (np.abs(found.seen[one] - expected.seen[other]) < 1e-3).mean() > 0.999
+    assert hidden == bool((found.seen < 0.5).any())
+    same = (found.corners[one] == expected.corners[other]).all(1)
+    assert same.mean() > 0.999 and len(np.unique(found.corners[:, 0])) > 500
+    np.testing.assert_allclose(found.shares[one][same], expected.shares[other][same], atol=1e-3)
+
+
+def test_painted_texels_agree_with_the_reference(stack: Stack) -> None:
+    painted, expected = (op(stack, paint()).numpy().astype(int) for op in (paint_texels, paint_texels_reference))
+    assert 0.05 < (painted[..., 3] > 0).mean() < 0.95
+    assert (np.abs(painted - expected) > 1).mean() < 1e-4  # where the networks' square ends, either side
+
+
+def test_texels_take_the_photograph_only_where_it_is_to_be_believed(stack: Stack) -> None:
+    white, black = torch.ones(120, 90, 4), torch.zeros(SHEETS, 3, 16, 16)
+    sure = {
+        "confidence": torch.ones(SHEETS, 16, 16),
+        "turned": torch.ones(SIZE, SIZE),
+        "photo": white,
+        "painted": black,
+    }
+    behind, before = torch.full((24, 24), 9.0), torch.full((24, 24), 0.1)
+
+    def brightness(**changes: object) -> float:
+        textures = paint_texels(stack, paint(**(sure | changes)))
+        return float(textures[textures[..., 3] > 0][:, :3].float().mean())
+
+    assert brightness(surface_m=behind) > 254.0 > 1.0 > brightness(surface_m=before)
+    assert brightness(surface_m=behind, turned=torch.zeros(SIZE, SIZE)) < 1.0
+    assert brightness(surface_m=behind, photo=white * torch.tensor([1.0, 1.0, 1.0, 0.1])) < 60.0
+    distrusted = {"confidence": torch.zeros(SHEETS, 16, 16), "surface_m": behind}
+    assert brightness(**distrusted, wider=0.1) < 1.0 < 254.0 < brightness(**distrusted, wider=1e3)
+
+
+def test_without_a_compiler_the_references_take_their_place(
+    portrait: Portrait, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise BuildError("no compiler")
+
+    for op in (seen_op, paint_op):
+        monkeypatch.setattr(op, "load_library", missing)
+        op._library.cache_clear()
+    try:
+        found = seen_texels(portrait.textures, stack, None, 3)
+        assert np.array_equal(found.texel, seen_texels_reference(portrait.textures, stack, None, 3).texel)
+        assert torch.equal(paint_texels(stack, paint()), paint_texels_reference(stack, paint()))
+    finally:
+        for op in (seen_op, paint_op):
+            op._library.cache_clear()
+
+
+def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
+    with pytest.raises(ValueError, match="are not of 5 x 64 texels"):
+        seen_texels(portrait.textures[:4], stack, None, 3)
+    with pytest.raises(ValueError, match="not one square size"):
+        seen_texels(portrait.textures, replace(stack, spread=stack.spread[:, 1:]), None, 3)
