@@ -90,6 +90,7 @@ def aligned_portrait(
 
     import torch
 
+    from .neck import with_neck
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .relief import with_relief
@@ -105,6 +106,7 @@ def aligned_portrait(
         picture = as_input(crop, detector.person(crop)).to(device_name)
         painting = following(network, network(picture, [camera], fine_colours=False))
         painting = with_relief(network, painting, camera)
+        network, painting = with_neck(network, painting, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
         if view.foreground.opacity.mean() < LEAST_PERSON:

@@ -1,4 +1,5 @@
-"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close.
+"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; and where
+holes are seen from beside.
 
 Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
 more opaque: nothing is put into the air before or behind it.
@@ -6,6 +7,7 @@ more opaque: nothing is put into the air before or behind it.
 
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from .camera import Camera
@@ -14,10 +16,14 @@ from .manifolds import direction_to_chart
 from .networks.geometry import CameraBatch, resampled, texel_directions
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
+from .surface_following import sheet_level
 
 VIEW_PX = 384
 ROUNDS, OVERDONE = 2, 1.5
 """What is missing is closed by so much more, since no texel takes all of it: two rounds do what three did."""
+
+SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
+"""Turns from which holes are looked for; silhouettes' rims are no holes."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -30,7 +36,7 @@ NEAR_M, SOFTNESS_M = 0.020, 0.004
 
 
 def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
-    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W].
+    """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and until no holes are seen from beside.
 
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
@@ -41,10 +47,14 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     geometry, size = network.geometry, opacity.shape[-1]
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
-    projected, depth = CameraBatch.of([camera], opacity.device).project(points[None])
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    for _ in range(ROUNDS):
-        _close(network, textures, radius_m, camera, wanted, projected.flatten(0, -2), depth.flatten())
+    for turn_deg in (0.0, *SIDES_DEG):
+        view = camera.orbited(turn_deg)
+        projected, depth = CameraBatch.of([view], opacity.device).project(points[None])
+        for _ in range(ROUNDS):
+            drawn = network.render(textures, radius_m, view, mip_levels=1)
+            whole = _filled(drawn[..., 3]) if turn_deg else wanted
+            _close(network, textures, radius_m, view, drawn, whole, projected.flatten(0, -2), depth.flatten())
     return textures[..., 3].contiguous()
 
 
@@ -53,13 +63,13 @@ def _close(
     textures: Tensor,
     radius_m: Tensor,
     camera: Camera,
+    drawn: Tensor,
     wanted: Tensor,
     projected: Tensor,
     texel_depth: Tensor,
 ) -> None:
-    """One round, on the opacity of `textures` [S, T, T, 4]; texels are seen at `projected` [S T T, 2], -1..1, and
-    `texel_depth` [S T T]."""
-    drawn = network.render(textures, radius_m, camera, mip_levels=1)
+    """One round, on the opacity of `textures` [S, T, T, 4], `drawn` [H, W, 5] by `camera`; it sees texels at
+    `projected` [S T T, 2], -1..1, and `texel_depth` [S T T]."""
     alpha = drawn[..., 3].clamp(0.0, 1.0)
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     missing = F.grid_sample(OVERDONE * lacking[None, None], projected[None, None], "bilinear", "zeros", False)
@@ -78,6 +88,12 @@ def _close(
     opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
 
 
+def _filled(alpha: Tensor) -> Tensor:
+    """A picture's silhouette [H, W] without holes, but for its rim."""
+    filled = ndimage.binary_erosion(ndimage.binary_fill_holes((alpha > 0.5).cpu().numpy()), iterations=RIM_PX)
+    return torch.from_numpy(filled).to(alpha)
+
+
 def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: Tensor) -> Tensor:
     """Which sheet, as a fraction between two, passes through each pixel's point at `depth_m` [H, W]."""
     geometry = network.geometry
@@ -88,8 +104,4 @@ def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: 
     grid = torch.stack([uv[..., 0], -uv[..., 1]], -1) / CHART_HALF_EXTENT
     maps = torch.stack([radius_m, geometry.spread])[None]
     radius, spread = F.grid_sample(maps, grid[None], "bilinear", "border", False)[0]
-    offset = ((distance - radius) / spread).contiguous()
-    offsets = geometry.offsets_m
-    above = torch.searchsorted(offsets, offset).clamp(1, len(offsets) - 1)
-    low, high = offsets[above - 1], offsets[above]
-    return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
+    return sheet_level((distance - radius) / spread, geometry.offsets_m)

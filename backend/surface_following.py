@@ -34,12 +34,12 @@ def following(network: Inversion, painting: Painting) -> Painting:
     moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
     moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
     displacement = painting.displacement_m[:1] + moved * spread
-    before = _sheet_before(moved, offsets)
+    before = sheet_level(offsets[:, None, None] + moved, offsets)[None]
     return replace(
         painting,
-        opacity=_looked_up(opacity[:, :, None], before)[:, :, 0],
-        confidence=_looked_up(painting.confidence[:1, :, None], before)[:, :, 0],
-        painted=_looked_up(painting.painted[:1], before),
+        opacity=looked_up(opacity[:, :, None], before)[:, :, 0],
+        confidence=looked_up(painting.confidence[:1, :, None], before)[:, :, 0],
+        painted=looked_up(painting.painted[:1], before),
         displacement_m=displacement,
         radius_m=geometry.total_radius(displacement),
     )
@@ -57,15 +57,14 @@ def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
     return smoothed(filled[:, 0], SMOOTHING)
 
 
-def _sheet_before(moved: Tensor, offsets: Tensor) -> Tensor:
-    """Which sheet, as a fraction between two, each sheet moved by [1, D, D] now lies on: [1, S, D, D]."""
-    wanted = (offsets[:, None, None] + moved).contiguous()  # [S, D, D]
-    above = torch.searchsorted(offsets, wanted).clamp(1, len(offsets) - 1)
-    low, high = offsets[above - 1], offsets[above]
-    return (above - 1 + ((wanted - low) / (high - low)).clamp(0.0, 1.0))[None]
+def sheet_level(offset: Tensor, offsets_m: Tensor) -> Tensor:
+    """Which of the sheets at `offsets_m` [S] lies at an offset, as a fraction between two; any shape."""
+    above = torch.searchsorted(offsets_m, offset.contiguous()).clamp(1, len(offsets_m) - 1)
+    low, high = offsets_m[above - 1], offsets_m[above]
+    return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
 
 
-def _looked_up(stack: Tensor, before: Tensor) -> Tensor:
+def looked_up(stack: Tensor, before: Tensor) -> Tensor:
     """Sheets [1, S, C, T, T] at fractional sheets [1, S, D, D]."""
     sheets, size = stack.shape[1], stack.shape[-1]
     level = resampled(before[0], size)  # [S, T, T]

@@ -14,7 +14,7 @@ from ..cuda_ops.texels import Stack
 from .conventions import CHART_HALF_EXTENT
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
-from .networks.geometry import CameraBatch, resampled
+from .networks.geometry import CameraBatch, SheetGeometry, resampled
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
 from .solidity import solid_opacity
@@ -24,6 +24,9 @@ EMPTY_OPACITY = 0.02
 
 SURFACE_PX = 384
 """The portrait's own surface is drawn this large to find out what the photograph shows."""
+
+BESIDE_SHARE = 0.01
+"""The innermost sheet may go on beside the person by this share of the picture's side."""
 
 CLEAN_OPACITY = 0.5
 """Above this the estimated colour of the foreground is fully believed."""
@@ -39,6 +42,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
     opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
     camera = CameraBatch.of([view.camera], device)
+    opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
         painting.painted[0],
@@ -51,10 +55,24 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         CLEAN_OPACITY,
         MARGIN_M,
         SOFTNESS_M,
+        uncut=1,
     )
     radius_m, spread = (resampled(x, texture_size).cpu().numpy() for x in (painting.radius_m[0], geometry.spread))
     stack = Stack(radius_m, spread, geometry.offsets_m.cpu().numpy(), CHART_HALF_EXTENT, view.camera)
     return paint_texels(stack, paint).cpu().numpy()
+
+
+def _near_person(
+    geometry: SheetGeometry, displacement_m: Tensor, camera: CameraBatch, matte: Tensor, size: int
+) -> Tensor:
+    """Where the innermost sheet's texels [size, size] are seen on the person or right beside, 0..1.
+
+    It is the neck's, as wide as the silhouette, and a shell: an edge that is cut would open it from the side.
+    """
+    projected, _ = camera.project(geometry.points(displacement_m, size, geometry.offsets_m[:1]))
+    reach = 2 * round(BESIDE_SHARE * matte.shape[-1]) + 1
+    near = F.max_pool2d(matte[None, None], reach, 1, reach // 2)
+    return F.grid_sample(near, projected[:, 0], "bilinear", "zeros", False)[0, 0]
 
 
 def _surface_depth(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:

@@ -34,6 +34,7 @@ class Paint:
     clean: float  # opacity of the person from which the photograph's colours are fully believed
     margin_m: float  # a texel so far behind the surface still counts half where the spread is one
     softness_m: float
+    uncut: int = 0  # so many of the innermost sheets keep their opacity where the photograph shows no one
 
 
 def paint_texels(stack: Stack, paint: Paint) -> Tensor:
@@ -47,7 +48,9 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
     names = ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m")
     arrays = [np.ascontiguousarray(getattr(paint, name).numpy(), np.float32) for name in names]
     sizes = paint.opacity.shape[-1], paint.painted.shape[-1], paint.surface_m.shape[-1]
-    arguments = _Paint(*map(pointer, arrays), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes)
+    arguments = _Paint(
+        *map(pointer, arrays), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut
+    )
     textures = torch.empty(native.sheets, native.size, native.size, 4, dtype=torch.uint8)
     library.pm_paint_texels(ctypes.byref(native), ctypes.byref(arguments), pointer(textures.numpy()), 0)
     return textures
@@ -60,7 +63,7 @@ class _Paint(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("opacity", "painted", "confidence", "shade")),
         *((name, ctypes.c_void_p) for name in ("turned", "photo", "surface")),
         *((name, ctypes.c_float) for name in ("wider", "clean", "margin_m", "softness_m")),
-        *((name, ctypes.c_int32) for name in ("opacity_size", "colour_size", "surface_size")),
+        *((name, ctypes.c_int32) for name in ("opacity_size", "colour_size", "surface_size", "uncut")),
     )
 
 

@@ -37,7 +37,9 @@ def paint_texels_reference(stack: Stack, paint: Paint) -> Tensor:
         clean = (photographed[3] / paint.clean).clamp_max(1.0)
         share = torch.where(known, own[3], 1.0) * torch.sigmoid(before) * clean * turned
         colour = torch.lerp(own[:3] * shade, photographed[:3], share)
-        cut = solid.flatten().index_select(0, texel) * photographed[3] * inside
+        cut = solid.flatten().index_select(0, texel) * inside
+        if sheet >= paint.uncut:
+            cut = cut * photographed[3]
         rgba = (torch.cat([colour, cut[None]]).T.clamp(0, 1) * 255.0 + 0.5).to(torch.uint8)
         textures[sheet].index_copy_(0, texel, rgba * (rgba[:, 3:] > 0))
     return textures.unflatten(1, (size, size))

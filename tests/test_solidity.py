@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from portrait_manifolds.backend import solidity
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
@@ -17,14 +18,15 @@ def network() -> Inversion:
     return Inversion(inversion_config("default")).eval()
 
 
-def seen(network: Inversion, opacity: torch.Tensor) -> torch.Tensor:
-    """Opacity [H, W] of sheets [S, T, T] in the photograph's own view."""
+def seen(network: Inversion, opacity: torch.Tensor, turn_deg: float = 0.0) -> torch.Tensor:
+    """Opacity [H, W] of sheets [S, T, T] in the photograph's own view, or one turned from it."""
     textures = torch.cat([torch.zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    return network.render(textures, network.geometry.radius_m, CAMERA)[..., 3]
+    return network.render(textures, network.geometry.radius_m, CAMERA.orbited(turn_deg))[..., 3]
 
 
 @torch.inference_mode()
-def test_holes_close_where_the_photograph_shows_the_person(network: Inversion) -> None:
+def test_holes_close_where_the_photograph_shows_the_person(network: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solidity, "SIDES_DEG", ())
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     holed = solid.clone()
     holed[:, 56:72, 56:72] *= 0.05
@@ -38,3 +40,17 @@ def test_holes_close_where_the_photograph_shows_the_person(network: Inversion) -
     assert raised.min() >= 0.0 and raised[:, around].max() < 0.01  # nothing else within the outline
     unwanted = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, torch.zeros_like(wanted))
     assert torch.equal(unwanted, holed)
+
+
+@torch.inference_mode()
+def test_holes_that_are_seen_from_beside_close_and_outlines_stay(network: Inversion) -> None:
+    solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
+    holed = solid.clone()
+    holed[:, 56:72, 80:92] = 0.0  # at 30 degrees to the right: a shaft that its own view hardly looks into
+    nothing = torch.zeros(SIZE, SIZE)
+    closed = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, nothing)
+    hole = (seen(network, holed, 30.0) < 0.5) & (seen(network, solid, 30.0) > 0.99)
+    assert hole.sum() > 10 and seen(network, closed, 30.0)[hole].min() > 0.9
+    for turn_deg in (-30.0, 0.0, 30.0):
+        beside = seen(network, solid, turn_deg) < 1e-3
+        assert seen(network, closed, turn_deg)[beside].max() < 0.02

@@ -1,5 +1,6 @@
 """The ops on texels against their plain versions, on a made portrait."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -99,6 +100,13 @@ def test_texels_take_the_photograph_only_where_it_is_to_be_believed(stack: Stack
     assert brightness(surface_m=behind, photo=white * torch.tensor([1.0, 1.0, 1.0, 0.1])) < 60.0
     distrusted = {"confidence": torch.zeros(SHEETS, 16, 16), "surface_m": behind}
     assert brightness(**distrusted, wider=0.1) < 1.0 < 254.0 < brightness(**distrusted, wider=1e3)
+
+
+@pytest.mark.parametrize("op", [paint_texels, paint_texels_reference])
+def test_uncut_sheets_go_on_beside_the_person(stack: Stack, op: Callable[[Stack, Paint], torch.Tensor]) -> None:
+    nobody = torch.zeros(120, 90, 4)
+    opaque = (op(stack, paint(photo=nobody, uncut=2))[..., 3] > 0).flatten(1).sum(1)
+    assert opaque[:2].min() > 100 and not opaque[2:].any()
 
 
 def test_without_a_compiler_the_references_take_their_place(

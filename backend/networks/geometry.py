@@ -89,6 +89,12 @@ class SheetGeometry(nn.Module):
         self.radius_m.copy_(torch.from_numpy(radius_m))
         self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
+    def laid(self, spread: Tensor, offsets_m: Tensor) -> "SheetGeometry":
+        """As many sheets about the same mean, laid otherwise."""
+        other = SheetGeometry(len(offsets_m)).to(spread.device)
+        other.radius_m, other.spread, other.offsets_m = self.radius_m, spread, offsets_m
+        return other
+
     def mean_radius(self, size: int) -> Tensor:
         """The mean radius resampled to [size, size]."""
         return resampled(self.radius_m, size)

@@ -1,6 +1,7 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,6 +151,12 @@ class Inversion(nn.Module):
         grid = projected.flatten(1, 2)  # [B, S V, U, 2]
         photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
         return visible, photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
+
+    def with_geometry(self, geometry: SheetGeometry) -> "Inversion":
+        """The same networks before other sheets; nothing is copied."""
+        other = copy(self)
+        other._modules = self._modules | {"geometry": geometry}
+        return other
 
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""

@@ -16,7 +16,7 @@ struct Paint {
   const float* photo;       // [H, W, 4], the person's own colour and opacity
   const float* surface;     // [P, P], depth in metres of what the camera sees first
   float wider, clean, margin_m, softness_m;
-  int32_t opacity_size, colour_size, surface_size;
+  int32_t opacity_size, colour_size, surface_size, uncut;
 };
 
 inline uint8_t to_byte(float x) { return uint8_t(std::clamp(x, 0.0f, 1.0f) * 255.0f + 0.5f); }
@@ -49,7 +49,7 @@ void pm_paint_texels(const pm::Stack* stack, const Paint* paint, uint8_t* textur
       float photo[4];
       for (int c = 0; c < 4; ++c)
         photo[c] = pixel.mix([&](int y, int x) { return p.photo[4 * (int64_t(y) * s.width_px + x) + c]; });
-      const uint8_t cut = to_byte(solid * photo[3]);
+      const uint8_t cut = to_byte(sheet < p.uncut ? solid : solid * photo[3]);
       if (!cut) continue;
       const float x = seen_at.x / s.width_px, y = seen_at.y / s.height_px;
       const pm::Corners near = pm::corners(x * seen, y * seen, seen, seen);

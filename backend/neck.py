@@ -1,0 +1,170 @@
+"""A neck, laid around by the innermost sheet.
+
+A direction from the head's centre meets the neck's side and then, farther out, the shoulders; the networks' sheets
+follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
+the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it. The
+other sheets are laid between it and what they reached before, and hold what they held.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from .camera import Camera
+from .networks.geometry import CameraBatch, chart_angles_deg, ramp, resampled, texel_directions
+from .networks.inversion import Inversion, Painting
+from .surface_following import looked_up, sheet_level
+
+OFFSET_M = -0.055
+"""Of the innermost sheet, once it is the neck's."""
+
+HALF_DEPTH_M, LEAN, WIDEST_M, LOWEST_M = 0.06, 0.05, (0.07, 0.13), -0.25
+"""The column: half its depth; how far back it goes for each metre down; its greatest half width at the jaw and where
+shoulders begin; and its end. Chosen on one scanned head and within what the head model's neck has."""
+
+JAW_M, SHOULDERS_M = -0.12, -0.17
+"""Heights at which these widths count."""
+
+BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
+"""Elevations between which the sheets are laid anew, and up to which the column stays under the skin, by how much."""
+
+BESIDE_DEG = (20.0, 45.0)
+"""And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
+
+LEAST_SPREAD, CENTRE_M = 0.6, 0.012
+"""Sheets come no closer together than this share of before, and no nearer to the head's centre."""
+
+INWARDS = 0.8
+"""Colours are the photograph's, from no farther out than this share of the silhouette's half width."""
+
+ROWS_M, SMOOTHING_ROWS = np.linspace(0.12, -0.40, 105), 1.5
+"""Heights at which the silhouette's width is measured, and how smooth it is over them."""
+
+MARCH_M = np.linspace(0.02, 0.40, 153)
+COLUMN_SIZE = 64
+"""Distances from the head's centre at which the column's end is looked for, and directions along the chart's side."""
+
+
+@dataclass(frozen=True)
+class Silhouette:
+    """Where the person ends to either side of the neck's axis, in metres at the axis' depth."""
+
+    right: np.ndarray  # [3], to the picture's right, level
+    forward: np.ndarray  # [3], towards the camera, level
+    camera_m: float  # along `forward`
+    ends_m: np.ndarray  # [2, len(ROWS_M)], along `right`, negative and positive
+
+    @staticmethod
+    def of(matte: np.ndarray, camera: Camera) -> "Silhouette":
+        """Of a matte [H, H], 0..1, that the camera sees."""
+        forward = camera.position_m * (1.0, 0.0, 1.0)
+        forward = forward / np.linalg.norm(forward)
+        right = np.array([forward[2], 0.0, -forward[0]])
+        size = matte.shape[0]
+        axis = ROWS_M[:, None] * (0.0, 1.0, 0.0) + _axis(ROWS_M)[:, None] * forward
+        (pixels, _), (beside, _) = (camera.resized(size, size).project(axis + x * right) for x in (0.0, 0.01))
+        columns, rows = np.clip(pixels, 0, size - 1).astype(int).T
+        ends = np.empty((2, len(ROWS_M)))
+        for i, (column, row) in enumerate(zip(columns, rows, strict=True)):
+            outside = matte[row] < 0.5
+            left, after = outside[: column + 1][::-1], outside[column:]
+            ends[0, i] = -left.argmax() if left.any() else -size
+            ends[1, i] = after.argmax() if after.any() else size
+        ends_m = ends * 0.01 / (beside - pixels)[:, 0]
+        smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS)
+        ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
+        return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
+
+    def ends_at(self, height_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends at heights of any shape."""
+        left, right = (np.interp(-height_m, -ROWS_M, ends) for ends in self.ends_m)
+        return left, right
+
+    def beside(self, points_m: np.ndarray) -> np.ndarray:
+        """How far points [..., 3] are seen beside the axis, measured at its depth."""
+        depth = self.camera_m - points_m @ self.forward
+        return (points_m @ self.right) * (self.camera_m - _axis(points_m[..., 1])) / depth
+
+
+def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Inversion, Painting]:
+    """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck.
+
+    `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
+    """
+    geometry, device = network.geometry, picture.device
+    silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
+    old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
+    size = old.shape[-1]
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    ramps = ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), ramp(elevation_deg, FREE_DEG)
+    low, free = (torch.tensor(x, dtype=torch.float32, device=device) for x in ramps)
+    column = resampled(torch.from_numpy(column_radius(silhouette, COLUMN_SIZE)).to(device), size)
+    column = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
+    wanted = torch.maximum((column - old) / OFFSET_M, LEAST_SPREAD * spread)
+    moved = torch.lerp(old, column - OFFSET_M * wanted, low) - old
+    displacement = painting.displacement_m[:1]
+    displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
+    radius = geometry.total_radius(displacement)[0]
+    laid = torch.lerp(spread, (column - radius) / OFFSET_M, low)
+    laid = torch.minimum(laid, (CENTRE_M - radius) / OFFSET_M).clamp_min(0.1)
+    sheets = geometry.laid(laid, torch.cat([offsets.new_tensor([OFFSET_M]), offsets[1:]]))
+
+    def again(stack: Tensor) -> Tensor:
+        """[1, S, C, T, T] where the sheets lie now."""
+        maps = torch.stack([(radius - old) / spread, laid / spread])
+        shift, scale = resampled(maps, stack.shape[-1])
+        return looked_up(stack, sheet_level(shift + sheets.offsets_m[:, None, None] * scale, offsets)[None])
+
+    opacity, confidence = (again(x[:1, :, None])[:, :, 0] for x in (painting.opacity, painting.confidence))
+    painted = again(painting.painted[:1])
+    opacity[:, 0] = resampled(low, opacity.shape[-1])
+    confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
+    inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
+    painted[:, 0] = _colours(silhouette, inner * texel_directions(painted.shape[-1]).to(device), camera, picture)
+    painting = replace(
+        painting,
+        opacity=opacity,
+        confidence=confidence,
+        painted=painted,
+        displacement_m=displacement,
+        radius_m=radius[None],
+    )
+    return network.with_geometry(sheets), painting
+
+
+def column_radius(silhouette: Silhouette, size: int) -> np.ndarray:
+    """Distance [size, size] from the head's centre at which directions leave the column, metres, float32."""
+    points = texel_directions(size).numpy()[..., None, :] * MARCH_M[:, None]  # [V, U, M, 3]
+    height = points[..., 1]
+    widest = np.interp(-height, (-JAW_M, -SHOULDERS_M), WIDEST_M)
+    left, right = silhouette.ends_at(height)
+    left, right = np.clip(left, -widest, -0.02), np.clip(right, 0.02, widest)
+    across = (silhouette.beside(points) - 0.5 * (left + right)) / (0.5 * (right - left))
+    along = (points @ silhouette.forward - _axis(height)) / HALF_DEPTH_M
+    level = np.maximum(across**2 + along**2, height / LOWEST_M)
+    after = np.maximum((level > 1.0).argmax(-1), 1)[..., None]
+    before, beyond = (np.take_along_axis(level, index, -1)[..., 0] for index in (after - 1, after))
+    share = np.clip((1.0 - before) / np.maximum(beyond - before, 1e-6), 0.0, 1.0)
+    return np.interp(after[..., 0] - 1 + share, np.arange(len(MARCH_M)), MARCH_M).astype(np.float32)
+
+
+def _axis(height_m: np.ndarray) -> np.ndarray:
+    """How far before the head's centre the neck's axis lies."""
+    return LEAN * np.minimum(height_m, 0.0)
+
+
+def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor) -> Tensor:
+    """What the picture shows of points [V, U, 3] moved inwards, from the silhouette's edge and beyond: [3, V, U]."""
+    points = points_m.cpu().numpy()
+    left, right = silhouette.ends_at(points[..., 1])
+    beside = points @ silhouette.right
+    moved = np.clip(beside, INWARDS * left, INWARDS * right) - beside
+    inward = torch.from_numpy(points + moved[..., None] * silhouette.right).float().to(picture.device)
+    projected, _ = CameraBatch.of([camera], picture.device).project(inward[None, None])
+    reach = picture.shape[-1] // 64
+    soft = F.avg_pool2d(F.pad(picture[:, :3], 4 * (reach,), "replicate"), 2 * reach + 1, 1)
+    return F.grid_sample(soft, projected[0], "bilinear", "border", False)[0]

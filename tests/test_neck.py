@@ -1,0 +1,108 @@
+"""The neck: a column as wide as the silhouette, opaque from beside, in the neck's colours; nothing else changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_surface_following import CONFIG, SIZE, painting
+
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.manifolds import Manifolds
+from portrait_manifolds.backend.neck import HALF_DEPTH_M, LOWEST_M, OFFSET_M, Silhouette, column_radius, with_neck
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+
+PX, NECK_M, HEAD_M, SHOULDERS_M = 96, 0.05, 0.09, -0.18
+GREEN, RED, BLUE = ([0.2, 0.8, 0.2], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
+
+
+def camera(yaw_deg: float = 0.0) -> Camera:
+    return look_at((0.0, 0.0, 1.2), fov_deg=24.0, width_px=PX, height_px=PX).orbited(yaw_deg)
+
+
+@pytest.fixture(scope="module")
+def person() -> torch.Tensor:
+    """[PX, PX]: a head, a neck of 5 cm to either side and shoulders, as the camera sees them in its own plane."""
+    origin, directions = camera().rays()
+    x, y, _ = np.moveaxis(origin + directions * 1.2, -1, 0)
+    head, neck = np.hypot(x, y) < HEAD_M, (np.abs(x) < NECK_M) & (y < 0)
+    return torch.from_numpy((head | neck | (y < SHOULDERS_M)).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painting]:
+    """Networks and painting before and after: a green head with nothing under it, a red neck before a blue wall."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    before = painting(network, torch.zeros(SIZE, SIZE))
+    head = torch.tensor(chart_angles_deg(SIZE)[1] > -40.0)
+    before = replace(before, opacity=before.opacity * head, matte=person[None, None])
+    picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
+    picture = torch.cat([picture, person[None]])[None]
+    return network, before, *with_neck(network, before, camera(), picture)
+
+
+def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tensor:
+    textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
+    return network.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
+
+
+def rows(high_m: float, low_m: float) -> slice:
+    """Of the pictures, between two heights at the head's centre."""
+    (_, top), (_, bottom) = camera().project(np.array([[0.0, high_m, 0.0], [0.0, low_m, 0.0]]))[0]
+    return slice(int(top), int(bottom) + 1)
+
+
+def test_the_silhouettes_ends_are_measured_at_the_neck(person: torch.Tensor) -> None:
+    silhouette = Silhouette.of(person.numpy(), camera())
+    left, right = silhouette.ends_at(np.array([0.0, -0.13]))
+    pixel_m = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
+    np.testing.assert_allclose(right, (HEAD_M, NECK_M), atol=1.5 * pixel_m)
+    np.testing.assert_allclose(left, -right, atol=1.5 * pixel_m)
+    wide = silhouette.ends_at(np.array([-0.25]))
+    assert wide[1][0] > 0.15 and wide[0][0] < -0.15
+
+
+@pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
+def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(person: torch.Tensor, yaw_deg: float) -> None:
+    silhouette = Silhouette.of(person.numpy(), camera(yaw_deg))
+    points = column_radius(silhouette, 64)[..., None] * texel_directions(64).numpy()
+    neck = points[(points[..., 1] < -0.10) & (points[..., 1] > -0.16)]
+    assert abs(neck @ silhouette.right).max() == pytest.approx(NECK_M, abs=0.008)
+    assert abs(neck @ silhouette.forward).max() == pytest.approx(HALF_DEPTH_M, abs=0.015)
+    assert points[..., 1].min() == pytest.approx(LOWEST_M, abs=0.003)
+
+
+def test_a_neck_is_seen_from_beside_in_its_own_colours(
+    necked: tuple[Inversion, Painting, Inversion, Painting],
+) -> None:
+    network, before, networks, after = necked
+    neck = (rows(-0.11, -0.14), slice(PX // 2 - 1, PX // 2 + 2))
+    for yaw_deg in (-60.0, -50.0, 50.0, 60.0):
+        assert float(drawn(network, before, yaw_deg)[neck][..., 3].max()) < 0.05
+        seen = drawn(networks, after, yaw_deg)[neck]
+        assert float(seen[..., 3].min()) > 0.95
+        assert float(seen[..., 0].min()) > 0.35 and float(seen[..., 1:3].max()) < 0.1
+
+
+def test_what_lies_above_the_jaw_stays(necked: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+    network, before, networks, after = necked
+    for yaw_deg in (0.0, 40.0):
+        one, other = (drawn(*pair, yaw_deg)[rows(0.2, 0.0)] for pair in ((network, before), (networks, after)))
+        assert float((one[..., :4] - other[..., :4]).abs().mean()) < 2e-3
+    azimuth_deg, elevation_deg = chart_angles_deg(after.opacity.shape[-1])
+    high = torch.tensor((elevation_deg > -15.0) & (azimuth_deg < 120.0))
+    assert float((after.opacity - before.opacity)[0, 1:, high].abs().max()) < 0.01
+
+
+def test_the_sheets_are_a_portraits(necked: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+    network, _, networks, after = necked
+    geometry = networks.geometry
+    manifolds = Manifolds(
+        geometry.radius_m.numpy(), geometry.spread.numpy(), after.displacement_m[0].numpy(), geometry.offsets_m.numpy()
+    )
+    assert manifolds.sheets == network.geometry.offsets_m.numel()
+    assert float(geometry.offsets_m[0]) == pytest.approx(OFFSET_M)
+    np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
+    assert network.geometry is not geometry and float(network.geometry.offsets_m[0]) > OFFSET_M  # as it was
