@@ -16,7 +16,12 @@ import numpy as np
 import torch
 
 from ..cuda_ops.native import NativeScene, View, pyramid_u8, stream_memory
+from ..cuda_ops.paint_texels import paint_texels
+from ..cuda_ops.paint_texels_reference import paint_texels_reference
 from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, render_manifolds
+from ..cuda_ops.seen_texels import seen_texels
+from ..cuda_ops.seen_texels_reference import seen_texels_reference
+from .benchmark_texels import random_paint, stack_of, surface_of
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
@@ -84,6 +89,7 @@ def _cpu_rows(portrait: Portrait) -> Iterator[Row]:
         yield _variant_row(f"forward, {sheets} sheets", made_portrait(sheets=sheets))
     for texture_size in (128, 256, 512, 1024):
         yield _variant_row(f"forward, {texture_size} texels", made_portrait(texture_size=texture_size))
+    yield from _texel_rows(portrait)
     yield from _command_rows(portrait)
 
 
@@ -96,6 +102,20 @@ def _gradient_rows(portrait: Portrait) -> Iterator[Row]:
         yield Row("forward, float", size, "native", _median_ms(9, scene.accumulate, view))
         backward_ms = _median_ms(9, scene.backward, view, gradient)
         yield Row("backward, float", size, "native", backward_ms)
+
+
+def _texel_rows(portrait: Portrait) -> Iterator[Row]:
+    """The ops that make a portrait's textures, by their references and compiled."""
+    camera = portrait.camera(512, 512)
+    stack, surface, paint = stack_of(portrait, camera), surface_of(portrait, camera), random_paint(portrait, camera)
+    calls: dict[str, tuple[Callable[..., object], Callable[..., object], tuple]] = {
+        "seen texels": (seen_texels_reference, seen_texels, (portrait.textures, stack, surface, 3)),
+        "paint texels": (paint_texels_reference, paint_texels, (stack, paint)),
+    }
+    for name, (reference, compiled, arguments) in calls.items():
+        reference_ms, ms = (_median_ms(3, op, *arguments) for op in (reference, compiled))
+        yield Row(name, (512, 512), "reference", reference_ms, 1.0)
+        yield Row(name, (512, 512), "native", ms, reference_ms / ms)
 
 
 def _variant_row(name: str, portrait: Portrait) -> Row:

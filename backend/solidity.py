@@ -23,7 +23,7 @@ ROUNDS, OVERDONE = 2, 1.5
 """What is missing is closed by so much more, since no texel takes all of it: two rounds do what three did."""
 
 SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
-"""Turns from which holes are looked for; silhouettes' rims are no holes."""
+"""Turns from which holes are looked for, once each; silhouettes' rims are no holes."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -48,10 +48,10 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    for turn_deg in (0.0, *SIDES_DEG):
+    for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
         view = camera.orbited(turn_deg)
         projected, depth = CameraBatch.of([view], opacity.device).project(points[None])
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             drawn = network.render(textures, radius_m, view, mip_levels=1)
             whole = _filled(drawn[..., 3]) if turn_deg else wanted
             _close(network, textures, radius_m, view, drawn, whole, projected.flatten(0, -2), depth.flatten())
