@@ -37,11 +37,8 @@ class Seen:
 
     def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too."""
-        size, manifolds = portrait.texture_size, portrait.manifolds
-        radius_m, spread = resample_map(manifolds.total_radius_m(), size), resample_map(manifolds.spread, size)
-        stack = Stack(radius_m, spread, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
-        found = seen_texels(portrait.textures, stack, surface, MOST_HALVINGS)
+        found = seen_texels(portrait.textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
         self.index, self.seen = found.texel, found.seen[:, None]  # [N], into [S T T]; [N, 1]
         starts = np.arange(0, found.corners.size + 1, 4, dtype=np.int32)
         entries = (found.shares.ravel(), found.corners.ravel(), starts)
@@ -54,6 +51,13 @@ class Seen:
             fine = levels[-1]
             levels.append(0.25 * (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]))
         return self._sampling @ np.concatenate([level.reshape(-1, picture.shape[2]) for level in levels])
+
+
+def stack_of(portrait: Portrait, camera: Camera) -> Stack:
+    """The portrait's texels before a camera."""
+    manifolds, size = portrait.manifolds, portrait.texture_size
+    radius_m, spread = (resample_map(x, size) for x in (manifolds.total_radius_m(), manifolds.spread))
+    return Stack(radius_m, spread, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
 
 
 def match_colours(

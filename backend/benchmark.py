@@ -21,7 +21,8 @@ from ..cuda_ops.paint_texels_reference import paint_texels_reference
 from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, render_manifolds
 from ..cuda_ops.seen_texels import seen_texels
 from ..cuda_ops.seen_texels_reference import seen_texels_reference
-from .benchmark_texels import random_paint, stack_of, surface_of
+from .backprojection import MOST_HALVINGS, stack_of
+from .benchmark_texels import random_paint, surface_of
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
@@ -109,7 +110,7 @@ def _texel_rows(portrait: Portrait) -> Iterator[Row]:
     camera = portrait.camera(512, 512)
     stack, surface, paint = stack_of(portrait, camera), surface_of(portrait, camera), random_paint(portrait, camera)
     calls: dict[str, tuple[Callable[..., object], Callable[..., object], tuple]] = {
-        "seen texels": (seen_texels_reference, seen_texels, (portrait.textures, stack, surface, 3)),
+        "seen texels": (seen_texels_reference, seen_texels, (portrait.textures, stack, surface, MOST_HALVINGS)),
         "paint texels": (paint_texels_reference, paint_texels, (stack, paint)),
     }
     for name, (reference, compiled, arguments) in calls.items():

@@ -1,26 +1,17 @@
-"""What the benchmark asks of the ops on texels: a portrait's own stack, and random paint on it."""
+"""What the benchmark asks of the ops on texels: a portrait's own surface, and random paint on it."""
 
 import torch
 
 from ..cuda_ops.paint_texels import Paint
 from ..cuda_ops.seen_texels import Surface
-from ..cuda_ops.texels import Stack
+from .backprojection import MARGIN_M, SOFTNESS_M
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
-from .manifolds import resample_map
 from .portrait import Portrait
-
-
-def stack_of(portrait: Portrait, camera: Camera) -> Stack:
-    """The portrait's texels before a camera."""
-    manifolds, size = portrait.manifolds, portrait.texture_size
-    radius_m, spread = (resample_map(x, size) for x in (manifolds.total_radius_m(), manifolds.spread))
-    return Stack(radius_m, spread, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
 
 
 def surface_of(portrait: Portrait, camera: Camera) -> Surface:
     """What the camera sees first."""
-    return Surface(portrait.render(camera)[1], 0.01, 0.003)
+    return Surface(portrait.render(camera)[1], MARGIN_M, SOFTNESS_M)
 
 
 def random_paint(portrait: Portrait, camera: Camera) -> Paint:
@@ -30,4 +21,4 @@ def random_paint(portrait: Portrait, camera: Camera) -> Paint:
     shade, turned = torch.rand(2, size, size)
     photo, depth_m = torch.rand(camera.height_px, camera.width_px, 4), torch.full((384, 384), 1.3)
     colour = torch.rand(sheets, 4, size // 4, size // 4)
-    return Paint(opacity, colour[:, :3], colour[:, 3], shade, turned, photo, depth_m, 1.5, 0.5, 0.01, 0.003)
+    return Paint(opacity, colour[:, :3], colour[:, 3], shade, turned, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
