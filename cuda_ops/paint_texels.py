@@ -38,7 +38,22 @@ class Paint:
 
 
 def paint_texels(stack: Stack, paint: Paint) -> Tensor:
-    """RGBA textures [S, T, T, 4] uint8, nothing where the photograph's picture does not show the person."""
+    """RGBA textures [S, T, T, 4] uint8; nothing outside the photograph's picture, nor, but for `uncut` sheets, where it
+    shows no one. Raises ValueError where paint and stack differ in size.
+    """
+    sheets, size, camera = len(stack.offsets_m), len(stack.radius_m), stack.camera
+    fits = {
+        "opacity": paint.opacity.shape == (sheets, *2 * paint.opacity.shape[-1:]),
+        "painted": paint.painted.shape == (sheets, 3, *2 * paint.painted.shape[-1:]),
+        "confidence": paint.confidence.shape == (sheets, *paint.painted.shape[2:]),
+        "shade": paint.shade.shape == (size, size),
+        "turned": paint.turned.shape == (size, size),
+        "photo": paint.photo.shape == (camera.height_px, camera.width_px, 4),
+        "surface_m": paint.surface_m.shape == 2 * paint.surface_m.shape[-1:],
+    }
+    if not all(fits.values()):
+        wrong = ", ".join(name for name, fit in fits.items() if not fit)
+        raise ValueError(f"paint for {sheets} x {size} texels does not fit: see the shapes of {wrong}")
     library = None if paint.opacity.is_cuda else _library()
     if library is None:
         from .paint_texels_reference import paint_texels_reference

@@ -11,6 +11,7 @@ from PIL import Image
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend import relief
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.neck import OFFSET_M
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
@@ -94,6 +95,17 @@ def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: P
     assert -10 * np.log10((error**2).mean()) > 26.0
     assert rgba[:60, :100, 3].mean() < 0.2  # the wall behind
     assert np.ptp(depth[face]) < 0.15
+
+
+@needs_weights
+def test_the_astronaut_has_a_neck(portrait: Portrait) -> None:
+    assert portrait.manifolds.offsets_m[0] == pytest.approx(OFFSET_M)
+    camera = portrait.camera(256, 256)
+    for yaw_deg in (-35.0, 35.0):
+        view = camera.orbited(yaw_deg)
+        (column, row), _ = view.project(np.array([0.0, -0.09, -0.02]))  # within the neck
+        rgba, _ = portrait.render(view)
+        assert rgba[int(row) - 2 : int(row) + 3, int(column) - 2 : int(column) + 3, 3].min() > 0.9
 
 
 @needs_weights

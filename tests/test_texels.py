@@ -132,3 +132,6 @@ def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
         seen_texels(portrait.textures[:4], stack, None, 3)
     with pytest.raises(ValueError, match="not one square size"):
         seen_texels(portrait.textures, replace(stack, spread=stack.spread[:, 1:]), None, 3)
+    for name in ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m"):
+        with pytest.raises(ValueError, match=f"the shapes of .*{name}"):
+            paint_texels(stack, paint(**{name: getattr(paint(), name)[1:]}))

@@ -85,3 +85,19 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
     half = network.config.chart * 2
     usual_share, deep_share = (one(pictures, [camera, camera]).visible[0, 0, half, half] for one in (network, apart))
     assert usual_share < 0.05 < 0.3 < deep_share
+
+
+@torch.inference_mode()
+def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_the_matte(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, painting, view = painted
+    half = replace(view.foreground, opacity=view.foreground.opacity * (np.arange(96) < 48))
+    ends = []
+    for share in (0.0, 0.1):
+        monkeypatch.setattr(texturing, "BESIDE_SHARE", share)
+        opaque = texturing.paint_textures(network, painting, replace(view, foreground=half), SIZE)[..., 3] > 128
+        ends.append([int(np.flatnonzero(sheet[SIZE // 2]).max()) for sheet in opaque[:3]])
+    (innermost, *others), (wider, *same) = ends
+    assert wider > innermost + 3 and wider < SIZE - 8
+    assert others == same

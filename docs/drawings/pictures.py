@@ -40,6 +40,7 @@ def main(folder: Path) -> None:
     for name, picture in PICTURES.items():
         sources = [head] if name != "batch_folder" else []
         script = ROOT / "examples" / name / f"{name}.py"
+        shutil.rmtree(folder / name, ignore_errors=True)  # a batch keeps the portraits that it finds there
         subprocess.run([sys.executable, script, folder / name, *sources], check=True)
         shutil.copyfile(folder / name / picture, script.with_suffix(".jpg"))
         print(script.with_suffix(".jpg"), flush=True)
