@@ -5,12 +5,10 @@ at its projection, and the portrait is drawn again (simultaneous iterative recon
 sampled difference for the transposed projection). Geometry and opacity stay. Nothing of torch is needed.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy import sparse
 
-from ..cuda_ops.seen_texels import Surface, seen_texels
+from ..cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ..cuda_ops.texels import Stack
 from . import progress
 from .camera import Camera
@@ -38,19 +36,21 @@ class Seen:
     def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too."""
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
-        found = seen_texels(portrait.textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
-        self.index, self.seen = found.texel, found.seen[:, None]  # [N], into [S T T]; [N, 1]
-        starts = np.arange(0, found.corners.size + 1, 4, dtype=np.int32)
-        entries = (found.shares.ravel(), found.corners.ravel(), starts)
-        self._sampling = sparse.csr_matrix(entries, (len(found.texel), found.pixels))
+        self.texels = seen_texels(portrait.textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
+        self.index = self.texels.texel  # [N], into [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, C] at the texels, bilinear, for texels wider than a pixel in a picture halved so often: [N, C]."""
-        levels = [_padded(picture.astype(np.float32))]
-        for _ in range(MOST_HALVINGS):
-            fine = levels[-1]
-            levels.append(0.25 * (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]))
-        return self._sampling @ np.concatenate([level.reshape(-1, picture.shape[2]) for level in levels])
+        starts = np.arange(0, self.texels.corners.size + 1, 4, dtype=np.int32)
+        entries = (self.texels.shares.ravel(), self.texels.corners.ravel(), starts)
+        return sparse.csr_matrix(entries, (len(self.index), self.texels.pixels)) @ _levels(picture)
+
+    def carry_back(
+        self, portrait: Portrait, colours: np.ndarray, picture: np.ndarray, length: float
+    ) -> tuple[Portrait, np.ndarray]:
+        """The portrait whose texels' `colours` [N, 3], 0..1, took `length` of a picture [H, W, 3]; and the new ones."""
+        textures, moved = carried_back(portrait.textures, self.texels, colours, _levels(picture), length)
+        return portrait.recoloured(textures), moved
 
 
 def stack_of(portrait: Portrait, camera: Camera) -> Stack:
@@ -68,12 +68,13 @@ def match_colours(
     steps: int,
     stage: str,
     samples: int = 1,
+    noise: float = 0.0,
 ) -> Portrait:
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
-    `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays. A step
-    that brings nothing nearer is taken back and halved: fewer than `steps` may do. Progress is reported as `stage`
-    between them, where it can be cancelled.
+    `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays; only what
+    differs by more than `noise` (0..1) is carried back. A step that brings nothing nearer is taken back and halved:
+    fewer than `steps` may do. Progress is reported as `stage` between them, where it can be cancelled.
     """
     if steps < 1:
         return portrait
@@ -85,8 +86,7 @@ def match_colours(
     length = 1.0
     for step in range(steps):
         progress.report(step / steps, stage)
-        tried_colours = np.clip(colours + length * texels.seen * texels.sample(residual), 0.0, 1.0)
-        tried = _painted(portrait, texels, tried_colours)
+        tried, tried_colours = texels.carry_back(portrait, colours, _beyond(residual, noise), length)
         tried_residual = (wanted - tried.render(camera, samples)[0][..., :3]) * weight
         gain = 1.0 - float(np.vdot(tried_residual, tried_residual)) / max(float(np.vdot(residual, residual)), 1e-9)
         if gain > 0.0:
@@ -98,11 +98,18 @@ def match_colours(
     return portrait
 
 
-def _painted(portrait: Portrait, texels: Seen, colours: np.ndarray) -> Portrait:
-    """The portrait with `colours` [N, 3], 0..1, on `texels`."""
-    textures = portrait.textures.copy()
-    textures.reshape(-1, 4)[texels.index, :3] = np.rint(colours * np.float32(255.0))
-    return replace(portrait, textures=textures)
+def _beyond(residual: np.ndarray, noise: float) -> np.ndarray:
+    """Differences [H, W, 3] shrunk by `noise` (soft thresholding, Donoho 1995)."""
+    return np.sign(residual) * np.maximum(np.abs(residual) - noise, 0.0) if noise else residual
+
+
+def _levels(picture: np.ndarray) -> np.ndarray:
+    """A picture [H, W, C] and its halved ones, the pixels of all one after the other, float32."""
+    levels = [_padded(picture.astype(np.float32))]
+    for _ in range(MOST_HALVINGS):
+        fine = levels[-1]
+        levels.append(0.25 * (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2]))
+    return np.concatenate([level.reshape(-1, picture.shape[2]) for level in levels])
 
 
 def _padded(picture: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A portrait: manifolds, their textures, and where it came from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +93,12 @@ class Portrait:
         from .render import Renderer
 
         return Renderer(self)
+
+    def recoloured(self, textures: np.ndarray) -> "Portrait":
+        """The portrait with textures of the same opacity and other colours; what drawing needs is kept."""
+        other = replace(self, textures=textures)
+        vars(other)["renderer"] = self.renderer.recoloured(other)
+        return other
 
     def render(self, camera: Camera, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Draws the portrait: RGBA [H, W, 4] float32, straight sRGB in 0..1, and depth [H, W] float32 in metres.

@@ -9,6 +9,10 @@ from .portrait import Portrait
 QUICK_STEPS = 2
 """So few steps are taken with one ray a pixel; more with four, as the picture is drawn when quality counts."""
 
+NOISE, MORE_NOISE = 1.0 / 255.0, 2.0 / 255.0
+"""Smaller differences stay, and larger ones when steps go on: they are noise and compression of the photograph, which
+would be carried into every other view."""
+
 MOST_RAYS = 1200
 """Rays along the compared picture's side; a larger picture has one a pixel however many the steps."""
 
@@ -17,9 +21,11 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """The portrait with the detail of its photograph, by at most `steps` of back-projection.
 
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
-    shows change; its noise is carried over with its detail.
+    shows change.
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
-    samples = 2 if steps > QUICK_STEPS and 2 * view.camera.width_px <= MOST_RAYS else 1
-    return match_colours(portrait, view.camera, view.foreground.rgb, weight, steps, "sharpening", samples)
+    samples = 2 if 2 * view.camera.width_px <= MOST_RAYS else 1
+    for count, rays, noise in ((min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)):
+        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, "sharpening", rays, noise)
+    return portrait

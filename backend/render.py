@@ -1,6 +1,7 @@
 """Draws portraits: the compiled renderer, or the plain-torch reference where there is no compiler."""
 
 import logging
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,14 @@ class Renderer:
             )
         except BuildError as error:
             log.warning("drawing with the slow reference renderer: %s", error)
+
+    def recoloured(self, portrait: Portrait) -> "Renderer":
+        """The same for a portrait that differs in its colours alone, sooner made than a new one."""
+        other = copy(self)
+        other.portrait = portrait
+        if self.native is not None:
+            other.native = self.native.recoloured(pyramid_u8(portrait.textures))
+        return other
 
     def render(self, camera: Camera, samples: int = 1, softness: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """RGBA [H, W, 4] float32 (straight sRGB, 0..1) and expected depth [H, W] float32 (metres, +inf where empty).

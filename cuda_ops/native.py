@@ -6,6 +6,7 @@ No torch here: a picture is drawn without importing it. Arrays of torch tensors 
 import ctypes
 import sys
 from collections.abc import Sequence
+from copy import copy
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache, cached_property
 from typing import Any, NamedTuple
@@ -137,6 +138,14 @@ class NativeScene:
                 setattr(scene, name, tiles.ctypes.data)
                 self.keep.append(tiles)
         self.scene = scene
+
+    def recoloured(self, levels: Sequence[np.ndarray]) -> "NativeScene":
+        """The same with a pyramid of other colours; opacity, and what was worked out of it, stays."""
+        other = copy(self)
+        other.scene = Scene.from_buffer_copy(self.scene)
+        other.scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
+        other.keep = [*self.keep[:2], *levels, *self.keep[2 + len(levels) :]]
+        return other
 
     def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""

@@ -1,7 +1,7 @@
-"""Which texels of a stack of sheets a camera sees, and which pixels of its pictures each of them takes.
+"""Which texels of a stack of sheets a camera sees, which pixels of its pictures each takes, and their taking them.
 
-The public op is `seen_texels`, on the processor's cores; seen_texels_reference.py beside it does the same in numpy, and
-takes its place where there is no compiler.
+The public ops are `seen_texels` and `carried_back`, on the processor's cores; seen_texels_reference.py beside them does
+the same in numpy, and takes their place where there is no compiler.
 """
 
 import ctypes
@@ -76,6 +76,31 @@ def seen_texels(textures: np.ndarray, stack: Stack, surface: Surface | None, mos
     return SeenTexels(index, weights.ravel()[index], corners, shares, pixels)
 
 
+def carried_back(
+    textures: np.ndarray, texels: SeenTexels, colours: np.ndarray, picture: np.ndarray, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours [N, 3] of the texels, 0..1, plus `length` times how much each is seen times what it takes of a picture.
+
+    `picture` [pixels, 3] float32 is all levels one after the other. Returns `textures` [S, T, T, 4] uint8 with the new
+    colours, and these in full [N, 3] float32. Raises ValueError where shapes or types do not fit the texels.
+    """
+    wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
+    if any(array.shape != shape or array.dtype != np.float32 for array, shape in wanted) or textures.dtype != np.uint8:
+        raise ValueError(f"colours {colours.shape} and picture {picture.shape} do not fit {len(texels.texel)} texels")
+    library = _library()
+    if library is None:
+        from .seen_texels_reference import carried_back_reference
+
+        return carried_back_reference(textures, texels, colours, picture, length)
+    textures, moved = textures.copy(), np.empty(colours.shape, np.float32)
+    colours, picture = np.ascontiguousarray(colours), np.ascontiguousarray(picture)
+    library.pm_carry_back(
+        pointer(texels.texel), pointer(texels.seen), pointer(texels.corners), pointer(texels.shares),
+        len(texels.texel), pointer(picture), pointer(colours), length, pointer(moved), pointer(textures), 0,
+    )  # fmt: skip
+    return textures, moved
+
+
 def pixel_count(width_px: int, height_px: int, halvings: int) -> int:
     """Pixels of a picture that is continued so that it can be halved so often, and of its halved ones."""
     width, height = (side + -side % (1 << halvings) for side in (width_px, height_px))
@@ -107,5 +132,8 @@ def _library() -> ctypes.CDLL | None:
     address, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     library.pm_seen_weights.argtypes = [address, address, address, int32]
     library.pm_seen_corners.argtypes = [address, address, address, int64, address, address, int32]
-    library.pm_seen_weights.restype = library.pm_seen_corners.restype = None
+    library.pm_carry_back.argtypes = [
+        *[address] * 4, int64, address, address, ctypes.c_float, address, address, int32,
+    ]  # fmt: skip
+    library.pm_seen_weights.restype = library.pm_seen_corners.restype = library.pm_carry_back.restype = None
     return library

@@ -1,4 +1,4 @@
-"""The op of seen_texels.py in numpy, with nothing of its compiled code."""
+"""The ops of seen_texels.py in numpy, with nothing of its compiled code."""
 
 import numpy as np
 
@@ -36,6 +36,17 @@ def seen_texels_reference(
     corners, shares = _corners(pixels, halvings, camera.width_px, camera.height_px, most_halvings)
     pixels = pixel_count(camera.width_px, camera.height_px, most_halvings)
     return SeenTexels(index, seen.astype(np.float32), corners, shares, pixels)
+
+
+def carried_back_reference(
+    textures: np.ndarray, texels: SeenTexels, colours: np.ndarray, picture: np.ndarray, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `carried_back`, which see."""
+    taken = (texels.shares[..., None] * picture[texels.corners]).sum(1)
+    moved = np.clip(colours + np.float32(length) * texels.seen[:, None] * taken, 0.0, 1.0).astype(np.float32)
+    textures = textures.copy()
+    textures.reshape(-1, 4)[texels.texel, :3] = np.rint(moved * np.float32(255.0))
+    return textures, moved
 
 
 def _in_front(depth: np.ndarray, pixels: np.ndarray, surface: Surface, spread: np.ndarray) -> np.ndarray:

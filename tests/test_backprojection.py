@@ -52,4 +52,4 @@ def test_what_counts_as_seen_goes_deeper_where_sheets_lie_farther_apart(portrait
     # The same sheets, told as ten times as far apart by offsets a tenth as large.
     apart = replace(manifolds, spread=10.0 * manifolds.spread, offsets_m=0.1 * manifolds.offsets_m)
     deep, usual = (Seen(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
-    assert len(deep.seen) > 1.2 * len(usual.seen)
+    assert len(deep.index) > 1.2 * len(usual.index)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.training.batches import bordered, held_ears
-from portrait_manifolds.backend.training.examples import Example
+from portrait_manifolds.backend.training.batches import bordered, held_ears, without_depth
+from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example
 
 
 def test_a_photograph_that_ends_inside_the_crop_repeats_its_border() -> None:
@@ -47,3 +47,12 @@ def test_an_ear_that_comes_and_goes_is_made_whole_and_nothing_else_changes() -> 
         assert raised_azimuth.min() > 94.0  # the cheek stays
     np.testing.assert_array_equal(held_ears(head), head)
     np.testing.assert_array_equal(held[np.abs(elevation_deg) > 40.0], ear[0][np.abs(elevation_deg) > 40.0])
+
+
+def test_a_photograph_loses_its_fitted_depth_and_keeps_what_is_unknown() -> None:
+    depth = np.array([[[0, 13_000], [UNKNOWN_DEPTH, 12_000]]], np.uint16)
+    empty = np.zeros((1, 2, 2, 4), np.uint8)
+    example = Example(
+        empty[0, ..., :3], empty[0, ..., 3], empty, depth, np.eye(4)[None], np.ones((1, 4)), np.ones((4, 4))
+    )
+    assert without_depth(example).depth.tolist() == [[[0, 0], [UNKNOWN_DEPTH, 0]]]

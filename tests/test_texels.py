@@ -17,8 +17,8 @@ from portrait_manifolds.cuda_ops import seen_texels as seen_op
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.paint_texels import Paint, paint_texels
 from portrait_manifolds.cuda_ops.paint_texels_reference import paint_texels_reference
-from portrait_manifolds.cuda_ops.seen_texels import Surface, seen_texels
-from portrait_manifolds.cuda_ops.seen_texels_reference import seen_texels_reference
+from portrait_manifolds.cuda_ops.seen_texels import Surface, carried_back, seen_texels
+from portrait_manifolds.cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
 from portrait_manifolds.cuda_ops.texels import Stack
 
 SIZE, SHEETS = 64, 5
@@ -73,6 +73,32 @@ def test_seen_texels_agree_with_the_reference(portrait: Portrait, stack: Stack, 
     same = (found.corners[one] == expected.corners[other]).all(1)
     assert same.mean() > 0.999 and len(np.unique(found.corners[:, 0])) > 500
     np.testing.assert_allclose(found.shares[one][same], expected.shares[other][same], atol=1e-3)
+
+
+def test_pictures_are_carried_back_as_by_the_reference(portrait: Portrait, stack: Stack) -> None:
+    texels = seen_texels(portrait.textures, stack, None, 3)
+    random = np.random.default_rng(5)
+    colours = random.random((len(texels.texel), 3), np.float32)
+    picture = random.standard_normal((texels.pixels, 3), np.float32)
+    (textures, moved), (expected, precise) = (
+        op(portrait.textures, texels, colours, picture, 0.5) for op in (carried_back, carried_back_reference)
+    )
+    np.testing.assert_allclose(moved, precise, atol=1e-5)
+    assert (moved == 0.0).any() and (moved == 1.0).any() and np.abs(moved - colours).max() > 0.5
+    assert np.abs(textures.astype(int) - expected).max() <= 1 and (textures == expected).mean() > 0.999
+    assert (textures[..., 3] == portrait.textures[..., 3]).all()
+
+
+@pytest.mark.parametrize("changed", ["colours", "picture"])
+def test_what_does_not_fit_the_texels_is_not_carried_back(portrait: Portrait, stack: Stack, changed: str) -> None:
+    texels = seen_texels(portrait.textures, stack, None, 3)
+    arrays = {
+        "colours": np.zeros((len(texels.texel), 3), np.float32),
+        "picture": np.zeros((texels.pixels, 3), np.float32),
+    }
+    arrays[changed] = arrays[changed][1:]
+    with pytest.raises(ValueError, match="do not fit"):
+        carried_back(portrait.textures, texels, **arrays, length=1.0)
 
 
 def test_painted_texels_agree_with_the_reference(stack: Stack) -> None:

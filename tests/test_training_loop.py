@@ -124,6 +124,9 @@ def test_a_network_agrees_with_itself_as_its_teacher_and_learns_where_it_does_no
     lesson = Teacher(start, "cpu").lesson(batch, np.random.default_rng(0))
     assert lesson.items == [0, 1]  # the third is synthetic and has true views
     assert lesson.targets.rgb.shape == (4, 3, 144, 144) and 0.05 < float(lesson.targets.opacity.mean()) < 0.95
+    assert lesson.targets.known[:, :, 0].all() and not lesson.targets.known[:, :, -1].any()  # not of the body
+    middle = lesson.on_head[:, 16]  # from the top of the chart down over the face
+    assert middle[:20].all() and not middle[28:].any()
     network = Inversion(inversion_config("small"))
     network.load_state_dict(load_weights("cpu", start).network.state_dict())
 

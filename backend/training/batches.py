@@ -92,6 +92,7 @@ class _Steps(Dataset[Batch]):
         sources = [self.photographs] * self.real + [self.synthetic] * (self.size - self.real)
         chosen = [source[int(rng.integers(len(source)))] for source in sources]
         chosen = [augmented(rng, example) for example in chosen]
+        chosen[: self.real] = [without_depth(example) for example in chosen[: self.real]]
         chosen[self.real :] = [bordered(rng, example) for example in chosen[self.real :]]
         return make_batch(rng, chosen, self.part_px, self.views)
 
@@ -143,6 +144,11 @@ def augmented(rng: np.random.Generator, example: Example) -> Example:
         photo[..., channel] = table[photo[..., channel], channel]
         rgba[..., channel] = table[rgba[..., channel], channel]
     return replace(example, photo=photo, rgba=rgba)
+
+
+def without_depth(example: Example) -> Example:
+    """A photograph without its fitted head's depth, which makes faces flat; what is unknown stays so."""
+    return replace(example, depth=np.where(example.depth == UNKNOWN_DEPTH, UNKNOWN_DEPTH, 0).astype(np.uint16))
 
 
 def bordered(rng: np.random.Generator, example: Example) -> Example:

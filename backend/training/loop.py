@@ -180,7 +180,9 @@ def training_step(
     if lesson is not None:
         terms["taught"] = weighted(compared(lesson.items, lesson.targets), weights)["total"]
         displacement = painting.displacement_m[lesson.items]
-        terms["taught_radius"] = radius_difference(displacement, lesson.displacement_m, network.geometry)
+        terms["taught_radius"] = radius_difference(
+            displacement, lesson.displacement_m, lesson.on_head, network.geometry
+        )
     terms |= shape_losses(painting, network.geometry, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
     terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)

@@ -108,10 +108,10 @@ def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: 
     return total
 
 
-def radius_difference(a_m: Tensor, b_m: Tensor, geometry: SheetGeometry) -> Tensor:
-    """Mean absolute difference of the logarithms of radii that are displaced by [B, D, D]."""
+def radius_difference(a_m: Tensor, b_m: Tensor, weight: Tensor, geometry: SheetGeometry) -> Tensor:
+    """Mean absolute difference of the logarithms of radii that are displaced by [B, D, D], times `weight` [D, D]."""
     mean = geometry.mean_radius(a_m.shape[-1])
-    return (torch.log1p(a_m / mean) - torch.log1p(b_m / mean)).abs().mean()
+    return ((torch.log1p(a_m / mean) - torch.log1p(b_m / mean)).abs() * weight).mean()
 
 
 def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Tensor:

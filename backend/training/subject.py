@@ -16,6 +16,7 @@ from .head_pieces import eye_texture, head_pieces
 from .light import sample_environment
 from .lighting import lit_mesh
 from .pieces import Piece
+from .posture import sample_posture
 from .splits import Split
 from .strands import strand_textures
 from .studio import Studio
@@ -77,6 +78,8 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
     is_bare = rng.random() < BARE_SHARE
     neck = still[SKIN][studio.head.neutral_m[SKIN][:, 1] < -0.16].mean(0)
     pieces += dressed_body(rng, studio.wardrobe, None if is_bare else garment, tone, neck)
+    posture = sample_posture(rng)
+    pieces = [posture.taken_by(piece) for piece in pieces]
     textures = {
         "face": make_texture(texels),
         "eye": eye_texture(rng),

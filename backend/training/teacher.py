@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.reference import finish_picture
+from ..camera import Camera
+from ..networks.geometry import chart_angles_deg, ramp
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from .batches import Batch, Targets
@@ -24,6 +26,10 @@ VIEWS, VIEW_PX = 2, 144
 SURE_OPACITY = 0.9
 """Depth is taught where the teacher's portrait is this opaque."""
 
+BODY_M, BODY_DEG = -0.11, (-25.0, -35.0)
+"""Height below which the teacher is not asked, and elevations between which that begins: how the body stands under the
+head is learned from the synthetic people of today, whose posture the teacher may not know."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -32,6 +38,7 @@ class Lesson:
     items: list[int]  # which these are
     targets: Targets
     displacement_m: Tensor  # [n, D, D]
+    on_head: Tensor  # [D, D], how far that is taught
 
 
 class Teacher:
@@ -55,5 +62,14 @@ class Teacher:
         rgba = rgba.permute(0, 3, 1, 2)
         opacity = rgba[:, 3:]
         depth_m = torch.where(opacity > SURE_OPACITY, depth_m[:, None], 0.0)
-        targets = Targets(cameras, rgba[:, :3], opacity, depth_m, torch.ones_like(opacity))
-        return Lesson(items, targets, painting.displacement_m)
+        known = torch.stack([_on_head(camera) for own in cameras for camera in own])[:, None].to(opacity)
+        targets = Targets(cameras, rgba[:, :3], opacity, depth_m, known)
+        elevation_deg = chart_angles_deg(painting.displacement_m.shape[-1])[1]
+        on_head = torch.from_numpy(1.0 - ramp(elevation_deg, BODY_DEG)).to(opacity)
+        return Lesson(items, targets, painting.displacement_m, on_head)
+
+
+def _on_head(camera: Camera) -> Tensor:
+    """Which pixels [H, W] a camera sees above BODY_M."""
+    (_, row), _ = camera.project(np.array([0.0, BODY_M, 0.0]))
+    return (torch.arange(camera.height_px) < row).float()[:, None].expand(-1, camera.width_px)

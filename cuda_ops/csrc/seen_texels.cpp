@@ -1,6 +1,6 @@
-// Which texels of a stack of sheets a camera sees, and which pixels each of them takes.
+// Which texels of a stack of sheets a camera sees, which pixels each of them takes, and how it takes them.
 //
-// The plain version is seen_texels_reference.py; the public op is in seen_texels.py.
+// The plain versions are in seen_texels_reference.py; the public ops are in seen_texels.py.
 #include "parallel.h"
 #include "texels.h"
 
@@ -68,6 +68,24 @@ void pm_seen_corners(const pm::Stack* stack, const Seen* seen, const int64_t* te
       float* share = shares + 4 * i;
       share[0] = (1 - c.a) * (1 - c.b), share[1] = c.a * (1 - c.b), share[2] = (1 - c.a) * c.b, share[3] = c.a * c.b;
     }
+  });
+}
+
+// Colours [count, 3] in 0..1 plus `length` * seen * what the texels take of a picture [P, 3] and its halved ones; into
+// `moved` [count, 3], and rounded into `textures` [S T T, 4].
+void pm_carry_back(const int64_t* texels, const float* seen, const int32_t* corners, const float* shares, int64_t count,
+                   const float* picture, const float* colours, float length, float* moved, uint8_t* textures,
+                   int threads) {
+  constexpr int64_t BLOCK = 4096;
+  pm::parallel_for((count + BLOCK - 1) / BLOCK, pm::thread_count(threads), [&](int64_t block, int) {
+    for (int64_t i = block * BLOCK; i < std::min(count, (block + 1) * BLOCK); ++i)
+      for (int channel = 0; channel < 3; ++channel) {
+        float taken = 0.0f;
+        for (int k = 0; k < 4; ++k) taken += shares[4 * i + k] * picture[3 * int64_t(corners[4 * i + k]) + channel];
+        const float colour = std::clamp(colours[3 * i + channel] + length * seen[i] * taken, 0.0f, 1.0f);
+        moved[3 * i + channel] = colour;
+        textures[4 * texels[i] + channel] = uint8_t(std::lrint(colour * 255.0f));
+      }
   });
 }
 
