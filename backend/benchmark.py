@@ -19,10 +19,10 @@ from ..cuda_ops.native import NativeScene, View, pyramid_u8, stream_memory
 from ..cuda_ops.paint_texels import paint_texels
 from ..cuda_ops.paint_texels_reference import paint_texels_reference
 from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, render_manifolds
-from ..cuda_ops.seen_texels import seen_texels
-from ..cuda_ops.seen_texels_reference import seen_texels_reference
+from ..cuda_ops.seen_texels import carried_back, seen_texels
+from ..cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
 from .backprojection import MOST_HALVINGS, stack_of
-from .benchmark_texels import random_paint, surface_of
+from .benchmark_texels import random_colours, random_paint, surface_of
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
@@ -109,8 +109,11 @@ def _texel_rows(portrait: Portrait) -> Iterator[Row]:
     """The ops that make a portrait's textures, by their references and compiled."""
     camera = portrait.camera(512, 512)
     stack, surface, paint = stack_of(portrait, camera), surface_of(portrait, camera), random_paint(portrait, camera)
+    seen = seen_texels(portrait.textures, stack, surface, MOST_HALVINGS)
+    taking = (portrait.textures, seen, *random_colours(seen), 0.5)
     calls: dict[str, tuple[Callable[..., object], Callable[..., object], tuple]] = {
         "seen texels": (seen_texels_reference, seen_texels, (portrait.textures, stack, surface, MOST_HALVINGS)),
+        "carry back": (carried_back_reference, carried_back, taking),
         "paint texels": (paint_texels_reference, paint_texels, (stack, paint)),
     }
     for name, (reference, compiled, arguments) in calls.items():

@@ -1,9 +1,10 @@
 """What the benchmark asks of the ops on texels: a portrait's own surface, and random paint on it."""
 
+import numpy as np
 import torch
 
 from ..cuda_ops.paint_texels import Paint
-from ..cuda_ops.seen_texels import Surface
+from ..cuda_ops.seen_texels import SeenTexels, Surface
 from .backprojection import MARGIN_M, SOFTNESS_M
 from .camera import Camera
 from .portrait import Portrait
@@ -22,3 +23,9 @@ def random_paint(portrait: Portrait, camera: Camera) -> Paint:
     photo, depth_m = torch.rand(camera.height_px, camera.width_px, 4), torch.full((384, 384), 1.3)
     colour = torch.rand(sheets, 4, size // 4, size // 4)
     return Paint(opacity, colour[:, :3], colour[:, 3], shade, turned, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
+
+
+def random_colours(seen: SeenTexels) -> tuple[np.ndarray, np.ndarray]:
+    """Of the texels that are seen and of the pixels that they take."""
+    random = np.random.default_rng(0)
+    return random.random((len(seen.texel), 3), np.float32), random.random((seen.pixels, 3), np.float32)

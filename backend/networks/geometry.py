@@ -50,12 +50,20 @@ class CameraBatch:
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Points [B, S, V, U, 3] to picture coordinates in -1..1 (right, down) [..., 2] and depth [...] in metres."""
         rotation, translation = self.world_to_camera[:, :, :3], self.world_to_camera[:, :, 3]
-        flat = points.flatten(1, -2) @ rotation.transpose(1, 2) + translation[:, None]  # [B, N, 3]
-        depth = -flat[..., 2]
-        plane = torch.stack([flat[..., 0], -flat[..., 1]], -1) / depth.clamp_min(1e-3)[..., None]
-        picture = 2.0 * (plane * self.focal[:, None] + self.centre[:, None]) - 1.0
+        lens = self._lens()
+        matrix, shift = rotation.transpose(1, 2) @ lens, translation[:, None] @ lens
+        projected = torch.baddbmm(shift, points.flatten(1, -2), matrix)  # [B, N, 3]
+        depth = projected[..., 2]
+        picture = projected[..., :2] / depth.clamp_min(1e-3)[..., None]
         shape = points.shape[:-1]
         return picture.reshape(*shape, 2), depth.reshape(shape)
+
+    def _lens(self) -> Tensor:
+        """[B, 3, 3]: a point in the camera's axes times it is (right x depth, down x depth, depth)."""
+        zero, one = torch.zeros_like(self.focal[:, 0]), torch.ones_like(self.focal[:, 0])
+        (fx, fy), (cx, cy) = (2.0 * self.focal).unbind(1), (2.0 * self.centre - 1.0).unbind(1)
+        rows = ((fx, zero, zero), (zero, -fy, zero), (-cx, -cy, -one))
+        return torch.stack([torch.stack(row, -1) for row in rows], 1)
 
     def position(self) -> Tensor:
         """Where the cameras are, [B, 3] in metres."""
