@@ -1,10 +1,11 @@
-"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; and where
-holes are seen from beside.
+"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; where holes
+are seen from beside; and where from beside the body is to be seen that the photograph shows.
 
 Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
 more opaque: nothing is put into the air before or behind it.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -24,6 +25,13 @@ ROUNDS, OVERDONE = 2, 1.5
 
 SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
 """Turns from which holes are looked for, once each; silhouettes' rims are no holes."""
+
+SHOWN = 0.9
+"""What is more opaque is shown by the photograph, and not one of its soft outlines."""
+
+BODY_M, CRACKS = -0.12, 2
+"""Height below which what is shown is the body: shoulders lie along the directions from the head's centre, and tear
+where they are seen from beside. Gaps up to twice as many pixels between its points are none."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -48,13 +56,22 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
+    body_m = np.zeros((0, 3))
     for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
         view = camera.orbited(turn_deg)
-        projected, depth = CameraBatch.of([view], opacity.device).project(points[None])
+        texels = CameraBatch.of([view], opacity.device).project(points[None])
         for _ in range(rounds):
             drawn = network.render(textures, radius_m, view, mip_levels=1)
-            whole = _filled(drawn[..., 3]) if turn_deg else wanted
-            _close(network, textures, radius_m, view, drawn, whole, projected.flatten(0, -2), depth.flatten())
+            alpha, depth_m = drawn[..., 3].clamp(0.0, 1.0), drawn[..., 4] / drawn[..., 3].clamp_min(1e-4)
+            if not turn_deg:
+                body_m = _points(view, depth_m, (alpha > SHOWN) & (wanted > SHOWN))
+                _close(network, textures, radius_m, view, texels, alpha, depth_m, wanted, alpha > 0.5)
+                continue
+            body_depth_m = _depth_of(body_m, view).to(alpha)
+            torn = (body_depth_m > 0.0) & (alpha < 0.5)
+            whole = torch.maximum(_filled(alpha), (body_depth_m > 0.0).to(alpha))
+            depth_m = torch.where(torn, body_depth_m, depth_m)
+            _close(network, textures, radius_m, view, texels, alpha, depth_m, whole, torn | (alpha > 0.5))
     return textures[..., 3].contiguous()
 
 
@@ -63,20 +80,24 @@ def _close(
     textures: Tensor,
     radius_m: Tensor,
     camera: Camera,
-    drawn: Tensor,
+    texels: tuple[Tensor, Tensor],
+    alpha: Tensor,
+    depth_m: Tensor,
     wanted: Tensor,
-    projected: Tensor,
-    texel_depth: Tensor,
+    sure: Tensor,
 ) -> None:
-    """One round, on the opacity of `textures` [S, T, T, 4], `drawn` [H, W, 5] by `camera`; it sees texels at
-    `projected` [S T T, 2], -1..1, and `texel_depth` [S T T]."""
-    alpha = drawn[..., 3].clamp(0.0, 1.0)
+    """One round, on the opacity of `textures` [S, T, T, 4], of which `camera` sees `alpha` where `wanted` should be.
+
+    It sees `texels` at [1, S, T, T, 2], -1..1, in depths [1, S, T, T]; and the surface at `depth_m` where that is
+    `sure`. All [H, W].
+    """
+    projected, texel_depth = texels[0].flatten(0, -2), texels[1].flatten()
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     missing = F.grid_sample(OVERDONE * lacking[None, None], projected[None, None], "bilinear", "zeros", False)
     missing = missing.flatten().clamp_max(1.0)
     texel = (missing > LEAST_MISSING).nonzero()[:, 0]
-    sure = (alpha > 0.5).float()[None, None]
-    depth = push_pull((drawn[..., 4] / alpha.clamp_min(1e-4))[None, None] * sure, sure)  # [1, 1, H, W]
+    known = sure.to(alpha)[None, None]
+    depth = push_pull(depth_m[None, None] * known, known)  # [1, 1, H, W]
     maps = torch.cat([depth, _sheet_level(network, radius_m, camera, depth[0, 0])[None, None]], 1)
     places = projected.index_select(0, texel)[None, None]
     surface, surface_level = F.grid_sample(maps, places, "bilinear", "border", False)[0, :, 0]
@@ -86,6 +107,27 @@ def _close(
     closed = missing.index_select(0, texel) * beside * before
     opacity = textures.view(-1, 4)[:, 3]
     opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
+
+
+def _points(camera: Camera, depth_m: Tensor, shown: Tensor) -> np.ndarray:
+    """Points [N, 3] of the body that `camera` sees at a depth [H, W] where it is `shown`."""
+    origin, directions = camera.rays()
+    points = origin + directions * depth_m.cpu().numpy()[..., None]
+    return points[shown.cpu().numpy() & (points[..., 1] < BODY_M)]
+
+
+def _depth_of(points_m: np.ndarray, camera: Camera) -> Tensor:
+    """Depth [H, W] at which `camera` sees the nearest of points [N, 3]; 0 where there are none, and at the rim."""
+    size = camera.width_px
+    pixels, depth = camera.project(points_m)
+    column, row = np.floor(pixels).astype(int).T
+    inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
+    nearest = np.full((size, size), np.inf)
+    np.minimum.at(nearest, (row[inside], column[inside]), depth[inside])
+    covered = ndimage.binary_closing(np.isfinite(nearest), iterations=CRACKS)
+    covered = ndimage.binary_erosion(covered, iterations=RIM_PX)
+    beside = ndimage.distance_transform_edt(np.isinf(nearest), return_distances=False, return_indices=True)
+    return torch.from_numpy(np.where(covered, nearest[tuple(beside)], 0.0))
 
 
 def _filled(alpha: Tensor) -> Tensor:
