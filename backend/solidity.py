@@ -31,7 +31,7 @@ SHOWN = 0.9
 
 BODY_M, CRACKS = -0.12, 2
 """Height below which what is shown is the body: shoulders lie along the directions from the head's centre, and tear
-where they are seen from beside. Gaps up to twice as many pixels between its points are none."""
+where they are seen from beside. Its points are so many pixels wide to either side, and nothing shows between them."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -124,10 +124,9 @@ def _depth_of(points_m: np.ndarray, camera: Camera) -> Tensor:
     inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
     nearest = np.full((size, size), np.inf)
     np.minimum.at(nearest, (row[inside], column[inside]), depth[inside])
-    covered = ndimage.binary_closing(np.isfinite(nearest), iterations=CRACKS)
-    covered = ndimage.binary_erosion(covered, iterations=RIM_PX)
-    beside = ndimage.distance_transform_edt(np.isinf(nearest), return_distances=False, return_indices=True)
-    return torch.from_numpy(np.where(covered, nearest[tuple(beside)], 0.0))
+    nearest = ndimage.minimum_filter(nearest, 2 * CRACKS + 1)
+    covered = ndimage.binary_erosion(np.isfinite(nearest), iterations=CRACKS + RIM_PX)
+    return torch.from_numpy(np.where(covered, nearest, 0.0))
 
 
 def _filled(alpha: Tensor) -> Tensor:
