@@ -1,7 +1,7 @@
 """Colours for what was closed of the body without being seen: the photograph's own, of the body alone.
 
 The networks know no colours of places that they took for air. Where such a place is closed so that shoulders hold
-together (solidity.py), it takes what the photograph shows of the body before it, or beside where the head is before it.
+together (solidity.py), it takes what the photograph shows of the body before it.
 """
 
 import torch
@@ -34,14 +34,14 @@ def with_body_colours(
     camera = CameraBatch.of([view.camera], painted.device)
     projected, _ = camera.project(geometry.points(displacement_m, size)[:, 1:])
     colours = F.grid_sample(_body(view, surface_m), projected.flatten(1, 2), "bilinear", "border", False)
-    colours = colours[0].unflatten(1, (-1, size)).transpose(0, 1)  # [S - 1, 3, C, C]
+    colours, body = colours[0].unflatten(1, (-1, size)).transpose(0, 1).split((3, 1), 1)  # [S - 1, 3 and 1, C, C]
     share = (F.adaptive_avg_pool2d(closed[1:], size) / BELIEVED).clamp_max(1.0)
     share = share * torch.from_numpy(ramp(chart_angles_deg(size)[1], LOW_DEG)).to(share)
-    return torch.cat([painted[:1], torch.lerp(painted[1:], colours, share[:, None])])
+    return torch.cat([painted[:1], torch.lerp(painted[1:], colours, share[:, None] * body)])
 
 
 def _body(view: InputView, surface_m: Tensor) -> Tensor:
-    """The photograph [1, 3, PICTURE_PX, PICTURE_PX] with the body alone, continued over all else."""
+    """The photograph with the body alone, continued over all else, and where it is: [1, 4, PICTURE_PX, PICTURE_PX]."""
     camera = view.camera.resized(PICTURE_PX, PICTURE_PX)
     values = torch.from_numpy(view.rgb), torch.from_numpy(view.opacity)[..., None], surface_m[..., None]
     rgb, opacity, depth_m = (
@@ -49,4 +49,5 @@ def _body(view: InputView, surface_m: Tensor) -> Tensor:
     )
     origin, directions = (torch.tensor(x, dtype=torch.float32, device=surface_m.device) for x in camera.rays())
     height_m = origin[1] + directions[..., 1] * depth_m
-    return push_pull(rgb, ((height_m < BODY_M) & (opacity > 0.95)).to(rgb))
+    body = ((height_m < BODY_M) & (opacity > 0.95)).to(rgb)
+    return torch.cat([push_pull(rgb, body), body], 1)

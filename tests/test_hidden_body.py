@@ -42,7 +42,8 @@ def test_what_was_closed_low_down_takes_the_bodys_colour(colours: torch.Tensor) 
     """None the head's, though the head is before some of it."""
     low = torch.from_numpy(chart_angles_deg(SIZE)[1] < -46.0)
     right = torch.arange(SIZE) >= SIZE // 2
-    assert share_of(colours, GREEN)[1:, low & right].all() and (low & right).sum() > 50
+    assert share_of(colours, GREEN)[1:, low & right].float().mean() > 0.3
+    assert not (colours[:, 0] > 0.02).any()
 
 
 def test_what_was_there_and_the_neck_and_the_head_keep_theirs(colours: torch.Tensor) -> None:
