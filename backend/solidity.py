@@ -29,9 +29,10 @@ SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
 SHOWN = 0.9
 """What is more opaque is shown by the photograph, and not one of its soft outlines."""
 
-BODY_M, CRACKS = -0.12, 2
+BODY_M, CRACKS = -0.16, 2
 """Height below which what is shown is the body: shoulders lie along the directions from the head's centre, and tear
-where they are seen from beside. Its points are so many pixels wide to either side, and nothing shows between them."""
+where they are seen from beside. Collars lie higher: what closed them would stand before the neck. Its points are so
+many pixels wide to either side, and nothing shows between them."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""

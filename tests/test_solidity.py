@@ -63,7 +63,8 @@ def test_the_body_that_the_photograph_shows_is_whole_from_beside(
     network: Inversion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tear that opens to the outline is no hole; points that were seen of the body say what is missing."""
-    radius = 1.7 * network.geometry.radius_m  # so that it reaches below the jaw
+    monkeypatch.setattr(solidity, "BODY_M", -0.12)
+    radius = 1.7 * network.geometry.radius_m
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     torn = solid.clone()
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE)
@@ -89,11 +90,11 @@ def test_the_body_that_the_photograph_shows_is_whole_from_beside(
 
 
 def test_points_are_seen_as_a_surface_without_cracks_and_the_nearest_of_them() -> None:
-    x, y = np.meshgrid(np.linspace(-0.05, 0.05, 60), np.linspace(-0.2, -0.13, 42))
+    x, y = np.meshgrid(np.linspace(-0.05, 0.05, 60), np.linspace(-0.24, -0.17, 42))
     plane = np.stack([x.ravel(), y.ravel(), 0.0 * x.ravel()], -1)
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=300, height_px=300)
     depth_m = solidity._depth_of(np.concatenate([plane, plane - (0.0, 0.0, 0.05)]), camera)
-    pixels, _ = camera.project(np.array([[-0.04, -0.14, 0.0], [0.04, -0.19, 0.0], [0.0, -0.12, 0.0]]))
+    pixels, _ = camera.project(np.array([[-0.04, -0.18, 0.0], [0.04, -0.19, 0.0], [0.0, -0.16, 0.0]]))
     (left, top), (right, bottom), (middle, above) = pixels.astype(int).tolist()
     assert (depth_m[top:bottom, left:right] - 1.4).abs().max() < 1e-6
     assert not depth_m[: above + 1].any() and depth_m[top, middle] > 0.0
