@@ -57,57 +57,55 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    body_m = np.zeros((0, 3))
-    for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
-        view = camera.orbited(turn_deg)
-        texels = CameraBatch.of([view], opacity.device).project(points[None])
-        for _ in range(rounds):
-            drawn = network.render(textures, radius_m, view, mip_levels=1)
-            alpha, depth_m = drawn[..., 3].clamp(0.0, 1.0), drawn[..., 4] / drawn[..., 3].clamp_min(1e-4)
-            if not turn_deg:
-                body_m = _points(view, depth_m, (alpha > SHOWN) & (wanted > SHOWN))
-                _close(network, textures, radius_m, view, texels, alpha, depth_m, wanted, alpha > 0.5)
-                continue
-            body_depth_m = _depth_of(body_m, view).to(alpha)
-            torn = (body_depth_m > 0.0) & (alpha < 0.5)
-            whole = torch.maximum(_filled(alpha), (body_depth_m > 0.0).to(alpha))
-            depth_m = torch.where(torn, body_depth_m, depth_m)
-            _close(network, textures, radius_m, view, texels, alpha, depth_m, whole, torn | (alpha > 0.5))
+    look, body_m = _Look(network, radius_m, points, camera), np.zeros((0, 3))
+    for _ in range(ROUNDS):
+        alpha, depth_m = look.draw(textures)
+        body_m = _points(camera, depth_m, (alpha > SHOWN) & (wanted > SHOWN))
+        look.close(textures, alpha, depth_m, alpha > 0.5, wanted)
+    for side_deg in SIDES_DEG:
+        look = _Look(network, radius_m, points, camera.orbited(side_deg))
+        alpha, depth_m = look.draw(textures)
+        body_depth_m = _depth_of(body_m, look.camera).to(alpha)
+        body = body_depth_m > 0.0
+        torn = body & (alpha < 0.5)
+        depth_m = torch.where(torn, body_depth_m, depth_m)
+        look.close(textures, alpha, depth_m, torn | (alpha > 0.5), torch.maximum(_filled(alpha), body.to(alpha)))
     return textures[..., 3].contiguous()
 
 
-def _close(
-    network: Inversion,
-    textures: Tensor,
-    radius_m: Tensor,
-    camera: Camera,
-    texels: tuple[Tensor, Tensor],
-    alpha: Tensor,
-    depth_m: Tensor,
-    wanted: Tensor,
-    sure: Tensor,
-) -> None:
-    """One round, on the opacity of `textures` [S, T, T, 4], of which `camera` sees `alpha` where `wanted` should be.
+class _Look:
+    """Sheets seen by a camera, and closed where more of them should be seen."""
 
-    It sees `texels` at [1, S, T, T, 2], -1..1, in depths [1, S, T, T]; and the surface at `depth_m` where that is
-    `sure`. All [H, W].
-    """
-    projected, texel_depth = texels[0].flatten(0, -2), texels[1].flatten()
-    lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
-    missing = F.grid_sample(OVERDONE * lacking[None, None], projected[None, None], "bilinear", "zeros", False)
-    missing = missing.flatten().clamp_max(1.0)
-    texel = (missing > LEAST_MISSING).nonzero()[:, 0]
-    known = sure.to(alpha)[None, None]
-    depth = push_pull(depth_m[None, None] * known, known)  # [1, 1, H, W]
-    maps = torch.cat([depth, _sheet_level(network, radius_m, camera, depth[0, 0])[None, None]], 1)
-    places = projected.index_select(0, texel)[None, None]
-    surface, surface_level = F.grid_sample(maps, places, "bilinear", "border", False)[0, :, 0]
-    sheet = texel // textures.shape[1] ** 2
-    beside = (NEAR_SHEETS - (sheet - surface_level).abs()).clamp(0.0, 1.0)
-    before = torch.sigmoid((surface + NEAR_M - texel_depth.index_select(0, texel)) / SOFTNESS_M)
-    closed = missing.index_select(0, texel) * beside * before
-    opacity = textures.view(-1, 4)[:, 3]
-    opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
+    def __init__(self, network: Inversion, radius_m: Tensor, points: Tensor, camera: Camera) -> None:
+        """`points` [S, T, T, 3] are where the texels lie."""
+        self.network, self.radius_m, self.camera = network, radius_m, camera
+        projected, depth = CameraBatch.of([camera], points.device).project(points[None])
+        self.projected, self.texel_depth = projected.flatten(0, -2), depth.flatten()  # [S T T, 2], -1..1; [S T T]
+
+    def draw(self, textures: Tensor) -> tuple[Tensor, Tensor]:
+        """Opacity, and depth where there is any, of textures [S, T, T, 4], [H, W] each."""
+        drawn = self.network.render(textures, self.radius_m, self.camera, mip_levels=1)
+        return drawn[..., 3].clamp(0.0, 1.0), drawn[..., 4] / drawn[..., 3].clamp_min(1e-4)
+
+    def close(self, textures: Tensor, alpha: Tensor, depth_m: Tensor, sure: Tensor, wanted: Tensor) -> None:
+        """One round, on the opacity of `textures`, drawn as `alpha` where `wanted` should be; the surface lies at
+        `depth_m` where that is `sure`. All [H, W]."""
+        lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
+        missing = F.grid_sample(OVERDONE * lacking[None, None], self.projected[None, None], "bilinear", "zeros", False)
+        missing = missing.flatten().clamp_max(1.0)
+        texel = (missing > LEAST_MISSING).nonzero()[:, 0]
+        known = sure.to(alpha)[None, None]
+        depth = push_pull(depth_m[None, None] * known, known)  # [1, 1, H, W]
+        level = _sheet_level(self.network, self.radius_m, self.camera, depth[0, 0])
+        places = self.projected.index_select(0, texel)[None, None]
+        maps = torch.cat([depth, level[None, None]], 1)
+        surface, surface_level = F.grid_sample(maps, places, "bilinear", "border", False)[0, :, 0]
+        sheet = texel // textures.shape[1] ** 2
+        beside = (NEAR_SHEETS - (sheet - surface_level).abs()).clamp(0.0, 1.0)
+        before = torch.sigmoid((surface + NEAR_M - self.texel_depth.index_select(0, texel)) / SOFTNESS_M)
+        closed = missing.index_select(0, texel) * beside * before
+        opacity = textures.view(-1, 4)[:, 3]
+        opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
 
 
 def _points(camera: Camera, depth_m: Tensor, shown: Tensor) -> np.ndarray:

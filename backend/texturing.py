@@ -40,20 +40,21 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     geometry = network.geometry
     matte = torch.from_numpy(view.opacity).to(device)
     wanted = matte * torch.from_numpy(view.inside).to(device)
-    opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
-    open_ = opacity
-    opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
-    closed = (opacity - open_) / opacity.clamp_min(LEAST_MISSING)
+    photo = torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1)
+    given = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
+    opacity = solid_opacity(network, given, painting.radius_m[0], view.camera, wanted)
+    closed = (opacity - given) / opacity.clamp_min(LEAST_MISSING)
     surface_m = _surface_depth(network, opacity, painting.radius_m[0], view)
+    displacement_m = painting.displacement_m[:1]
     camera = CameraBatch.of([view.camera], device)
-    opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
+    opacity[0] *= _near_person(geometry, displacement_m, camera, matte, opacity.shape[-1])
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
-        with_body_colours(painting.painted[0], closed, geometry, painting.displacement_m[:1], view, surface_m),
+        with_body_colours(painting.painted[0], closed, geometry, displacement_m, view.camera, photo, surface_m),
         painting.confidence[0],
         strand_shade(painting, texture_size),
-        network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
-        torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1),
+        network.turned_to(camera, displacement_m, texture_size)[0],
+        photo,
         surface_m,
         WIDER,
         CLEAN_OPACITY,

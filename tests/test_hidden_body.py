@@ -6,8 +6,6 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.hidden_body import with_body_colours
-from portrait_manifolds.backend.input_view import InputView
-from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg
 from portrait_manifolds.backend.solidity import BODY_M
@@ -24,15 +22,14 @@ def colours() -> torch.Tensor:
     row = camera.project(np.array([0.0, BODY_M, 0.0]))[0][1]
     rgb = np.where((np.arange(SIDE_PX) < row - 2)[:, None, None], RED.numpy(), GREEN.numpy())
     rgb = np.broadcast_to(rgb, (SIDE_PX, SIDE_PX, 3)).astype(np.float32)
-    everywhere = np.ones((SIDE_PX, SIDE_PX), np.float32)
-    view = InputView(camera, (255 * rgb).astype(np.uint8), everywhere > 0, Foreground(everywhere, rgb))
+    photo = torch.from_numpy(np.concatenate([rgb, np.ones_like(rgb[..., :1])], -1))
     geometry = SheetGeometry(SHEETS)
     geometry.set_mean(np.full((128, 128), 0.22))
     painted = BLUE[:, None, None].expand(SHEETS, 3, SIZE, SIZE).contiguous()
     closed = torch.zeros(SHEETS, 2 * SIZE, 2 * SIZE)
     closed[:, :, SIZE:] = 1.0
     surface_m = torch.full((SIDE_PX, SIDE_PX), 1.4)
-    return with_body_colours(painted, closed, geometry, torch.zeros(1, 16, 16), view, surface_m)
+    return with_body_colours(painted, closed, geometry, torch.zeros(1, 16, 16), camera, photo, surface_m)
 
 
 def share_of(colours: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
