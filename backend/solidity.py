@@ -1,11 +1,10 @@
-"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; where holes
-are seen from beside; and where from beside the body is to be seen that the photograph shows.
+"""Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; and where
+holes are seen from beside.
 
 Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
 more opaque: nothing is put into the air before or behind it.
 """
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -25,14 +24,6 @@ ROUNDS, OVERDONE = 2, 2.0
 
 SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
 """Turns from which holes are looked for, once each; silhouettes' rims are no holes."""
-
-SHOWN = 0.9
-"""What is more opaque is shown by the photograph, and not one of its soft outlines."""
-
-BODY_M, CRACKS = -0.16, 2
-"""Height below which what is shown is the body: shoulders lie along the directions from the head's centre, and tear
-where they are seen from beside. Collars lie higher: what closed them would stand before the neck. Its points are so
-many pixels wide to either side, and nothing shows between them."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -57,19 +48,11 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
     points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
     textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    look, body_m = _Look(network, radius_m, points, camera), np.zeros((0, 3))
-    for _ in range(ROUNDS):
-        alpha, depth_m = look.draw(textures)
-        body_m = _points(camera, depth_m, (alpha > SHOWN) & (wanted > SHOWN))
-        look.close(textures, alpha, depth_m, alpha > 0.5, wanted)
-    for side_deg in SIDES_DEG:
-        look = _Look(network, radius_m, points, camera.orbited(side_deg))
-        alpha, depth_m = look.draw(textures)
-        body_depth_m = _depth_of(body_m, look.camera).to(alpha)
-        body = body_depth_m > 0.0
-        torn = body & (alpha < 0.5)
-        depth_m = torch.where(torn, body_depth_m, depth_m)
-        look.close(textures, alpha, depth_m, torn | (alpha > 0.5), torch.maximum(_filled(alpha), body.to(alpha)))
+    for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
+        look = _Look(network, radius_m, points, camera.orbited(turn_deg))
+        for _ in range(rounds):
+            alpha, depth_m = look.draw(textures)
+            look.close(textures, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
     return textures[..., 3].contiguous()
 
 
@@ -87,14 +70,13 @@ class _Look:
         drawn = self.network.render(textures, self.radius_m, self.camera, mip_levels=1)
         return drawn[..., 3].clamp(0.0, 1.0), drawn[..., 4] / drawn[..., 3].clamp_min(1e-4)
 
-    def close(self, textures: Tensor, alpha: Tensor, depth_m: Tensor, sure: Tensor, wanted: Tensor) -> None:
-        """One round, on the opacity of `textures`, drawn as `alpha` where `wanted` should be; the surface lies at
-        `depth_m` where that is `sure`. All [H, W]."""
+    def close(self, textures: Tensor, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> None:
+        """One round, on the opacity of `textures`, drawn as `alpha` and `depth_m` where `wanted` should be, [H, W]."""
         lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
         missing = F.grid_sample(OVERDONE * lacking[None, None], self.projected[None, None], "bilinear", "zeros", False)
         missing = missing.flatten().clamp_max(1.0)
         texel = (missing > LEAST_MISSING).nonzero()[:, 0]
-        known = sure.to(alpha)[None, None]
+        known = (alpha > 0.5).float()[None, None]
         depth = push_pull(depth_m[None, None] * known, known)  # [1, 1, H, W]
         level = _sheet_level(self.network, self.radius_m, self.camera, depth[0, 0])
         places = self.projected.index_select(0, texel)[None, None]
@@ -106,26 +88,6 @@ class _Look:
         closed = missing.index_select(0, texel) * beside * before
         opacity = textures.view(-1, 4)[:, 3]
         opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
-
-
-def _points(camera: Camera, depth_m: Tensor, shown: Tensor) -> np.ndarray:
-    """Points [N, 3] of the body that `camera` sees at a depth [H, W] where it is `shown`."""
-    origin, directions = camera.rays()
-    points = origin + directions * depth_m.cpu().numpy()[..., None]
-    return points[shown.cpu().numpy() & (points[..., 1] < BODY_M)]
-
-
-def _depth_of(points_m: np.ndarray, camera: Camera) -> Tensor:
-    """Depth [H, W] at which `camera` sees the nearest of points [N, 3]; 0 where there are none, and at the rim."""
-    size = camera.width_px
-    pixels, depth = camera.project(points_m)
-    column, row = np.floor(pixels).astype(int).T
-    inside = (np.minimum(column, row) >= 0) & (np.maximum(column, row) < size)
-    nearest = np.full((size, size), np.inf)
-    np.minimum.at(nearest, (row[inside], column[inside]), depth[inside])
-    nearest = ndimage.minimum_filter(nearest, 2 * CRACKS + 1)
-    covered = ndimage.binary_erosion(np.isfinite(nearest), iterations=CRACKS + RIM_PX)
-    return torch.from_numpy(np.where(covered, nearest, 0.0))
 
 
 def _filled(alpha: Tensor) -> Tensor:

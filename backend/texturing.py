@@ -12,13 +12,12 @@ from torch import Tensor
 from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.texels import Stack
 from .conventions import CHART_HALF_EXTENT
-from .hidden_body import with_body_colours
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
-from .solidity import LEAST_MISSING, solid_opacity
+from .solidity import solid_opacity
 
 EMPTY_OPACITY = 0.02
 """Opacity that training leaves in the air; taken off, so that empty tiles are empty."""
@@ -40,22 +39,18 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
     geometry = network.geometry
     matte = torch.from_numpy(view.opacity).to(device)
     wanted = matte * torch.from_numpy(view.inside).to(device)
-    photo = torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1)
-    given = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
-    opacity = solid_opacity(network, given, painting.radius_m[0], view.camera, wanted)
-    closed = (opacity - given) / opacity.clamp_min(LEAST_MISSING)
-    surface_m = _surface_depth(network, opacity, painting.radius_m[0], view)
-    displacement_m = painting.displacement_m[:1]
+    opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
+    opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
     camera = CameraBatch.of([view.camera], device)
-    opacity[0] *= _near_person(geometry, displacement_m, camera, matte, opacity.shape[-1])
+    opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
-        with_body_colours(painting.painted[0], closed, geometry, displacement_m, view.camera, photo, surface_m),
+        painting.painted[0],
         painting.confidence[0],
         strand_shade(painting, texture_size),
-        network.turned_to(camera, displacement_m, texture_size)[0],
-        photo,
-        surface_m,
+        network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
+        torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1),
+        _surface_depth(network, opacity, painting.radius_m[0], view),
         WIDER,
         CLEAN_OPACITY,
         MARGIN_M,
