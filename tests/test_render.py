@@ -11,6 +11,7 @@ from conftest import bumpy_manifolds, random_portrait, small_camera, tensors
 from portrait_manifolds.backend import made_portrait_truth, render
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
@@ -301,3 +302,17 @@ def test_tensors_that_do_not_fit_are_refused(change: dict) -> None:
     parts = dict(zip(names, smooth_tensors(3, torch.float32), strict=True)) | change
     with pytest.raises(ValueError, match="must"):
         render_manifolds(*(parts[name] for name in names), small_camera(2, 2))
+
+
+def test_a_recoloured_portrait_is_drawn_as_a_new_one_and_the_old_one_stays() -> None:
+    portrait = made_portrait(texture_size=64, sheets=4)
+    camera = portrait.camera(96, 96)
+    before, _ = portrait.render(camera)
+    textures = portrait.textures.copy()
+    textures[..., :3] = 255 - textures[..., :3]
+    recoloured = portrait.recoloured(textures)
+    anew = replace(portrait, textures=textures)
+    for drawn, expected in zip(recoloured.render(camera), anew.render(camera), strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+    assert np.abs(recoloured.render(camera)[0] - before).max() > 0.2
+    np.testing.assert_array_equal(portrait.render(camera)[0], before)
