@@ -85,8 +85,15 @@ def carried_back(
     colours, and these in full [N, 3] float32. Raises ValueError where shapes or types do not fit the texels.
     """
     wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
-    if any(array.shape != shape or array.dtype != np.float32 for array, shape in wanted) or textures.dtype != np.uint8:
-        raise ValueError(f"colours {colours.shape} and picture {picture.shape} do not fit {len(texels.texel)} texels")
+    if any(array.shape != shape or array.dtype != np.float32 for array, shape in wanted):
+        raise ValueError(
+            f"colours {colours.shape} {colours.dtype} and picture {picture.shape} {picture.dtype} do not fit "
+            f"{len(texels.texel)} texels and {texels.pixels} pixels: give float32 of [N, 3] each"
+        )
+    if textures.dtype != np.uint8 or textures.size // 4 <= texels.texel.max(initial=-1):
+        raise ValueError(
+            f"textures {textures.shape} {textures.dtype} do not fit: give those whose texels were looked up"
+        )
     library = _library()
     if library is None:
         from .seen_texels_reference import carried_back_reference

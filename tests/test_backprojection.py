@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from portrait_manifolds.backend.backprojection import Seen
+from portrait_manifolds.backend.backprojection import Seen, match_colours
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid
@@ -53,3 +53,19 @@ def test_what_counts_as_seen_goes_deeper_where_sheets_lie_farther_apart(portrait
     apart = replace(manifolds, spread=10.0 * manifolds.spread, offsets_m=0.1 * manifolds.offsets_m)
     deep, usual = (Seen(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
     assert len(deep.index) > 1.2 * len(usual.index)
+
+
+def test_noise_is_left_alone_and_what_differs_by_more_is_carried_back(portrait: Portrait) -> None:
+    camera = made_camera().resized(128, 128)
+    drawn = portrait.render(camera)[0]
+    weight = (drawn[..., 3] > 0.9).astype(np.float32)
+
+    def changed(difference: float, noise: float) -> int:
+        wanted = drawn[..., :3] + np.float32(difference)
+        matched = match_colours(portrait, camera, wanted, weight, 1, "matching", noise=noise)
+        return int(np.abs(matched.textures.astype(int) - portrait.textures).max())
+
+    assert changed(0.02, 0.03) == 0
+    assert changed(0.02, 0.0) >= 5 and changed(0.06, 0.03) >= 7
+    assert changed(-0.06, 0.03) >= 7
+    assert changed(0.06, 0.03) < changed(0.06, 0.0)

@@ -99,6 +99,9 @@ def test_what_does_not_fit_the_texels_is_not_carried_back(portrait: Portrait, st
     arrays[changed] = arrays[changed][1:]
     with pytest.raises(ValueError, match="do not fit"):
         carried_back(portrait.textures, texels, **arrays, length=1.0)
+    whole = np.zeros((len(texels.texel), 3), np.float32), np.zeros((texels.pixels, 3), np.float32)
+    with pytest.raises(ValueError, match=r"textures .* do not fit"):
+        carried_back(portrait.textures[:1], texels, *whole, 1.0)
 
 
 def test_painted_texels_agree_with_the_reference(stack: Stack) -> None:

@@ -12,6 +12,7 @@ from training_stand_in import write_stand_in
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.training import photos, subject
+from portrait_manifolds.backend.training import subject as subject_module
 from portrait_manifolds.backend.training.assets import load_head_model, load_wardrobe
 from portrait_manifolds.backend.training.atlas import make_skin_atlas
 from portrait_manifolds.backend.training.correspondence import sparse_map
@@ -20,6 +21,7 @@ from portrait_manifolds.backend.training.fitting import fit_faces
 from portrait_manifolds.backend.training.hair import GROWN_STYLES, make_shell
 from portrait_manifolds.backend.training.head_pieces import HeadParts
 from portrait_manifolds.backend.training.library import Library
+from portrait_manifolds.backend.training.posture import Posture
 from portrait_manifolds.backend.training.scalp import make_scalp
 from portrait_manifolds.backend.training.shards import read_example, write_shard
 from portrait_manifolds.backend.training.skins import fill_in
@@ -243,3 +245,17 @@ def test_the_shipped_radius_is_smooth_and_the_template_is_a_face(library: Librar
     np.testing.assert_allclose(radius[disc], radius[:, ::-1][disc], rtol=0.05)
     assert (template.weights >= 0).all()
     assert template.weights.max() == 1.0
+
+
+def test_subjects_hold_their_heads_as_their_posture_says(
+    library: Library, dataset: PortraitDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = []
+    for back_m in (0.0, 0.05):
+        monkeypatch.setattr(subject_module, "sample_posture", lambda rng, back_m=back_m: Posture(back_m, 0.0))
+        people.append(sample_subject(library.studio, dataset.split, 0, seed=5))
+    upright, leaning = (person.mesh.vertices_m for person in people)
+    body, head = upright[:, 1] < -0.24, upright[:, 1] > -0.05
+    np.testing.assert_allclose(upright[body, 2] - leaning[body, 2], 0.05, atol=1e-6)
+    np.testing.assert_array_equal(upright[head], leaning[head])
+    np.testing.assert_array_equal(people[0].landmarks_m, people[1].landmarks_m)

@@ -16,14 +16,17 @@ OPEN, OPEN_SPREAD = 0.2, 0.12
 """How far back the body is on average, and how far each shoulder beyond the neck's width, in shares of its distance."""
 
 NECK_HALF_WIDTH_M = 0.06
+"""Beyond it to either side begins the shoulder."""
+
 JAW_M, JAW_SLOPE = 0.085, 0.3
 """The plane under the jaw from which the neck leans: its height below the head's centre, and how much it falls in
 front."""
 
 NECK_LENGTH_M = 0.09
-"""Below the jaw's plane, where all is moved."""
+"""So far below the jaw's plane, all is moved."""
 
 STEP_M = 1e-4
+"""Of the differences that slopes are taken from."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Posture:
     """A lean of the neck and a turn of the shoulders."""
 
     back_m: float
-    open: float
+    open: float  # metres back for each metre of a shoulder beyond the neck
 
     def moved_back_m(self, points_m: np.ndarray) -> np.ndarray:
         """How far back each point [N, 3] is moved, [N]."""
@@ -55,7 +58,7 @@ class Posture:
             tangents = tangents.astype(np.float64)
             tangents[:, 2] += (slope * tangents).sum(1)
             tangents = (tangents / np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9)).astype(np.float32)
-        moved = piece.moved(np.stack([0.0 * back, 0.0 * back, -back], -1))
+        moved = piece.moved(-back[:, None] * np.array([0.0, 0.0, 1.0]))
         return replace(moved, normals=normals.astype(np.float32), tangents=tangents)
 
 
