@@ -22,7 +22,7 @@ class BuildWithOps(build_py):
         sys.path.insert(0, str(ROOT / "cuda_ops"))
         import build  # the package itself is not importable yet, and needs more than a compiler
 
-        for name in ("render", "rasterise", "seen_texels", "paint_texels"):
+        for name in ("render", "rasterise", "seen_texels", "paint_texels", "close_sheets"):
             folder = Path(self.build_lib) / "portrait_manifolds" / "cuda_ops" / "built"
             try:
                 source, library = build.library_files(name)

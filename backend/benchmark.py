@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..cuda_ops.close_sheets import close_sheets
+from ..cuda_ops.close_sheets_reference import close_sheets_reference
 from ..cuda_ops.native import NativeScene, View, pyramid_u8, stream_memory
 from ..cuda_ops.paint_texels import paint_texels
 from ..cuda_ops.paint_texels_reference import paint_texels_reference
@@ -22,7 +24,7 @@ from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, r
 from ..cuda_ops.seen_texels import carried_back, seen_texels
 from ..cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
 from .backprojection import MOST_HALVINGS, stack_of
-from .benchmark_texels import random_colours, random_paint, surface_of
+from .benchmark_texels import random_colours, random_paint, soft_sheets, surface_of
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
@@ -115,6 +117,7 @@ def _texel_rows(portrait: Portrait) -> Iterator[Row]:
         "seen texels": (seen_texels_reference, seen_texels, (portrait.textures, stack, surface, MOST_HALVINGS)),
         "carry back": (carried_back_reference, carried_back, taking),
         "paint texels": (paint_texels_reference, paint_texels, (stack, paint)),
+        "close sheets": (close_sheets_reference, close_sheets, (stack, *soft_sheets(portrait, camera))),
     }
     for name, (reference, compiled, arguments) in calls.items():
         reference_ms, ms = (_median_ms(3, op, *arguments) for op in (reference, compiled))

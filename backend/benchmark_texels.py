@@ -3,11 +3,13 @@
 import numpy as np
 import torch
 
+from ..cuda_ops.close_sheets import Gaps
 from ..cuda_ops.paint_texels import Paint
 from ..cuda_ops.seen_texels import SeenTexels, Surface
 from .backprojection import MARGIN_M, SOFTNESS_M
 from .camera import Camera
 from .portrait import Portrait
+from .solidity import LEAST_MISSING, NEAR_M, NEAR_SHEETS
 
 
 def surface_of(portrait: Portrait, camera: Camera) -> Surface:
@@ -23,6 +25,16 @@ def random_paint(portrait: Portrait, camera: Camera) -> Paint:
     photo, depth_m = torch.rand(camera.height_px, camera.width_px, 4), torch.full((384, 384), 1.3)
     colour = torch.rand(sheets, 4, size // 4, size // 4)
     return Paint(opacity, colour[:, :3], colour[:, 3], shade, turned, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
+
+
+def soft_sheets(portrait: Portrait, camera: Camera) -> tuple[torch.Tensor, Gaps]:
+    """The portrait at half its opacity, and what its picture then lacks."""
+    rgba, depth_m = portrait.render(camera)
+    lacking = torch.from_numpy(0.5 * rgba[..., 3])
+    surface_m = torch.from_numpy(np.where(np.isfinite(depth_m), depth_m, 9.0).astype(np.float32))
+    level = torch.full_like(lacking, portrait.manifolds.sheets / 2)
+    gaps = Gaps(lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
+    return torch.from_numpy(portrait.textures[..., 3] / np.float32(510.0)), gaps
 
 
 def random_colours(seen: SeenTexels) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ arXiv 1907.06724. The detector: BlazeFace, Bazarevsky et al., arXiv 1907.05047.
 """
 
 import os
+from contextlib import ExitStack
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -34,12 +36,9 @@ class LandmarkDetector:
             import mediapipe
         except ImportError as error:
             raise ProcessingError(f"MediaPipe is missing ({error}): pip install mediapipe==0.10.21.") from error
-        solutions: Any = mediapipe.solutions
-        self._mesh = solutions.face_mesh.FaceMesh(
-            static_image_mode=True, max_num_faces=max_faces, refine_landmarks=True, min_detection_confidence=0.4
-        )
-        self._detection = solutions.face_detection.FaceDetection(model_selection=0, min_detection_confidence=0.1)
-        self._segmentation = solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+        self._solutions: Any = mediapipe.solutions
+        self._max_faces = max_faces
+        self._open = ExitStack()
 
     def __enter__(self) -> "LandmarkDetector":
         return self
@@ -47,9 +46,31 @@ class LandmarkDetector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._mesh.close()
-        self._detection.close()
-        self._segmentation.close()
+        self._open.close()
+
+    # Each model takes some 10 ms to set up, and few photographs need all.
+
+    @cached_property
+    def _mesh(self) -> Any:
+        mesh = self._solutions.face_mesh.FaceMesh
+        return self._open.enter_context(
+            mesh(
+                static_image_mode=True,
+                max_num_faces=self._max_faces,
+                refine_landmarks=True,
+                min_detection_confidence=0.4,
+            )
+        )
+
+    @cached_property
+    def _detection(self) -> Any:
+        detection = self._solutions.face_detection.FaceDetection
+        return self._open.enter_context(detection(model_selection=0, min_detection_confidence=0.1))
+
+    @cached_property
+    def _segmentation(self) -> Any:
+        segmentation = self._solutions.selfie_segmentation.SelfieSegmentation
+        return self._open.enter_context(segmentation(model_selection=0))
 
     def faces(self, photo: np.ndarray) -> np.ndarray:
         """Landmarks of all faces, largest first: [faces, 478, 2] float32, pixels of `photo` ([H, W, 3] uint8, sRGB)."""

@@ -19,6 +19,7 @@ Radial fields of heads: Deng et al., CVPR 2023 (arXiv 2211.13901) use a learned 
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -143,4 +144,12 @@ def resample_map(values: np.ndarray, size: int) -> np.ndarray:
     """A chart map [D, D] bilinearly resampled to [size, size], float32."""
     if values.shape[0] == size:
         return values.astype(np.float32)
-    return sample_map(values, map_grid(size)).astype(np.float32)
+    shares = _shares(values.shape[0], size)
+    return (shares @ values @ shares.T).astype(np.float32)
+
+
+@cache
+def _shares(size: int, wanted: int) -> np.ndarray:
+    """What each of `size` samples in a row counts for each of the `wanted` that it is resampled to, [wanted, size]."""
+    places = (np.arange(wanted) + 0.5) * (size / wanted) - 0.5
+    return np.stack([np.interp(places, np.arange(size), one) for one in np.eye(size)], axis=-1)

@@ -44,7 +44,7 @@ INWARDS = 0.8
 ROWS_M, SMOOTHING_ROWS = np.linspace(0.12, -0.40, 105), 1.5
 """Heights at which the silhouette's width is measured, and how smooth it is over them."""
 
-MARCH_M = np.linspace(0.02, 0.40, 153)
+MARCH_M = np.linspace(0.02, 0.40, 77)
 COLUMN_SIZE = 64
 """Distances from the head's centre at which the column's end is looked for, and directions along the chart's side."""
 

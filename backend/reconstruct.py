@@ -1,6 +1,7 @@
 """One photograph to one portrait."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -102,13 +103,16 @@ def aligned_portrait(
     side_px = network.config.photo_px
     camera = alignment.crop_camera(side_px)
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
-    with torch.inference_mode(), LandmarkDetector() as detector:
+    with torch.inference_mode(), LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
         picture = as_input(crop, detector.person(crop)).to(device_name)
-        painting = following(network, network(picture, [camera], fine_colours=False))
-        painting = with_relief(network, painting, camera)
+        painting = network(picture, [camera], fine_colours=False)
+        matte = painting.matte[0, 0].cpu().numpy()
+        # Matting keeps one core busy, and needs nothing of the sheets.
+        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
+        painting = with_relief(network, following(network, painting), camera)
         network, painting = with_neck(network, painting, camera, picture)
         progress.report(0.55, "painting the sheets")
-        view = input_view(photograph.rgb, alignment, painting.matte[0, 0].cpu().numpy(), texture_size, detector)
+        view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         textures = paint_textures(network, painting, view, texture_size)

@@ -10,10 +10,13 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
+from ..cuda_ops.close_sheets import Gaps, close_sheets
+from ..cuda_ops.render_manifolds import render_opacity
+from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .manifolds import direction_to_chart
-from .networks.geometry import CameraBatch, resampled, texel_directions
+from .networks.geometry import resampled
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 from .surface_following import sheet_level
@@ -45,49 +48,24 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
-    radius = resampled(radius_m, size) + geometry.offsets_m[:, None, None] * resampled(geometry.spread, size)
-    points = radius[..., None] * texel_directions(size).to(radius)  # [S, T, T, 3]
-    textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
+    maps = (resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m)
+    radius, spread, offsets = (x.cpu().numpy() for x in maps)
     for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
-        look = _Look(network, radius_m, points, camera.orbited(turn_deg))
+        stack = Stack(radius, spread, offsets, CHART_HALF_EXTENT, camera.orbited(turn_deg))
         for _ in range(rounds):
-            alpha, depth_m = look.draw(textures)
-            look.close(textures, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
-    return textures[..., 3].contiguous()
+            alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
+            gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
+            opacity = close_sheets(stack, opacity, gaps)
+    return opacity
 
 
-class _Look:
-    """Sheets seen by a camera, and closed where more of them should be seen."""
-
-    def __init__(self, network: Inversion, radius_m: Tensor, points: Tensor, camera: Camera) -> None:
-        """`points` [S, T, T, 3] are where the texels lie."""
-        self.network, self.radius_m, self.camera = network, radius_m, camera
-        projected, depth = CameraBatch.of([camera], points.device).project(points[None])
-        self.projected, self.texel_depth = projected.flatten(0, -2), depth.flatten()  # [S T T, 2], -1..1; [S T T]
-
-    def draw(self, textures: Tensor) -> tuple[Tensor, Tensor]:
-        """Opacity, and depth where there is any, of textures [S, T, T, 4], [H, W] each."""
-        drawn = self.network.render(textures, self.radius_m, self.camera, mip_levels=1)
-        return drawn[..., 3].clamp(0.0, 1.0), drawn[..., 4] / drawn[..., 3].clamp_min(1e-4)
-
-    def close(self, textures: Tensor, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> None:
-        """One round, on the opacity of `textures`, drawn as `alpha` and `depth_m` where `wanted` should be, [H, W]."""
-        lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
-        missing = F.grid_sample(OVERDONE * lacking[None, None], self.projected[None, None], "bilinear", "zeros", False)
-        missing = missing.flatten().clamp_max(1.0)
-        texel = (missing > LEAST_MISSING).nonzero()[:, 0]
-        known = (alpha > 0.5).float()[None, None]
-        depth = push_pull(depth_m[None, None] * known, known)  # [1, 1, H, W]
-        level = _sheet_level(self.network, self.radius_m, self.camera, depth[0, 0])
-        places = self.projected.index_select(0, texel)[None, None]
-        maps = torch.cat([depth, level[None, None]], 1)
-        surface, surface_level = F.grid_sample(maps, places, "bilinear", "border", False)[0, :, 0]
-        sheet = texel // textures.shape[1] ** 2
-        beside = (NEAR_SHEETS - (sheet - surface_level).abs()).clamp(0.0, 1.0)
-        before = torch.sigmoid((surface + NEAR_M - self.texel_depth.index_select(0, texel)) / SOFTNESS_M)
-        closed = missing.index_select(0, texel) * beside * before
-        opacity = textures.view(-1, 4)[:, 3]
-        opacity[texel] = 1.0 - (1.0 - opacity[texel]) * (1.0 - closed)
+def _gaps(network: Inversion, radius_m: Tensor, camera: Camera, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> Gaps:
+    """What a picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
+    lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
+    known = (alpha > 0.5).float()[None, None]
+    surface_m = push_pull(depth_m[None, None] * known, known)[0, 0]
+    level = _sheet_level(network, radius_m, camera, surface_m)
+    return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
 
 
 def _filled(alpha: Tensor) -> Tensor:

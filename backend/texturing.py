@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.paint_texels import Paint, paint_texels
+from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .conventions import CHART_HALF_EXTENT
 from .hidden_hair import strand_shade
@@ -50,7 +51,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         strand_shade(painting, texture_size),
         network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
         torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1),
-        _surface_depth(network, opacity, painting.radius_m[0], view),
+        _surface_depth(geometry, opacity, painting.radius_m[0], view),
         WIDER,
         CLEAN_OPACITY,
         MARGIN_M,
@@ -75,12 +76,11 @@ def _near_person(
     return F.grid_sample(near, projected[:, 0], "bilinear", "zeros", False)[0, 0]
 
 
-def _surface_depth(network: Inversion, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:
+def _surface_depth(geometry: SheetGeometry, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:
     """Depth [P, P] of what the photograph shows, farthest where that is nothing."""
-    textures = torch.cat([opacity.new_zeros(*opacity.shape, 3), opacity[..., None]], -1)
-    drawn = network.render(textures, radius_m, view.camera.resized(SURFACE_PX, SURFACE_PX), mip_levels=1)
-    alpha, weighted = drawn[None, None, ..., 3], drawn[None, None, ..., 4]
-    return shown(alpha, weighted / alpha.clamp_min(1e-4)).depth_m[0, 0]
+    camera = view.camera.resized(SURFACE_PX, SURFACE_PX)
+    alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, camera)
+    return shown(alpha[None, None], depth_m[None, None]).depth_m[0, 0]
 
 
 def _reduced(maps: Tensor, size: int) -> Tensor:

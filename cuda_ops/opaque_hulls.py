@@ -6,8 +6,8 @@ highest sheet that has opacity in it, lies within the hull of eight corners, and
 
 import numpy as np
 
-CHART_TILES = 128
-"""Along a side of the chart, at most: about 2.5 mm on the face."""
+CHART_TILES, LEAST_TEXELS = 128, 4
+"""Along a side of the chart, at most: about 2.5 mm on the face; and texels along a tile's side, at least."""
 
 
 def opaque_hulls(

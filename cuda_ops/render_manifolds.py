@@ -13,7 +13,7 @@ from torch import Tensor
 from ..backend.conventions import CHART_HALF_EXTENT
 from .build import BuildError
 from .native import NativeScene, View, level_count, library
-from .reference import TINY_OPACITY, render_manifolds_reference
+from .reference import TINY_OPACITY, finish_picture, render_manifolds_reference
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,28 @@ def render_manifolds(
         function = _native_function(textures.device.type)
         pictures = function.apply(views, skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
     return pictures if isinstance(camera, Sequence) else pictures[0]
+
+
+def render_opacity(
+    opacity: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, camera: Any
+) -> tuple[Tensor, Tensor]:
+    """Opacity 0..1 and expected depth in metres, 0 where nothing is, [H, W] each, of sheets without colour.
+
+    opacity [S, T, T] float32 at its full size; the rest, and what is raised, as of `render_manifolds`. No gradients. On
+    the CPU opacities are rounded to 8 bits, as portraits keep them, for half the time.
+    """
+    colourless = opacity[..., None].expand(*opacity.shape, 4)
+    _check(colourless, radius, spread, offsets)
+    if default_implementation(opacity.device.type) == "native" and not opacity.is_cuda:
+        textures = np.zeros(colourless.shape, np.uint8)
+        textures[..., 3] = (opacity.detach() * 255.0 + 0.5).to(torch.uint8).numpy()
+        maps = (np.ascontiguousarray(x.detach().numpy()) for x in (radius, spread, offsets))
+        scene = NativeScene([textures], *maps, half_extent=CHART_HALF_EXTENT)
+        rgba, depth_m = (torch.from_numpy(x) for x in scene.render(View.of(camera)))
+    else:
+        drawn = render_manifolds(colourless.contiguous(), radius, spread, offsets, camera, mip_levels=1)
+        rgba, depth_m = finish_picture(drawn)
+    return rgba[..., 3], torch.where(depth_m.isfinite(), depth_m, 0.0)
 
 
 def total_radius(radius: Tensor, displacement: Tensor) -> Tensor:

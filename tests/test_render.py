@@ -15,12 +15,14 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
+from portrait_manifolds.cuda_ops import render_manifolds as render_module
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.reference import finish_picture
 from portrait_manifolds.cuda_ops.render_manifolds import (
     Implementation,
     default_implementation,
     render_manifolds,
+    render_opacity,
     total_radius,
 )
 
@@ -184,6 +186,25 @@ def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
     assert (np.abs(premultiplied).max(-1) > 0.02).mean() < 5e-4
     assert np.abs(premultiplied).mean() < 1e-3
     assert (np.isfinite(depth) != np.isfinite(expected_depth.numpy())).mean() < 2e-3
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_opacity_alone_is_that_of_the_picture(head: Portrait, monkeypatch: pytest.MonkeyPatch, compiled: bool) -> None:
+    textures, *maps = tensors(head)
+    camera = head.camera(120, 90).orbited(-20, 10)
+    drawn = render_manifolds(textures, *maps, camera, mip_levels=1, implementation="reference")
+    rgba, expected_m = finish_picture(drawn)
+    if not compiled:
+        monkeypatch.setattr(render_module, "default_implementation", lambda device: "reference")
+    opacity, depth_m = render_opacity(textures[..., 3], *maps, camera)
+    # Rounded to 8 bits; and a ray that grazes a sheet may meet it in the one and pass it in the other.
+    assert ((opacity - rgba[..., 3]).abs() > 0.01).float().mean() < 2e-3
+    sure = (opacity > 0.5) & (rgba[..., 3] > 0.5)
+    assert 0.1 < sure.float().mean() < 0.9
+    assert ((depth_m - expected_m)[sure].abs() > 1e-3).float().mean() < 5e-3
+    assert depth_m[opacity == 0.0].abs().max() == 0.0
+    with pytest.raises(ValueError, match="must be"):
+        render_opacity(textures[..., 3], maps[0], maps[1][1:], maps[2], camera)
 
 
 def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:

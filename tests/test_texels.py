@@ -12,9 +12,12 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid, resample_map
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops import close_sheets as close_op
 from portrait_manifolds.cuda_ops import paint_texels as paint_op
 from portrait_manifolds.cuda_ops import seen_texels as seen_op
 from portrait_manifolds.cuda_ops.build import BuildError
+from portrait_manifolds.cuda_ops.close_sheets import Gaps, close_sheets
+from portrait_manifolds.cuda_ops.close_sheets_reference import close_sheets_reference
 from portrait_manifolds.cuda_ops.paint_texels import Paint, paint_texels
 from portrait_manifolds.cuda_ops.paint_texels_reference import paint_texels_reference
 from portrait_manifolds.cuda_ops.seen_texels import Surface, carried_back, seen_texels
@@ -49,6 +52,18 @@ def paint(**changes: object) -> Paint:
         *(random(120, 90, 4), depth_m, 1.5, 0.5, 0.01, 0.003),
     )
     return replace(Paint(*values), **changes)
+
+
+def gaps(**changes: object) -> Gaps:
+    """Random, but for what is given: half of the picture lacks nothing."""
+    random = partial(torch.rand, generator=torch.Generator().manual_seed(4))
+    missing = (3.0 * random(120, 90) - 1.5).clamp_min(0.0)
+    depth_m, level = 1.3 + 0.1 * random(120, 90), (SHEETS - 1) * random(120, 90)
+    return replace(Gaps(missing, depth_m, level, 2.0, 0.02, 0.004, 1e-3), **changes)
+
+
+def soft_opacity() -> torch.Tensor:
+    return torch.rand(SHEETS, SIZE, SIZE, generator=torch.Generator().manual_seed(5))
 
 
 def test_texels_lie_where_the_manifolds_do(portrait: Portrait, stack: Stack) -> None:
@@ -138,21 +153,49 @@ def test_uncut_sheets_go_on_beside_the_person(stack: Stack, op: Callable[[Stack,
     assert opaque[:2].min() > 100 and not opaque[2:].any()
 
 
+def test_closed_sheets_agree_with_the_reference(stack: Stack) -> None:
+    opacity = soft_opacity()
+    closed, expected = (op(stack, opacity, gaps()) for op in (close_sheets, close_sheets_reference))
+    torch.testing.assert_close(closed, expected, atol=1e-4, rtol=0.0)
+    assert 0.02 < (closed > opacity + 1e-3).float().mean() < 0.9
+    assert torch.equal(opacity, soft_opacity())  # what is given stays
+
+
+@pytest.mark.parametrize("op", [close_sheets, close_sheets_reference])
+def test_only_sheets_beside_the_surface_close_where_something_is_missing(
+    stack: Stack, op: Callable[[Stack, torch.Tensor, Gaps], torch.Tensor]
+) -> None:
+    opacity, one = soft_opacity(), torch.ones(120, 90)
+    everywhere = {"missing": one, "surface_m": 9.0 * one, "level": 2.0 * one}
+    risen = [(op(stack, opacity, gaps(**everywhere, reach=reach)) > opacity + 1e-3).flatten(1) for reach in (1.0, 2.0)]
+    assert [row.any(1).tolist() for row in risen] == [
+        [False, False, True, False, False],
+        [False, True, True, True, False],
+    ]
+    whole = op(stack, opacity, gaps(**everywhere, reach=1.0))[2]
+    assert (whole == 1.0).float().mean() > 0.2  # but not what the picture does not hold
+    assert torch.equal(op(stack, opacity, gaps(**(everywhere | {"missing": 0.0 * one}))), opacity)
+    before = op(stack, opacity, gaps(**(everywhere | {"surface_m": 0.1 * one})))  # all texels lie behind it
+    torch.testing.assert_close(before, opacity)
+
+
 def test_without_a_compiler_the_references_take_their_place(
     portrait: Portrait, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(name: str) -> None:
         raise BuildError("no compiler")
 
-    for op in (seen_op, paint_op):
+    for op in (seen_op, paint_op, close_op):
         monkeypatch.setattr(op, "load_library", missing)
         op._library.cache_clear()
     try:
         found = seen_texels(portrait.textures, stack, None, 3)
         assert np.array_equal(found.texel, seen_texels_reference(portrait.textures, stack, None, 3).texel)
         assert torch.equal(paint_texels(stack, paint()), paint_texels_reference(stack, paint()))
+        closed, expected = (op(stack, soft_opacity(), gaps()) for op in (close_sheets, close_sheets_reference))
+        assert torch.equal(closed, expected)
     finally:
-        for op in (seen_op, paint_op):
+        for op in (seen_op, paint_op, close_op):
             op._library.cache_clear()
 
 
@@ -164,3 +207,9 @@ def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
     for name in ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m"):
         with pytest.raises(ValueError, match=f"the shapes of .*{name}"):
             paint_texels(stack, paint(**{name: getattr(paint(), name)[1:]}))
+    with pytest.raises(ValueError, match="is not of 5 x 64 texels"):
+        close_sheets(stack, soft_opacity()[:, 1:], gaps())
+    with pytest.raises(ValueError, match="are not of a picture 90 x 120"):
+        close_sheets(
+            stack, soft_opacity(), gaps(**{name: torch.ones(90, 120) for name in ("missing", "surface_m", "level")})
+        )

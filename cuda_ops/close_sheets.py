@@ -1,0 +1,75 @@
+"""Sheets made more opaque beside a surface where a camera's picture of them lacks something.
+
+The public op is `close_sheets`, on the processor's cores; close_sheets_reference.py beside it does the same in plain
+torch, for tensors on a GPU and where there is no compiler.
+"""
+
+import ctypes
+import logging
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from .build import BuildError, load_library
+from .texels import NativeStack, Stack, pointer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What the picture of a stack's camera lacks, and of which surface; maps [H, W] float32, all on one device."""
+
+    missing: Tensor  # 0 or more: the share of a texel's transparency that is to go, all of it from one on
+    surface_m: Tensor  # depth, continued over the holes
+    level: Tensor  # which sheet passes through that surface, as a fraction between two
+    reach: float  # sheets away from it at which a sheet is left alone
+    margin_m: float  # a texel so far behind the surface closes by half
+    softness_m: float
+    least: float  # where no more than this is missing, nothing changes
+
+
+def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
+    """Opacity [S, T, T] float32, 0..1, of the stack's texels, raised where gaps are seen; what is not seen stays.
+
+    Raises ValueError where stack, opacity and gaps differ in size.
+    """
+    sheets, size, camera = len(stack.offsets_m), len(stack.radius_m), stack.camera
+    if opacity.shape != (sheets, size, size) or opacity.dtype != torch.float32:
+        raise ValueError(f"opacity {tuple(opacity.shape)} {opacity.dtype} is not of {sheets} x {size} texels")
+    maps = torch.stack([gaps.missing, gaps.surface_m, gaps.level])
+    if maps.shape[1:] != (camera.height_px, camera.width_px) or maps.dtype != torch.float32:
+        raise ValueError(f"gaps {tuple(maps.shape[1:])} are not of a picture {camera.width_px} x {camera.height_px}")
+    library = None if opacity.is_cuda else _library()
+    if library is None:
+        from .close_sheets_reference import close_sheets_reference
+
+        return close_sheets_reference(stack, opacity, gaps)
+    native, closed = NativeStack.of(stack), opacity.contiguous().clone()
+    numbers = _Gaps(pointer(maps.numpy()), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
+    library.pm_close_sheets(ctypes.byref(native), ctypes.byref(numbers), pointer(closed.numpy()), 0)
+    return closed
+
+
+class _Gaps(ctypes.Structure):
+    """csrc/close_sheets.cpp's Gaps."""
+
+    _fields_ = (
+        ("maps", ctypes.c_void_p),
+        *((name, ctypes.c_float) for name in ("reach", "margin_m", "softness_m", "least")),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled op with its argument types; None where it cannot be compiled."""
+    try:
+        library = load_library("close_sheets")
+    except BuildError as error:
+        log.warning("closing sheets without the compiled op, slowly: %s", error)
+        return None
+    library.pm_close_sheets.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    library.pm_close_sheets.restype = None
+    return library
