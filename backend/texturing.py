@@ -72,7 +72,8 @@ def _near_person(
     """
     projected, _ = camera.project(geometry.points(displacement_m, size, geometry.offsets_m[:1]))
     reach = 2 * round(BESIDE_SHARE * matte.shape[-1]) + 1
-    near = F.max_pool2d(matte[None, None], reach, 1, reach // 2)
+    near = F.max_pool2d(matte[None, None], (reach, 1), 1, (reach // 2, 0))
+    near = F.max_pool2d(near, (1, reach), 1, (0, reach // 2))
     return F.grid_sample(near, projected[:, 0], "bilinear", "zeros", False)[0, 0]
 
 

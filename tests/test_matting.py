@@ -35,6 +35,16 @@ def test_specks_are_not_the_person() -> None:
     assert found.opacity[5:20, 5:20].max() < 0.05
 
 
+@pytest.mark.parametrize("noise", [0, 90])
+def test_pictures_that_say_nothing_of_the_edge_get_one_all_the_same(noise: int) -> None:
+    picture = (128 + np.random.default_rng(0).integers(-noise, noise + 1, (SIDE, SIDE, 3))).astype(np.uint8)
+    y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
+    near, far = (np.clip((radius - np.hypot(x - 0.5, y - 0.5)) / 0.02, 0.0, 1.0) for radius in (0.25, 0.4))
+    found = cut_out(picture, far, near)
+    assert (np.diff([(near > 0.5).mean(), found.opacity.mean(), (far > 0.5).mean()]) > 0.02).all()
+    assert np.isfinite(found.rgb).all()
+
+
 def test_a_picture_without_background_is_all_person() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
     everywhere = np.ones((SIDE, SIDE), np.float32)
