@@ -9,7 +9,7 @@ from conftest import random_portrait, small_camera, tensors
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops import build
 from portrait_manifolds.cuda_ops.native import View, pyramid_u8
-from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds
+from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds, render_opacity
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -51,3 +51,15 @@ def test_cuda_draws_8_bit_textures_as_the_cpu_does(head: Portrait) -> None:
     assert (rgba.cpu() - torch.from_numpy(expected)).abs().mean() < 1e-3
     both = torch.isfinite(depth.cpu()) & torch.isfinite(torch.from_numpy(expected_depth))
     assert (depth.cpu() - torch.from_numpy(expected_depth))[both].abs().median() < 1e-4
+
+
+@needs_gpu
+def test_opacity_alone_is_drawn_as_on_the_cpu(head: Portrait) -> None:
+    textures, *maps = tensors(head)
+    camera = head.camera(120, 90).orbited(25)
+    (opacity, depth_m), (expected, expected_m) = (
+        render_opacity(*(x.to(device) for x in (textures[..., 3], *maps)), camera) for device in ("cuda", "cpu")
+    )
+    assert (opacity.cpu() - expected).abs().mean() < 2e-3
+    sure = (opacity.cpu() > 0.5) & (expected > 0.5)
+    assert (depth_m.cpu() - expected_m)[sure].abs().median() < 1e-4
