@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(find_spec("bpy") is None, reason="needs Blender'
 
 def blender_tool(*arguments: str) -> str:
     """Runs Blender's extension tool; returns what it says."""
-    package = Path(find_spec("bpy").origin).parent  # type: ignore[union-attr, arg-type]
+    package = Path(find_spec("bpy").origin).parent
     tool = next(package.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
     command = [sys.executable, "-I", str(tool), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
