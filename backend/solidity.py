@@ -1,10 +1,13 @@
 """Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; and where
-holes are seen from beside.
+holes are seen from beside. What hangs loose there, ends of sheets under the ears most of all, clears.
 
 Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
 more opaque: nothing is put into the air before or behind it.
 """
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -26,7 +29,11 @@ ROUNDS, OVERDONE = 2, 2.0
 """What is missing is closed by so much more, since no texel takes all of it: two rounds do what three did."""
 
 SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
-"""Turns from which holes are looked for, once each; silhouettes' rims are no holes."""
+"""Turns from which holes and loose parts are looked for, once each; silhouettes' rims are no holes."""
+
+LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
+"""What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is
+cleared with what surrounds it."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -56,6 +63,9 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
             alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
             gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
             opacity = close_sheets(stack, opacity, gaps)
+            if turn_deg:  # transparency closes as opacity does
+                loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
+                opacity = 1.0 - close_sheets(stack, 1.0 - opacity, loose)
     return opacity
 
 
@@ -72,6 +82,16 @@ def _filled(alpha: Tensor) -> Tensor:
     """A picture's silhouette [H, W] without holes, but for its rim."""
     filled = ndimage.binary_erosion(ndimage.binary_fill_holes((alpha > 0.5).cpu().numpy()), iterations=RIM_PX)
     return torch.from_numpy(filled).to(alpha)
+
+
+def _loose(alpha: Tensor) -> Tensor:
+    """Parts of a picture [H, W] beside its largest one, and what is thin at that one's rim; 0 or 1."""
+    some = (alpha > LOOSE_OPACITY).cpu().numpy()
+    parts, _ = ndimage.label(some)
+    head = parts == np.bincount(parts[some], minlength=2).argmax()
+    firm = ndimage.binary_fill_holes(ndimage.binary_opening(head, iterations=THIN_PX))
+    loose = ndimage.binary_dilation(some & ~firm, iterations=HALO_PX) & ~ndimage.binary_dilation(firm)
+    return torch.from_numpy(loose).to(alpha)
 
 
 def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: Tensor) -> Tensor:

@@ -54,3 +54,16 @@ def test_holes_that_are_seen_from_beside_close_and_outlines_stay(network: Invers
     for turn_deg in (-30.0, 0.0, 30.0):
         beside = seen(network, solid, turn_deg) < 1e-3
         assert seen(network, closed, turn_deg)[beside].max() < 0.02
+
+
+@torch.inference_mode()
+def test_what_hangs_loose_beside_the_head_clears(network: Inversion) -> None:
+    solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
+    littered = solid.clone()
+    littered[-1, 60:66, 114:120] = 1.0  # on the outermost sheet, seen beside the head from its side
+    cleared = solid_opacity(network, littered, network.geometry.radius_m, CAMERA, torch.zeros(SIZE, SIZE))
+    litter = (seen(network, littered, 30.0) > 0.5) & (seen(network, solid, 30.0) < 1e-3)
+    assert litter.sum() > 5 and seen(network, cleared, 30.0)[litter].max() < 0.1
+    for turn_deg in (-30.0, 0.0, 30.0):
+        head = seen(network, solid, turn_deg) > 0.99
+        assert seen(network, cleared, turn_deg)[head].min() > 0.98
