@@ -48,6 +48,15 @@ def load_library(name: str) -> ctypes.CDLL:
     return ctypes.CDLL(str(compile_library(source, cache_folder() / file_name)))
 
 
+def library_or_none(name: str, doing: str) -> ctypes.CDLL | None:
+    """As `load_library`; None where that raises, which is logged: `doing` goes on by a reference, slowly."""
+    try:
+        return load_library(name)
+    except BuildError as error:
+        log.warning("%s without the compiled op, slowly: %s", doing, error)
+        return None
+
+
 def library_files(name: str) -> tuple[Path, str]:
     """An op's source, and the file name of its library on this machine."""
     source = next((path for path in (SOURCES / f"{name}.cpp", SOURCES / f"{name}.cu") if path.is_file()), None)

@@ -5,17 +5,14 @@ torch, for tensors on a GPU and where there is no compiler.
 """
 
 import ctypes
-import logging
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from .build import BuildError, load_library
+from .build import library_or_none
 from .texels import NativeStack, Stack, pointer
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,8 @@ class _Gaps(ctypes.Structure):
 @cache
 def _library() -> ctypes.CDLL | None:
     """The compiled op with its argument types; None where it cannot be compiled."""
-    try:
-        library = load_library("close_sheets")
-    except BuildError as error:
-        log.warning("closing sheets without the compiled op, slowly: %s", error)
+    library = library_or_none("close_sheets", "closing sheets")
+    if library is None:
         return None
     library.pm_close_sheets.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_close_sheets.restype = None

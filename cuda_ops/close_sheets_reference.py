@@ -1,10 +1,10 @@
 """The op of close_sheets.py in plain torch, with nothing of its compiled code."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .close_sheets import Gaps
+from .paint_texels_reference import sampled
 from .texels import Stack
 
 
@@ -20,17 +20,12 @@ def close_sheets_reference(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
     extent = torch.tensor([camera.width_px, camera.height_px], device=device)
     inside = ((pixels > 0) & (pixels < extent)).all(-1)
     places = pixels / extent * 2.0 - 1.0
-    missing = _sampled(gaps.missing[None], places)[0].clamp_max(1.0) * inside
+    missing = sampled(gaps.missing[None], places)[0].clamp_max(1.0) * inside
     texel = (missing > gaps.least).nonzero()[:, 0]
-    surface_m, level = _sampled(torch.stack([gaps.surface_m, gaps.level]), places.index_select(0, texel))
+    surface_m, level = sampled(torch.stack([gaps.surface_m, gaps.level]), places.index_select(0, texel))
     sheet = texel // radius.numel()
     beside = (gaps.reach - (sheet - level).abs()).clamp(0.0, 1.0)
     before = torch.sigmoid((surface_m + gaps.margin_m - depth.index_select(0, texel)) / gaps.softness_m)
     closed = opacity.flatten().clone()
     closed[texel] = 1.0 - (1.0 - closed[texel]) * (1.0 - missing.index_select(0, texel) * beside * before)
     return closed.reshape(opacity.shape)
-
-
-def _sampled(maps: Tensor, places: Tensor) -> Tensor:
-    """Maps [C, H, W] at places [N, 2], -1..1 (right, down), bilinear: [C, N]."""
-    return F.grid_sample(maps[None], places[None, None], "bilinear", "border", False)[0, :, 0]

@@ -5,7 +5,6 @@ torch, for tensors on a GPU and where there is no compiler.
 """
 
 import ctypes
-import logging
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,10 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .build import BuildError, load_library
+from .build import library_or_none
 from .texels import NativeStack, Stack, pointer
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,8 @@ class _Paint(ctypes.Structure):
 @cache
 def _library() -> ctypes.CDLL | None:
     """The compiled op with its argument types; None where it cannot be compiled."""
-    try:
-        library = load_library("paint_texels")
-    except BuildError as error:
-        log.warning("painting without the compiled op, slowly: %s", error)
+    library = library_or_none("paint_texels", "painting")
+    if library is None:
         return None
     library.pm_paint_texels.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_paint_texels.restype = None

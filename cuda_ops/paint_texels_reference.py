@@ -28,11 +28,11 @@ def paint_texels_reference(stack: Stack, paint: Paint) -> Tensor:
         pixels = projected[:, :2] / torch.where(depth > 0, depth, torch.inf)[:, None]
         places = pixels / extent * 2.0 - 1.0  # [N, 2], -1..1
         inside = ((pixels > 0) & (pixels < extent)).all(-1)
-        photographed, surface = _sampled(photo, places), _sampled(paint.surface_m[None], places)[0]
+        photographed, surface = sampled(photo, places), sampled(paint.surface_m[None], places)[0]
         before = (surface + paint.margin_m * apart - depth) / paint.softness_m
         chart = torch.stack([texel % size, texel // size], -1)
         chart = (chart + 0.5) * (2.0 / size) - 1.0
-        own = _sampled(torch.cat([paint.painted[sheet], paint.confidence[sheet, None]]), chart)  # [4, N]
+        own = sampled(torch.cat([paint.painted[sheet], paint.confidence[sheet, None]]), chart)  # [4, N]
         known = (paint.wider * places).abs().amax(-1) < 1.0
         clean = (photographed[3] / paint.clean).clamp_max(1.0)
         share = torch.where(known, own[3], 1.0) * torch.sigmoid(before) * clean * turned
@@ -45,6 +45,6 @@ def paint_texels_reference(stack: Stack, paint: Paint) -> Tensor:
     return textures.unflatten(1, (size, size))
 
 
-def _sampled(maps: Tensor, places: Tensor) -> Tensor:
+def sampled(maps: Tensor, places: Tensor) -> Tensor:
     """Maps [C, H, W] at places [N, 2], -1..1 (right, down), bilinear: [C, N]."""
     return F.grid_sample(maps[None], places[None, None], "bilinear", "border", False)[0, :, 0]

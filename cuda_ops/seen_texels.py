@@ -5,17 +5,14 @@ the same in numpy, and takes their place where there is no compiler.
 """
 
 import ctypes
-import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from .build import BuildError, load_library
+from .build import library_or_none
 from .texels import NativeStack, Stack, pointer
-
-log = logging.getLogger(__name__)
 
 LEAST_SEEN = 0.01
 """What is seen by no more than this is not."""
@@ -131,10 +128,8 @@ class _Seen(ctypes.Structure):
 @cache
 def _library() -> ctypes.CDLL | None:
     """The compiled op with its argument types; None where it cannot be compiled."""
-    try:
-        library = load_library("seen_texels")
-    except BuildError as error:
-        log.warning("finding what the photograph shows without the compiled op, slowly: %s", error)
+    library = library_or_none("seen_texels", "finding what the photograph shows")
+    if library is None:
         return None
     address, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     library.pm_seen_weights.argtypes = [address, address, address, int32]

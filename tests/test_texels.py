@@ -12,6 +12,7 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid, resample_map
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.cuda_ops import build
 from portrait_manifolds.cuda_ops import close_sheets as close_op
 from portrait_manifolds.cuda_ops import paint_texels as paint_op
 from portrait_manifolds.cuda_ops import seen_texels as seen_op
@@ -185,8 +186,8 @@ def test_without_a_compiler_the_references_take_their_place(
     def missing(name: str) -> None:
         raise BuildError("no compiler")
 
+    monkeypatch.setattr(build, "load_library", missing)
     for op in (seen_op, paint_op, close_op):
-        monkeypatch.setattr(op, "load_library", missing)
         op._library.cache_clear()
     try:
         found = seen_texels(portrait.textures, stack, None, 3)
