@@ -181,7 +181,7 @@ def test_only_sheets_beside_the_surface_close_where_something_is_missing(
 
 
 def test_without_a_compiler_the_references_take_their_place(
-    portrait: Portrait, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    portrait: Portrait, stack: Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def missing(name: str) -> None:
         raise BuildError("no compiler")
@@ -195,6 +195,11 @@ def test_without_a_compiler_the_references_take_their_place(
         assert torch.equal(paint_texels(stack, paint()), paint_texels_reference(stack, paint()))
         closed, expected = (op(stack, soft_opacity(), gaps()) for op in (close_sheets, close_sheets_reference))
         assert torch.equal(closed, expected)
+        assert [record.message.split(" without")[0] for record in caplog.records] == [
+            "finding what the photograph shows",
+            "painting",
+            "closing sheets",
+        ]
     finally:
         for op in (seen_op, paint_op, close_op):
             op._library.cache_clear()
