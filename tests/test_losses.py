@@ -65,6 +65,7 @@ def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
         known,
         distance_outside(opacity, known),
         torch.zeros(1, 4, 4),
+        1,
     )
     right, small, large = (
         silhouette_loss(replace(painting, displacement_m=mean * share), network.geometry, batch)

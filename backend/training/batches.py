@@ -51,6 +51,7 @@ class Batch:
     known: Tensor  # [B, 1, H, W], 1 where that is to be learned
     outside: Tensor  # [B, 1, H, W], distance from the foreground in half pictures
     radius_m: Tensor  # [B, R, R], 0 where unknown
+    photographs: int  # the first so many are real ones, with no true view from elsewhere
 
     def to(self, device: str) -> "Batch":
         """The same on a device."""
@@ -94,11 +95,12 @@ class _Steps(Dataset[Batch]):
         chosen = [augmented(rng, example) for example in chosen]
         chosen[: self.real] = [without_depth(example) for example in chosen[: self.real]]
         chosen[self.real :] = [bordered(rng, example) for example in chosen[self.real :]]
-        return make_batch(rng, chosen, self.part_px, self.views)
+        return make_batch(rng, chosen, self.real, self.part_px, self.views)
 
 
-def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, views: int) -> Batch:
-    """The photographs whole; of view 0 and `views` others, a random part of `part_px` a side."""
+def make_batch(rng: np.random.Generator, examples: list[Example], real: int, part_px: int, views: int) -> Batch:
+    """The photographs whole, the first `real` of them real; of view 0 and `views` others, a random part of `part_px`
+    a side."""
     others = [rng.permutation(np.arange(1, len(example.rgba)))[:views].tolist() for example in examples]
     targets = _targets(rng, examples, [[0, *chosen] for chosen in others], part_px)
     picture = torch.cat([example.picture() for example in examples])
@@ -106,7 +108,7 @@ def make_batch(rng: np.random.Generator, examples: list[Example], part_px: int, 
     opacity = torch.from_numpy(np.stack([example.rgba[:1, ..., 3] for example in examples])).float() / 255.0
     known = torch.from_numpy(np.stack([example.depth[:1] != UNKNOWN_DEPTH for example in examples])).float()
     cameras = [example.camera(0) for example in examples]
-    return Batch(picture, cameras, targets, opacity, known, distance_outside(opacity, known), radius)
+    return Batch(picture, cameras, targets, opacity, known, distance_outside(opacity, known), radius, real)
 
 
 def distance_outside(opacity: Tensor, known: Tensor) -> Tensor:

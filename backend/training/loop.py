@@ -21,6 +21,7 @@ from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from ..reconstruct import Device, choose_device
+from .adversary import R1_EVERY, Adversary, contest, turned_cameras
 from .batches import Batch, Targets, batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from .losses import (
@@ -44,6 +45,9 @@ PRIOR_RATE = 10.0
 Part = Literal["encoder_w", "synthesis", "encoder_detail"]
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
+
+LOG_EVERY = 25
+"""Steps that a line of the log is the mean of."""
 
 WARM_UP_STEPS = 50
 """The learning rate rises linearly in these."""
@@ -116,10 +120,11 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         getattr(network, part).requires_grad_(False)
     optimiser = make_optimiser(network)
     average = MovingAverage(network, 0.995)
+    adversary = Adversary(device) if config.weights.adversarial and not config.shape_only else None
     config.out.mkdir(parents=True, exist_ok=True)
     step, trained = 0, 0.0
     if (config.out / CHECKPOINT).is_file():
-        step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser)
+        step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser, adversary)
     source = batches(
         config.cache, size=config.batch, real=config.real, part_px=config.part_px, views=config.views,
         seed=config.seed, start=step, workers=config.workers,
@@ -127,6 +132,11 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     teacher = Teacher(config.teacher, device) if config.teacher and config.real else None
     recent: list[dict[str, float]] = []
     began = time.monotonic() - trained
+
+    def save() -> None:
+        seconds = time.monotonic() - began
+        save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, seconds, adversary)
+
     while (progress := (time.monotonic() - began) / (60.0 * config.minutes)) < 1.0:
         rate = (
             config.learning_rate
@@ -136,11 +146,13 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         for group in optimiser.param_groups:
             group["lr"] = rate * group["times"]
         batch = next(source).to(device)
+        torch.manual_seed((config.seed << 32) + step)  # so that a step draws the same however often resumed
         if config.shape_only:
             terms = shape_step(network, batch, config.weights)
         else:
             lesson = teacher.lesson(batch, np.random.default_rng([config.seed, step])) if teacher else None
-            terms = training_step(network, batch, config.weights, lesson, fine=progress > config.fine_after)
+            fine = progress > config.fine_after
+            terms = training_step(network, batch, config.weights, lesson, adversary, fine=fine, step=step)
         total = terms["total"]
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -150,35 +162,48 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         step += 1
         average.update(network, step)
         recent.append({name: float(value.detach()) for name, value in terms.items()} | {"norm": float(norm)})
-        if step % 25 == 0:
+        if step % LOG_EVERY == 0:
             _log(config.out / LOG, step, time.monotonic() - began, rate, recent)
             recent = []
         if step % config.save_every == 0:
-            save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
+            save()
             now = averaged(config, average).to(device)
             save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
-    save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, time.monotonic() - began)
+    save()
     return averaged(config, average)
 
 
 def training_step(
-    network: Inversion, batch: Batch, weights: LossWeights, lesson: Lesson | None = None, *, fine: bool
+    network: Inversion,
+    batch: Batch,
+    weights: LossWeights,
+    lesson: Lesson | None = None,
+    adversary: Adversary | None = None,
+    *,
+    fine: bool,
+    step: int = 0,
 ) -> dict[str, Tensor]:
-    """All terms of one batch, and of a teacher's lesson on it if there is one, and their weighted `total`."""
+    """All terms of one batch, and of a teacher's lesson on it if there is one, and their weighted `total`.
+
+    An adversary learns from it first, with its penalty in some steps; `discriminator` and `r1` are no part of `total`.
+    """
     painting = network(batch.picture, batch.cameras, fine=fine)
     textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
 
-    def compared(items: Sequence[int], targets: Targets) -> dict[str, Tensor]:
-        views = [
-            network.render(textures[item], radii[item], cameras, mip_levels=MIP_LEVELS)
-            for item, cameras in zip(items, targets.cameras, strict=True)
+    def drawn(items: Sequence[int], cameras: Sequence[Sequence[Camera]]) -> list[Tensor]:
+        return [
+            network.render(textures[item], radii[item], own, mip_levels=MIP_LEVELS)
+            for item, own in zip(items, cameras, strict=True)
         ]
-        drawn = torch.cat(views)
-        return view_losses(drawn, targets, torch.rand(len(drawn), 3, 1, 1).to(drawn))
 
-    terms = compared(range(len(textures)), batch.targets)
+    def compared(views: Tensor, targets: Targets) -> dict[str, Tensor]:
+        return view_losses(views, targets, torch.rand(len(views), 3, 1, 1).to(views))
+
+    views = torch.cat(drawn(range(len(textures)), batch.targets.cameras))
+    terms = compared(views, batch.targets)
     if lesson is not None:
-        terms["taught"] = weighted(compared(lesson.items, lesson.targets), weights)["total"]
+        taught = torch.cat(drawn(lesson.items, lesson.targets.cameras))
+        terms["taught"] = weighted(compared(taught, lesson.targets), weights)["total"]
         displacement = painting.displacement_m[lesson.items]
         terms["taught_radius"] = radius_difference(
             displacement, lesson.displacement_m, lesson.on_head, network.geometry
@@ -187,7 +212,14 @@ def training_step(
     terms["matte"] = matte_loss(painting, batch)
     terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
     terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
-    return weighted(terms, weights)
+    if adversary is None:
+        return weighted(terms, weights)
+    turned = turned_cameras(batch)
+    novel = drawn(range(len(turned)), [[camera] for camera in turned])
+    true, false = contest(batch, views, turned, novel)
+    learned = adversary.learn(true, false, penalised=step % R1_EVERY == 0)
+    terms["adversarial"] = adversary.loss(false)
+    return weighted(terms, weights) | learned
 
 
 def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
@@ -231,6 +263,8 @@ def _log(path: Path, step: int, seconds: float, rate: float, recent: list[dict[s
     means = {name: float(np.mean([terms[name] for terms in recent])) for name in recent[0]}
     row = {"step": step, "seconds": round(seconds, 1), "rate": f"{rate:.2e}"}
     row |= {name: f"{value:.5f}" for name, value in means.items()}
+    if path.is_file() and next(csv.reader([path.open(encoding="utf-8").readline()])) != list(row):
+        path.replace(path.with_stem(f"{path.stem}-{step:06d}"))  # other terms are learned now
     is_new = not path.is_file()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row.keys())

@@ -40,6 +40,7 @@ class LossWeights:
     silhouette: float = 3.0
     taught: float = 1.0
     taught_radius: float = 2.0
+    adversarial: float = 0.0
 
 
 def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str, Tensor]:
@@ -49,9 +50,8 @@ def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str
     """
     accumulated = drawn.permute(0, 3, 1, 2)  # [N, 5, H, W]
     opacity = accumulated[:, 3:4]
-    picture = linear_to_srgb((accumulated[:, :3] + (1.0 - opacity) * background).clamp(1e-5, 1.0))
-    wanted_linear = srgb_to_linear(targets.rgb) * targets.opacity + (1.0 - targets.opacity) * background
-    wanted = linear_to_srgb(wanted_linear.clamp(1e-5, 1.0))
+    picture = composited(accumulated[:, :3], opacity, background)
+    wanted = composited(srgb_to_linear(targets.rgb) * targets.opacity, targets.opacity, background)
     on_surface = targets.known * (targets.depth_m > 0) * (targets.opacity > 0.9) * (opacity > 0.3)
     error = (accumulated[:, 4:5] / opacity.clamp_min(0.3) - targets.depth_m).abs().clamp_max(MAX_DEPTH_ERROR_M)
     return {
@@ -60,6 +60,12 @@ def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str
         "opacity": ((opacity - targets.opacity).abs() * targets.known).mean(),
         "depth": (error * on_surface).mean(),
     }
+
+
+def composited(colour: Tensor, opacity: Tensor, background: Tensor) -> Tensor:
+    """Premultiplied linear colours [N, 3, H, W] under their opacity [N, 1, H, W], laid over a background
+    [N, 3, 1, 1], linear; sRGB-encoded."""
+    return linear_to_srgb((colour + (1.0 - opacity) * background).clamp(1e-5, 1.0))
 
 
 def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:

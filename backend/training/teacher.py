@@ -50,9 +50,8 @@ class Teacher:
 
     @torch.no_grad()
     def lesson(self, batch: Batch, rng: np.random.Generator) -> Lesson:
-        """Of those photographs, one at least, that have only their own view: from random cameras within what is
-        promised."""
-        items = [item for item, cameras in enumerate(batch.targets.cameras) if len(cameras) == 1]
+        """Of a batch's real photographs, one at least: from random cameras within what is promised."""
+        items = list(range(batch.photographs))
         seen = [batch.cameras[item] for item in items]
         cameras = [[novel_camera(rng, one.resized(VIEW_PX, VIEW_PX)) for _ in range(VIEWS)] for one in seen]
         painting = self.network(batch.picture[items], seen, fine=False)
