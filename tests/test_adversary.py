@@ -26,8 +26,9 @@ from portrait_manifolds.backend.training.adversary import (
 from portrait_manifolds.backend.training.batches import Batch, batches
 from portrait_manifolds.backend.training.curves import read_log
 from portrait_manifolds.backend.training.examples import RADIUS_SIZE, UNKNOWN_DEPTH, Example, pack, save_shard
-from portrait_manifolds.backend.training.loop import LOG, TrainConfig, resumed, train, training_step
+from portrait_manifolds.backend.training.loop import LOG, TrainConfig, resumed, train
 from portrait_manifolds.backend.training.losses import LossWeights
+from portrait_manifolds.backend.training.steps import training_step
 
 SIZE_PX = 64
 MEAN_M = np.full((128, 128), 0.11, np.float32)
@@ -169,6 +170,24 @@ def test_what_is_unknown_is_no_part_of_the_contest(batch: Batch) -> None:
         assert torch.equal(one.rgb, another.rgb)
     everywhere = shown(batch, 1.0 - drawn, 1.0 - novel)[1]
     assert ((everywhere.rgb != false.rgb).flatten(1).float().mean(1) > 0.5).all()
+
+
+def test_a_turned_photograph_counts_as_it_was_taken_alone(cache: Path, tmp_path: Path) -> None:
+    for shards in cache.iterdir():
+        (tmp_path / shards.name).symlink_to(shards)
+    turned = example(2)
+    turned.rgba[0, ..., :3] = 255 - turned.rgba[0, ..., :3]
+    save_shard(tmp_path / "pairs-train-00000.safetensors", [turned])
+    batch = next(batches(tmp_path, size=3, real=2, pairs=1, part_px=40, views=1, seed=1))
+    true, false = shown(batch, torch.zeros(5, 40, 40, 5), torch.zeros(2, 40, 40, 5))
+    assert len(true.rgb) == 4 and len(false.rgb) == 6  # two photographs, two views of a subject; two more from beside
+    own = batch.targets.cameras[0][1]
+    torch.testing.assert_close(true.condition[:1], condition([own], [0]))
+    assert float(condition([own], [0])[0, 0]) != float(condition([batch.cameras[0]], [0])[0, 0])
+    assert turned_cameras(batch)[0].cx_px == own.cx_px != batch.targets.cameras[0][0].cx_px
+    opaque = batch.targets.opacity[1, 0] > 0.99
+    assert opaque.any()
+    torch.testing.assert_close(true.rgb[0][:, opaque], batch.targets.rgb[1][:, opaque], atol=1e-3, rtol=0.0)
 
 
 def test_the_drawn_truth_looks_just_as_true(batch: Batch) -> None:

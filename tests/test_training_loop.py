@@ -18,10 +18,11 @@ from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training import loop
 from portrait_manifolds.backend.training.batches import batches
-from portrait_manifolds.backend.training.examples import RADIUS_SIZE, Example, pack, save_shard
-from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train, training_step
+from portrait_manifolds.backend.training.examples import RADIUS_SIZE, UNKNOWN_DEPTH, Example, pack, save_shard
+from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
 from portrait_manifolds.backend.training.losses import LossWeights
 from portrait_manifolds.backend.training.network_cli import TEMPLATE, TrainPack
+from portrait_manifolds.backend.training.steps import training_step
 from portrait_manifolds.backend.training.teacher import Teacher
 
 SIZE_PX = 64
@@ -117,6 +118,25 @@ def test_a_steps_batch_is_the_same_whoever_reads_it(cache: Path) -> None:
             expected = first
     for name in ("rgb", "opacity", "depth_m", "known"):
         assert torch.equal(getattr(first.targets, name), getattr(expected.targets, name)), name
+
+
+def test_pairs_come_first_and_the_teacher_teaches_every_photograph(cache: Path, start: Path, tmp_path: Path) -> None:
+    kind = {"size": 4, "real": 2, "part_px": 32, "views": 2, "seed": 4}
+    for shards in cache.iterdir():
+        (tmp_path / shards.name).symlink_to(shards)
+    with pytest.raises(InputError, match="--pairs 1"):
+        batches(tmp_path, **kind, pairs=1)
+    pair = ball(2)
+    pair.depth[0, :20] = UNKNOWN_DEPTH
+    save_shard(tmp_path / "pairs-train-00000.safetensors", [pair])
+    batch = next(batches(tmp_path, **kind, pairs=1))
+    assert [len(cameras) for cameras in batch.targets.cameras] == [2, 1, 3, 3] and batch.photographs == 2
+    assert not batch.known[0, 0, :20].any() and batch.known[0, 0, 20:].all() and batch.known[1:].all()
+    assert not batch.targets.depth_m[:3].any() and batch.targets.depth_m[3:].any()  # photographs teach no depth
+    assert Teacher(start, "cpu").lesson(batch, np.random.default_rng(0)).items == [0, 1]
+    for wrong in ({"pairs": 3}, {"pairs": 1, "views": 0}):
+        with pytest.raises(InputError, match="do not fit in"):
+            batches(tmp_path, **kind | wrong)
 
 
 def test_a_network_agrees_with_itself_as_its_teacher_and_learns_where_it_does_not(cache: Path, start: Path) -> None:

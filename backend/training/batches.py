@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..camera import Camera
+from ..errors import InputError
 from ..networks.geometry import chart_angles_deg
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
@@ -51,7 +52,7 @@ class Batch:
     known: Tensor  # [B, 1, H, W], 1 where that is to be learned
     outside: Tensor  # [B, 1, H, W], distance from the foreground in half pictures
     radius_m: Tensor  # [B, R, R], 0 where unknown
-    photographs: int  # the first so many are real ones, with no true view from elsewhere
+    photographs: int  # the first so many are real ones, whose own view is their last target and their only true one
 
     def to(self, device: str) -> "Batch":
         """The same on a device."""
@@ -69,19 +70,37 @@ class Batch:
 
 
 def batches(
-    folder: Path, *, size: int, real: int, part_px: int, views: int, seed: int, start: int = 0, workers: int = 1
+    folder: Path,
+    *,
+    size: int,
+    real: int,
+    part_px: int,
+    views: int,
+    seed: int,
+    pairs: int = 0,
+    start: int = 0,
+    workers: int = 1,
 ) -> Iterator[Batch]:
-    """Batches without end, `real` of their `size` examples photographs; step n is the same however often resumed,
-    as long as the folder's shards are. New shards are noticed every hundred steps."""
-    steps = _Steps(folder, size, real, part_px, views, seed)
+    """Batches without end, `real` of their `size` examples photographs, `pairs` of these lifted pairs; step n is the
+    same however often resumed, as long as the folder's shards are. New shards are noticed every hundred steps.
+
+    Raises InputError if there are no pairs, or more are wanted than photographs, or no views to see them from.
+    """
+    if pairs > (real if views else 0):
+        raise InputError(f"{pairs} lifted pairs do not fit in: give as many --config.real, and --config.views above 0.")
+    if pairs and not len(Shards(folder, "pairs-train")):
+        raise InputError(
+            f"{folder} holds no lifted pairs: make them with `portrait-manifolds train examples --pairs 1`."
+        )
+    steps = _Steps(folder, size, real, pairs, part_px, views, seed)
     return iter(DataLoader(steps, batch_size=None, sampler=range(start, sys.maxsize), num_workers=workers))
 
 
 class _Steps(Dataset[Batch]):
     """The batch of every step."""
 
-    def __init__(self, folder: Path, size: int, real: int, part_px: int, views: int, seed: int) -> None:
-        self.folder, self.size, self.real = folder, size, real
+    def __init__(self, folder: Path, size: int, real: int, pairs: int, part_px: int, views: int, seed: int) -> None:
+        self.folder, self.size, self.real, self.pairs = folder, size, real, pairs
         self.part_px, self.views, self.seed = part_px, views, seed
         self.opened = -1
 
@@ -89,8 +108,10 @@ class _Steps(Dataset[Batch]):
         if self.opened != step // 100:
             self.opened = step // 100
             self.synthetic, self.photographs = Shards(self.folder, "train"), Shards(self.folder, "real-train")
+            self.turned = Shards(self.folder, "pairs-train")
         rng = np.random.default_rng([self.seed, step])
-        sources = [self.photographs] * self.real + [self.synthetic] * (self.size - self.real)
+        sources = [self.turned] * self.pairs + [self.photographs] * (self.real - self.pairs)
+        sources += [self.synthetic] * (self.size - self.real)
         chosen = [source[int(rng.integers(len(source)))] for source in sources]
         chosen = [augmented(rng, example) for example in chosen]
         chosen[: self.real] = [without_depth(example) for example in chosen[: self.real]]

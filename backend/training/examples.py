@@ -22,9 +22,9 @@ from ..camera import Camera
 from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
 from ..landmarks import LandmarkDetector
 from ..networks.inversion import as_input
-from .library import Library
+from .lifted import lifted_pair
 from .photography import degraded, encoded_srgb, graded, sample_background, sample_look
-from .real import real_portrait
+from .real import RealPortrait
 from .subject import Subject
 from .surface import outermost_radius_m
 from .views import aligned_camera, input_standpoint, render_view
@@ -95,26 +95,43 @@ def subject_example(
     )
 
 
-def photo_example(
-    library: Library, index: int, template: LandmarkTemplate, size_px: int, detector: LandmarkDetector
-) -> Example:
-    """A real photograph: its own view only, its foreground by matting; unknown outside its border.
+def photo_example(real: RealPortrait, detector: LandmarkDetector) -> Example:
+    """A real photograph, as estimated: its own view only, its foreground by matting; unknown outside its border.
 
     Depth is the fitted face's, relative to the head's centre, and nothing elsewhere.
     """
-    real = real_portrait(library, index, template, size_px, detector)
-    estimate = real.estimate.crop_camera(size_px)
-    moved = estimate.project(np.zeros(3))[1] - real.camera.project(np.zeros(3))[1]
-    opacity = (np.clip(real.opacity, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    depth_m = np.where(real.measured, real.depth_m, np.inf)
     example = pack(
         real.photo,
         detector.person(real.photo),
-        [np.concatenate([real.foreground, opacity[..., None]], -1)],
-        [np.where(real.measured, real.depth_m + moved, np.inf)],
-        [estimate],
+        [_cut_out(real.foreground, real.opacity)],
+        [depth_m],
+        [real.camera],
         np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
     )
     example.depth[0][real.inside < 0.99] = UNKNOWN_DEPTH
+    return example
+
+
+def pair_example(rng: np.random.Generator, real: RealPortrait, detector: LandmarkDetector) -> Example:
+    """A real photograph, as estimated, turned by its own relief, and its own view as what is to be seen from there.
+
+    Its depth, which made the relief, is the fitted head's and teaches nothing. Unknown is what was filled in.
+    """
+    pair = lifted_pair(rng, real)
+    nowhere = np.full(real.depth_m.shape, np.inf)
+    example = pack(
+        pair.photo,
+        detector.person(pair.photo),
+        [_cut_out(pair.foreground, pair.opacity), _cut_out(real.foreground, real.opacity)],
+        [nowhere, nowhere],
+        [pair.input_camera, real.camera],
+        np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
+    )
+    outside = real.inside < 0.99
+    # Beside the turned person, too, nobody knows what is outside the photograph; its border has hardly moved there.
+    example.depth[0][(pair.shown < 0.5) & ((pair.opacity > 0.5) | outside)] = UNKNOWN_DEPTH
+    example.depth[1][outside] = UNKNOWN_DEPTH
     return example
 
 
@@ -169,6 +186,12 @@ def pack(
         np.array([[one.fx_px, one.fy_px, one.cx_px, one.cy_px] for one in cameras]),
         radius_m.astype(np.float32),
     )
+
+
+def _cut_out(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """Colours [H, W, 3] uint8 and opacity [H, W] float to [H, W, 4] uint8."""
+    alpha = (np.clip(opacity, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    return np.concatenate([foreground, alpha[..., None]], -1)
 
 
 def save_shard(path: Path, examples: Sequence[Example]) -> None:

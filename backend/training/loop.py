@@ -8,7 +8,7 @@ import csv
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,21 +21,14 @@ from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from ..reconstruct import Device, choose_device
-from .adversary import R1_EVERY, Adversary, contest, turned_cameras
-from .batches import Batch, Targets, batches
+from .adversary import Adversary
+from .batches import batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
-from .losses import (
-    LossWeights,
-    matte_loss,
-    occupancy_loss,
-    radius_difference,
-    shape_losses,
-    silhouette_loss,
-    view_losses,
-)
+from .losses import LossWeights
 from .preview import save_sheet
 from .samples import sample_sheet
-from .teacher import Lesson, Teacher
+from .steps import shape_step, training_step
+from .teacher import Teacher
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +44,6 @@ LOG_EVERY = 25
 
 WARM_UP_STEPS = 50
 """The learning rate rises linearly in these."""
-
-MIP_LEVELS = 1
-"""A texel is not much smaller than a pixel of the views that are compared."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +70,8 @@ class TrainConfig:
     """Photographs a step."""
     real: int = 1
     """How many of them are real."""
+    pairs: int = 0
+    """How many of those are lifted pairs: turned by a relief, with the photograph as what is seen from elsewhere."""
     part_px: int = 160
     """Side of the part of each view that is drawn and compared."""
     views: int = 2
@@ -126,8 +118,8 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     if (config.out / CHECKPOINT).is_file():
         step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser, adversary)
     source = batches(
-        config.cache, size=config.batch, real=config.real, part_px=config.part_px, views=config.views,
-        seed=config.seed, start=step, workers=config.workers,
+        config.cache, size=config.batch, real=config.real, pairs=config.pairs, part_px=config.part_px,
+        views=config.views, seed=config.seed, start=step, workers=config.workers,
     )  # fmt: skip
     teacher = Teacher(config.teacher, device) if config.teacher and config.real else None
     recent: list[dict[str, float]] = []
@@ -171,69 +163,6 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
             save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
     save()
     return averaged(config, average)
-
-
-def training_step(
-    network: Inversion,
-    batch: Batch,
-    weights: LossWeights,
-    lesson: Lesson | None = None,
-    adversary: Adversary | None = None,
-    *,
-    fine: bool,
-    step: int = 0,
-) -> dict[str, Tensor]:
-    """All terms of one batch, and of a teacher's lesson on it if there is one, and their weighted `total`.
-
-    An adversary learns from it first, with its penalty in some steps; `discriminator` and `r1` are no part of `total`.
-    """
-    painting = network(batch.picture, batch.cameras, fine=fine)
-    textures, radii = painting.textures().unbind(), painting.radius_m.unbind()  # one gradient, not one a target
-
-    def drawn(items: Sequence[int], cameras: Sequence[Sequence[Camera]]) -> list[Tensor]:
-        return [
-            network.render(textures[item], radii[item], own, mip_levels=MIP_LEVELS)
-            for item, own in zip(items, cameras, strict=True)
-        ]
-
-    def compared(views: Tensor, targets: Targets) -> dict[str, Tensor]:
-        return view_losses(views, targets, torch.rand(len(views), 3, 1, 1).to(views))
-
-    views = torch.cat(drawn(range(len(textures)), batch.targets.cameras))
-    terms = compared(views, batch.targets)
-    if lesson is not None:
-        taught = torch.cat(drawn(lesson.items, lesson.targets.cameras))
-        terms["taught"] = weighted(compared(taught, lesson.targets), weights)["total"]
-        displacement = painting.displacement_m[lesson.items]
-        terms["taught_radius"] = radius_difference(
-            displacement, lesson.displacement_m, lesson.on_head, network.geometry
-        )
-    terms |= shape_losses(painting, network.geometry, batch.radius_m)
-    terms["matte"] = matte_loss(painting, batch)
-    terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
-    terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
-    if adversary is None:
-        return weighted(terms, weights)
-    turned = turned_cameras(batch)
-    novel = drawn(range(len(turned)), [[camera] for camera in turned])
-    true, false = contest(batch, views, turned, novel)
-    learned = adversary.learn(true, false, penalised=step % R1_EVERY == 0)
-    terms["adversarial"] = adversary.loss(false)
-    return weighted(terms, weights) | learned
-
-
-def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
-    """The terms that need no drawing, and their weighted `total`."""
-    shape = network.shape(batch.picture, batch.cameras)
-    terms = shape_losses(shape, network.geometry, batch.radius_m) | {"matte": matte_loss(shape, batch)}
-    terms["silhouette"] = silhouette_loss(shape, network.geometry, batch)
-    return weighted(terms, weights)
-
-
-def weighted(terms: dict[str, Tensor], weights: LossWeights) -> dict[str, Tensor]:
-    """Terms and their weighted sum, `total`."""
-    factors = asdict(weights)
-    return terms | {"total": torch.stack([factors[name] * value for name, value in terms.items()]).sum()}
 
 
 def make_optimiser(network: Inversion) -> torch.optim.Optimizer:

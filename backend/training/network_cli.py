@@ -4,6 +4,7 @@ import logging
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from ..alignment import LandmarkTemplate
 from ..errors import InputError
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
 from .cli import SourceConfig
-from .examples import Shards, photo_example, save_shard, subject_example
+from .examples import Example, Shards, pair_example, photo_example, save_shard, subject_example
 from .loop import TrainConfig, resumed, train
 from .mean_shape import mean_shape_m
+from .real import real_portrait
 from .splits import SPLITS, Split, SplitName, make_splits
 from .template import landmark_template, write_template
 from .validation import validate
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 TEMPLATE = "template.safetensors"
 SHARD = 32
+Kind = Literal["subjects", "real", "pairs"]
 MAX_FOR_MEAN = 600
 
 
@@ -37,17 +40,20 @@ class TrainExamples:
     """Synthetic subjects for training; a fiftieth as many for test."""
     novel_views: int = 3
     """Views of each subject besides the photograph's."""
+    pairs: int = 0
+    """Lifted pairs of each training photograph: itself as the target of itself, turned by the relief of its fit."""
     size_px: int = 256
     """Side of all pictures."""
     seed: int = 0
-    """Of the subjects."""
+    """Of subjects and pairs."""
 
     def run(self) -> None:
         """Writes template, photographs and subjects; raises InputError for missing source material."""
         self.cache.mkdir(parents=True, exist_ok=True)
         studio = self.source.open().studio
         write_template(self.cache / TEMPLATE, studio.head, studio.wardrobe, studio.landmark_map)
-        tasks: list[tuple[SplitName, str, int]] = [(split, "real", 0) for split in SPLITS]
+        tasks: list[tuple[SplitName, Kind, int]] = [(split, "real", 0) for split in SPLITS]
+        tasks += [("train", "pairs", number) for number in range(self.pairs)]
         tasks += [("test", "subjects", shard) for shard in range(-(-self.subjects // 50 // SHARD))]
         tasks += [("train", "subjects", shard) for shard in range(-(-self.subjects // SHARD))]
         workers = self.source.workers
@@ -126,7 +132,7 @@ class TrainPack:
         save_weights(self.folder, self.name, self.config.size, network, template)
 
 
-def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
+def _draw(task: tuple[TrainExamples, list[tuple[SplitName, Kind, int]]]) -> None:
     """One worker's shards."""
     from ..landmarks import LandmarkDetector
     from .subject import sample_subject
@@ -139,22 +145,25 @@ def _draw(task: tuple[TrainExamples, list[tuple[SplitName, str, int]]]) -> None:
     with LandmarkDetector() as detector:
         for name, kind, shard in shards:
             split: Split = splits[name]
-            prefix = f"real-{name}" if kind == "real" else f"{name}-{plan.seed:02d}"
+            prefix = f"{name}-{plan.seed:02d}" if kind == "subjects" else f"{kind}-{name}"
             path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
             if path.is_file():
                 continue
-            if kind == "real":
-                indices = [library.faces.names.index(photo) for photo in split.photos]
-                save_shard(path, [photo_example(library, i, template, plan.size_px, detector) for i in indices])
-                continue
-            backgrounds = [studio.backgrounds[photo] for photo in split.photos]
-            examples = []
-            for index in range(shard * SHARD, (shard + 1) * SHARD):
-                subject = sample_subject(studio, split, index, plan.seed)
-                rng = np.random.default_rng([plan.seed, index, split.code])
-                examples.append(
-                    subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds, detector)
-                )
+            examples: list[Example] = []
+            if kind == "subjects":
+                backgrounds = [studio.backgrounds[photo] for photo in split.photos]
+                for index in range(shard * SHARD, (shard + 1) * SHARD):
+                    subject = sample_subject(studio, split, index, plan.seed)
+                    rng = np.random.default_rng([plan.seed, index, split.code])
+                    examples.append(
+                        subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds, detector)
+                    )
+            else:
+                for index in (library.faces.names.index(photo) for photo in split.photos):
+                    real = real_portrait(library, index, template, plan.size_px, detector).as_estimated()
+                    rng = np.random.default_rng([plan.seed, index, split.code, shard])
+                    is_pair = kind == "pairs"
+                    examples.append(pair_example(rng, real, detector) if is_pair else photo_example(real, detector))
             save_shard(path, examples)
 
 

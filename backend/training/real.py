@@ -5,7 +5,7 @@ continue to, pushed a little towards the viewer. It is a start for learning, not
 pixels lie on the fitted face.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -39,6 +39,12 @@ class RealPortrait:
     measured: np.ndarray  # [S, S] bool, on the fitted face
     camera: Camera  # of the fit, at S x S
     estimate: Alignment  # as inference would have it
+
+    def as_estimated(self) -> "RealPortrait":
+        """The same as the estimated camera understands it: pixels keep their depth relative to the head's centre."""
+        camera = self.estimate.crop_camera(len(self.photo))
+        moved = camera.project(np.zeros(3))[1] - self.camera.project(np.zeros(3))[1]
+        return replace(self, camera=camera, depth_m=self.depth_m + np.float32(moved))
 
 
 def real_portrait(
