@@ -94,7 +94,8 @@ class Adversary:
         self.optimiser = torch.optim.Adam(self.discriminator.parameters(), LEARNING_RATE, betas=BETAS)
 
     def learn(self, true: Pictures, drawn: Pictures, *, penalised: bool) -> dict[str, Tensor]:
-        """One step of telling them apart, with R1 if `penalised`; returns its loss, `discriminator`, and `r1`.
+        """One step of telling them apart, with R1 if `penalised`; returns its loss, `discriminator`, and `r1`, which
+        is 0 in other steps.
 
         What is drawn gets no gradient of it.
         """

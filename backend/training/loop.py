@@ -97,7 +97,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
 
     `mean_radius_m` [128, 128] is the mean head that displacements start from, unless `start` brings its own; `samples`
     are what the networks see, and its cameras, to look at. Raises InputError where the checkpoint is of another
-    network.
+    network or the cache lacks pairs that are wanted.
     """
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
