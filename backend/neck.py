@@ -17,9 +17,9 @@ from torch import Tensor
 from .camera import Camera
 from .networks.geometry import CameraBatch, chart_angles_deg, ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
-from .surface_following import looked_up, sheet_level
+from .surface_following import looked_up, offset_before, sheet_level
 
-OFFSET_M = -0.055
+OFFSET_M = -0.042
 """Of the innermost sheet, once it is the neck's."""
 
 HALF_DEPTH_M, LEAN, WIDEST_M, LOWEST_M = 0.06, 0.05, (0.07, 0.13), -0.25
@@ -99,9 +99,8 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
-    ramps = ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), ramp(elevation_deg, FREE_DEG)
-    low, free = (torch.tensor(x, dtype=torch.float32, device=device) for x in ramps)
+    low = neck_share(size).to(device)
+    free = torch.tensor(ramp(chart_angles_deg(size)[1], FREE_DEG), dtype=torch.float32, device=device)
     column = resampled(torch.from_numpy(column_radius(silhouette, COLUMN_SIZE)).to(device), size)
     column = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
     wanted = torch.maximum((column - old) / OFFSET_M, LEAST_SPREAD * spread)
@@ -115,9 +114,8 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
 
     def again(stack: Tensor) -> Tensor:
         """[1, S, C, T, T] where the sheets lie now."""
-        maps = torch.stack([(radius - old) / spread, laid / spread])
-        shift, scale = resampled(maps, stack.shape[-1])
-        return looked_up(stack, sheet_level(shift + sheets.offsets_m[:, None, None] * scale, offsets)[None])
+        before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1])
+        return looked_up(stack, sheet_level(before, offsets)[None])
 
     opacity, confidence = (again(x[:1, :, None])[:, :, 0] for x in (painting.opacity, painting.confidence))
     painted = again(painting.painted[:1])
@@ -134,6 +132,12 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
         radius_m=radius[None],
     )
     return network.with_geometry(sheets), painting
+
+
+def neck_share(size: int) -> Tensor:
+    """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
 
 
 def column_radius(silhouette: Silhouette, size: int) -> np.ndarray:

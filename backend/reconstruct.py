@@ -94,6 +94,7 @@ def aligned_portrait(
 
     import torch
 
+    from .body import with_body
     from .neck import with_neck
     from .networks.inversion import as_input
     from .networks.weights import load_weights
@@ -118,6 +119,7 @@ def aligned_portrait(
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
+        network, painting = with_body(network, painting, view)
         textures = paint_textures(network, painting, view, texture_size)
         progress.report(0.95, "finishing")
         geometry = network.geometry

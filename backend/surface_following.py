@@ -64,10 +64,18 @@ def sheet_level(offset: Tensor, offsets_m: Tensor) -> Tensor:
     return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
 
 
+def offset_before(now: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor], offsets_m: Tensor, size: int) -> Tensor:
+    """Where sheets of radius and spread `now` lie among those of `before` [G, G], in their offsets [S, size, size]."""
+    (radius, spread), (radius_before, spread_before) = now, before
+    maps = torch.stack([(radius - radius_before) / spread_before, spread / spread_before])
+    shift, scale = resampled(maps, size)
+    return shift + offsets_m[:, None, None] * scale
+
+
 def looked_up(stack: Tensor, before: Tensor) -> Tensor:
-    """Sheets [1, S, C, T, T] at fractional sheets [1, S, D, D]."""
+    """Sheets [1, S, C, V, U] at fractional sheets [1, N, D, D], or of as many texels."""
     sheets, size = stack.shape[1], stack.shape[-1]
-    level = resampled(before[0], size)  # [S, T, T]
+    level = resampled(before[0], size)  # [N, V, U]
     below = level.floor().clamp(0, sheets - 2)
     share = (level - below)[:, None]
     index = below.long()[:, None].expand(-1, stack.shape[2], -1, -1)

@@ -23,7 +23,7 @@ class Gaps:
     surface_m: Tensor  # depth, continued over the holes
     level: Tensor  # which sheet passes through that surface, as a fraction between two
     reach: float  # sheets away from it at which a sheet is left alone
-    margin_m: float  # a texel so far behind the surface closes by half
+    margin_m: float  # a texel so far before or behind the surface closes by half
     softness_m: float
     least: float  # where no more than this is missing, nothing changes
 

@@ -35,9 +35,10 @@ void pm_close_sheets(const pm::Stack* stack, const Gaps* gaps, float* opacity, i
       if (missing <= g.least) continue;
       const float beside = std::clamp(g.reach - std::abs(sheet - sampled(2)), 0.0f, 1.0f);
       if (beside == 0.0f) continue;
-      const float before = 1.0f / (1.0f + std::exp((at.depth - sampled(1) - g.margin_m) / g.softness_m));
+      const float away_m = std::abs(at.depth - sampled(1));
+      const float near = 1.0f / (1.0f + std::exp((away_m - g.margin_m) / g.softness_m));
       float& texel = opacity[line * s.size + column];
-      texel = 1.0f - (1.0f - texel) * (1.0f - missing * beside * before);
+      texel = 1.0f - (1.0f - texel) * (1.0f - missing * beside * near);
     }
   });
 }

@@ -1,0 +1,195 @@
+"""A body, laid as a solid on sheets that lean.
+
+Seen from the head's centre a chest is nearly edge-on and a shoulder's upper side faces inwards: sheets around that
+centre cut both into far steps, which part like combs from beside, and cannot hold a shoulder behind the centre at all.
+So below the jaw sheets are laid anew, along planes that face forward, down and outward, and more of them. What lies on
+them is the body that the photograph shows, as a relief some centimetres thick: within what is promised no view looks
+between two of its steps. The innermost sheet stays the neck's.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .body_surface import PersonSurface, ramped
+from .conventions import CHART_HALF_EXTENT
+from .input_view import InputView
+from .manifolds import direction_to_chart
+from .neck import CENTRE_M, neck_share
+from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, ramp, resampled, smoothed, texel_directions
+from .networks.inversion import Inversion, Painting
+from .networks.visibility import push_pull
+from .surface_following import looked_up, offset_before, sheet_level
+
+BEGINS_DEG, WITHIN_DEG = ((20.0, 90.0, 115.0), (-50.0, -30.0, -28.0)), 10.0
+"""Azimuths, and elevations at which the leaning sheets begin there; and within how many degrees below."""
+
+LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 0.8), 0.05, 0.2
+"""A point's level is the sum of such shares of its distances beside, below and before the head's centre; beside it is
+rounded off in the middle, and there is a least one, both in shares of the whole distance."""
+
+NEAREST_M, MARGIN_M, LEAST_SHARE = 0.11, 0.011, 0.5
+"""The level of the first sheet after the neck's, how far the last lies beyond the body, and the least of its level in
+shares of the greatest."""
+
+REACH_TEXELS = 12.0
+"""How smoothly the last sheet's level follows the body's, in texels of the chart's 128."""
+
+DEEP_M, FARTHEST_M, LEAST_SPREAD = 0.06, 0.6, 0.1
+
+CLOSE, CLOSE_AZIMUTH_DEG, CLOSE_ELEVATION_DEG = 0.4, (45.0, 25.0), (-30.0, -42.0)
+"""Under the chin sheets come so close together that a ray to the far shoulder passes below all of them: it would enter
+them there, and a sheet is entered once."""
+
+WIDEST_GAP_M = 0.0045
+"""Between offsets that lie farther apart another sheet is laid, which is clear on the head."""
+
+FRONT_M, END_M = (-0.002, 0.004), 0.01
+"""Behind the surface the body becomes opaque between these depths, and clears within so much after its thickness."""
+
+SUDDEN = 4.0
+"""It replaces what was there within a quarter of the degrees in which sheets begin to lean."""
+
+
+def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[Inversion, Painting]:
+    """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
+    the photograph shows no body."""
+    geometry = network.geometry
+    surface = PersonSurface.of(network, painting, view)
+    levels = _levels(surface, geometry.radius_m.shape[-1])
+    if levels is None:
+        return network, painting
+    sheets, displacement = _laid(geometry, painting, levels)
+    radius = sheets.total_radius(displacement)[0]
+    old = torch.isin(sheets.offsets_m, geometry.offsets_m)
+    camera = CameraBatch.of([view.camera], radius.device)
+
+    def offset(size: int) -> Tensor:
+        """Where the sheets' lower texels lay before [S, V, U]."""
+        before = (painting.radius_m[0], geometry.spread)
+        return offset_before((radius, sheets.spread), before, sheets.offsets_m, size)[:, lower(size)]
+
+    def again(stack: Tensor) -> Tensor:
+        """[1, S, C, T, T] where the sheets lie now; those between are clear on the head."""
+        rows = lower(stack.shape[-1])
+        level = sheet_level(offset(stack.shape[-1]), geometry.offsets_m)
+        level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
+        moved = stack.new_zeros(1, len(level), *stack.shape[2:])
+        moved[:, old] = stack
+        moved[..., rows, :] = looked_up(stack[..., rows, :], level[None])
+        return moved
+
+    def seen(size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth [S, V, U] of the lower texels before the photograph's camera, and its maps [C, P, P] there."""
+        rows = lower(size)
+        reach = resampled(radius, size) + sheets.offsets_m[:, None, None] * resampled(sheets.spread, size)
+        points = reach[:, rows, :, None] * texel_directions(size)[rows].to(reach)
+        projected, depth = camera.project(points[None])
+        sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
+        return depth[0], sampled.unflatten(1, points.shape[:2])
+
+    def share(size: int) -> Tensor:
+        """How far [V, U] the lower texels are the body's."""
+        return (SUDDEN * resampled(leaning(radius.shape[-1]).to(radius), size)[lower(size)]).clamp(max=1.0)
+
+    opacity, confidence, visible = (
+        again(x[:1, :, None])[:, :, 0] for x in (painting.opacity, painting.confidence, painting.visible)
+    )
+    size = opacity.shape[-1]
+    depth, (front, thick, matte) = seen(size, torch.stack([surface.depth_m, surface.thick_m, surface.matte]))
+    solid = _solid(depth - front, thick) * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte afterwards
+    was = (
+        opacity[0, :, lower(size)] * (offset(size) <= geometry.offsets_m[-1]) * (old[:, None, None] | (share(size) > 0))
+    )
+    opacity[0, 1:, lower(size)] = torch.lerp(was, solid, share(size))[1:]
+    painted, photographed = again(painting.painted[:1]), again(painting.photographed[:1])
+    size = painted.shape[-1]
+    colours = seen(size, surface.rgb)[1].transpose(0, 1)
+    painted[0, 1:, :, lower(size)] = torch.lerp(painted[0, :, :, lower(size)], colours, share(size))[1:]
+    confidence[0, 1:, lower(size)] = torch.maximum(confidence[0, 1:, lower(size)], share(size))
+    painting = replace(
+        painting,
+        opacity=opacity,
+        confidence=confidence,
+        visible=visible,
+        painted=painted,
+        photographed=photographed,
+        displacement_m=displacement,
+        radius_m=radius[None],
+    )
+    return network.with_geometry(sheets), painting
+
+
+@cache
+def leaning(size: int) -> Tensor:
+    """Chart map [size, size]: 0 on the head, 1 where sheets lean."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    low = ramp(np.interp(azimuth_deg, *BEGINS_DEG) - elevation_deg, (0.0, WITHIN_DEG))
+    with torch.inference_mode(False):
+        return torch.tensor(low * low * (3.0 - 2.0 * low), dtype=torch.float32)
+
+
+@cache
+def lower(size: int) -> slice:
+    """The rows of a chart map [size, size] in which anything is laid anew."""
+    highest_deg = max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0])
+    rows = (chart_angles_deg(size)[1] < highest_deg).any(1)
+    return slice(max(int(rows.argmax()) - size // 64, 0), size)  # maps of other sizes are interpolated
+
+
+def lean_level(points_m: Tensor) -> Tensor:
+    """Levels of points [..., 3] in metres: leaning planes are where these are alike."""
+    beside, below, before = LEAN
+    x, y, z = points_m.unbind(-1)
+    distance = points_m.norm(dim=-1)
+    level = torch.hypot(beside * x, MIDDLE * distance) - below * y + before * z
+    return torch.maximum(level, LEAST_LEAN * distance)
+
+
+def _levels(surface: PersonSurface, size: int) -> Tensor | None:
+    """The last sheet's level over the chart [size, size], smoothly just beyond the body's; None without a body."""
+    points = surface.points_m[(surface.matte > 0.5) & (surface.body > 0.5)]
+    if not len(points):
+        return None
+    level = lean_level(points)
+    chart = direction_to_chart(F.normalize(points, dim=-1).cpu().numpy()) / (2.0 * CHART_HALF_EXTENT)
+    column, row = np.clip(((0.5, 0.5) + chart * (1.0, -1.0)) * size, 0, size - 1).astype(int).T
+    texel = torch.from_numpy(row * size + column).to(level.device)
+    highest = level.new_zeros(size * size).scatter_reduce(0, texel, level, "amax").view(1, 1, size, size)
+    highest = F.max_pool2d(highest, 5, 1, 2)
+    smooth = smoothed(push_pull(highest, (highest > 0.0).float())[:, 0], REACH_TEXELS)[0]
+    most = float(level.quantile(0.99)) + MARGIN_M
+    return (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
+
+
+def _laid(geometry: SheetGeometry, painting: Painting, last_m: Tensor) -> tuple[SheetGeometry, Tensor]:
+    """Sheets from the neck's to those at levels `last_m` [G, G], and their displacement [1, D, D]."""
+    offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
+    size = radius.shape[-1]
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    close = ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG)
+    close, share, neck = (torch.as_tensor(x).to(radius) for x in (close, leaning(size), neck_share(size)))
+    per_metre = lean_level(texel_directions(size).to(radius))
+    before = radius + offsets[0] * geometry.spread
+    inner = NEAREST_M / per_metre
+    inner = torch.lerp(inner, torch.minimum(inner, before), neck)
+    outer = torch.maximum(last_m / per_metre, inner + DEEP_M).clamp(max=FARTHEST_M)
+    spread = (outer - inner) / (offsets[-2] - offsets[0])
+    moved = share * (inner - offsets[0] * spread - radius)
+    displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
+    now = geometry.total_radius(displacement)[0]
+    spread = torch.lerp(torch.lerp(geometry.spread, geometry.spread.clamp(max=CLOSE), close), spread, share)
+    stays = (now - torch.lerp(before, inner, share)) / -offsets[0]  # the neck, whatever displacement's texels hold
+    spread = torch.lerp(spread, stays, share * neck).clamp_min(LEAST_SPREAD)
+    spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
+    between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
+    return geometry.laid(spread, torch.cat([offsets, between]).sort().values), displacement
+
+
+def _solid(behind_m: Tensor, thick_m: Tensor) -> Tensor:
+    """Opacity of a body so thick at depths behind its surface."""
+    return ramped(behind_m, FRONT_M) * (1.0 - ramped(behind_m - thick_m, (0.0, END_M)))

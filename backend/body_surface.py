@@ -1,0 +1,83 @@
+"""The person as the photograph's camera sees them, with a body that is smooth and stands where bodies stand."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from ..cuda_ops.render_manifolds import render_opacity
+from .camera import Camera
+from .input_view import InputView
+from .networks.geometry import smoothed
+from .networks.inversion import Inversion, Painting
+from .networks.visibility import push_pull
+
+VIEW_PX = 384
+
+BODY_M, RAISED_M, RAISED_BESIDE_M = (-0.14, -0.19), 0.04, (0.075, 0.12)
+"""Heights between which the body begins; and how much higher it does so beside the neck, between which distances."""
+
+BACK_M, MIDDLE_SHARE, MIDDLE_M, CHEST_SHARE, CHEST_M = 0.045, 0.3, (0.08, 0.15), 0.4, (-0.20, -0.28)
+"""The networks put shoulders nearer to the camera than they are, by this on one scanned head and the more so the
+farther from the middle; and chests by a share of that."""
+
+SMOOTH_M = 0.015
+"""Of the body's depth, which sheets that lie far apart leave in steps."""
+
+EDGE_M, THICK_M, ROUND = 0.015, 0.05, 1.5
+"""How thick the body is taken to be at its outline, and at the most; and how much thicker for each metre inwards."""
+
+
+@dataclass(frozen=True)
+class PersonSurface:
+    """Maps [P, P] in one camera's picture."""
+
+    points_m: Tensor  # [P, P, 3]
+    depth_m: Tensor
+    thick_m: Tensor
+    matte: Tensor  # 0..1
+    body: Tensor  # 0 on the head, 1 on the body
+    rgb: Tensor  # [3, P, P], sRGB-encoded
+
+    @staticmethod
+    def of(network: Inversion, painting: Painting, view: InputView) -> "PersonSurface":
+        """Of the first portrait of a batch."""
+        device = painting.opacity.device
+        camera = view.camera.resized(VIEW_PX, VIEW_PX)
+        pictures = (view.opacity[None], view.inside[None].astype(np.float32), view.rgb.transpose(2, 0, 1))
+        stack = torch.from_numpy(np.concatenate(pictures)).to(device)
+        matte, inside, *_ = small = F.interpolate(stack[None], (VIEW_PX, VIEW_PX), mode="area")[0]
+        drawn_m, known = _drawn(network, painting, camera)
+        origin, rays = (torch.tensor(x, dtype=torch.float32, device=device) for x in camera.rays())
+        beside, height, _ = (origin + rays * drawn_m[..., None]).unbind(-1)
+        beside = beside.abs()
+        body = ramped(height - RAISED_M * ramped(beside, RAISED_BESIDE_M), BODY_M)
+        outwards = MIDDLE_SHARE + (1.0 - MIDDLE_SHARE) * ramped(beside, MIDDLE_M)
+        upwards = 1.0 - (1.0 - CHEST_SHARE) * ramped(height, CHEST_M)
+        depth_m = drawn_m + BACK_M * body * outwards * upwards
+        px_per_m = camera.fx_px / float(np.linalg.norm(camera.position_m))
+        weight = body * known + 1e-4
+        smooth_m, share = smoothed(torch.stack([depth_m * weight, weight]), SMOOTH_M * px_per_m)
+        depth_m = torch.lerp(depth_m, smooth_m / share, body)
+        person = np.pad(torch.maximum(matte, 1.0 - inside).cpu().numpy() > 0.5, 1, mode="edge")  # no outline of theirs
+        inwards_m = ndimage.distance_transform_edt(person)[1:-1, 1:-1] / px_per_m
+        thick_m = torch.from_numpy(np.minimum(THICK_M, EDGE_M + ROUND * inwards_m)).to(depth_m)
+        return PersonSurface(origin + rays * depth_m[..., None], depth_m, thick_m, matte, body, small[2:])
+
+
+def ramped(values: Tensor, edges: tuple[float, float]) -> Tensor:
+    """0 up to the first edge, 1 from the second, linear between; edges may fall."""
+    return ((values - edges[0]) / (edges[1] - edges[0])).clamp(0.0, 1.0)
+
+
+def _drawn(network: Inversion, painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:
+    """The portrait's depth in metres, continued over what is clear; and where it is not, 0 or 1."""
+    geometry = network.geometry
+    alpha, depth_m = render_opacity(
+        painting.opacity[0], painting.radius_m[0], geometry.spread, geometry.offsets_m, camera
+    )
+    known = (alpha > 0.5).float()
+    return push_pull((depth_m * known)[None, None], known[None, None])[0, 0], known
