@@ -7,7 +7,7 @@ them is the body that the photograph shows, as a relief some centimetres thick: 
 between two of its steps. The innermost sheet stays the neck's.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .body_surface import PersonSurface, ramped
+from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
 from .manifolds import direction_to_chart
@@ -55,6 +56,50 @@ SUDDEN = 4.0
 """It replaces what was there within a quarter of the degrees in which sheets begin to lean."""
 
 
+@dataclass(frozen=True)
+class Relaid:
+    """Sheets that lay otherwise before; radii r + delta [G, G]. Everything is of the chart's `lower` rows alone."""
+
+    sheets: SheetGeometry
+    radius_m: Tensor
+    sheets_before: SheetGeometry
+    radius_before_m: Tensor
+
+    @property
+    def old(self) -> Tensor:
+        """Which of the sheets [S] there were before."""
+        return torch.isin(self.sheets.offsets_m, self.sheets_before.offsets_m)
+
+    def offset_before(self, size: int) -> Tensor:
+        """Where texels [S, V, U] lay, as an offset."""
+        now, before = (self.radius_m, self.sheets.spread), (self.radius_before_m, self.sheets_before.spread)
+        return offset_before(now, before, self.sheets.offsets_m, size)[:, lower(size)]
+
+    def again(self, stack: Tensor) -> Tensor:
+        """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
+        size = stack.shape[-1]
+        level = sheet_level(self.offset_before(size), self.sheets_before.offsets_m)
+        level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
+        moved = stack.new_zeros(1, len(level), *stack.shape[2:])
+        moved[:, self.old] = stack
+        moved[..., lower(size), :] = looked_up(stack[..., lower(size), :], level[None])
+        return moved
+
+    def seen(self, camera: Camera, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
+        sheets, rows = self.sheets, lower(size)
+        reach = resampled(self.radius_m, size) + sheets.offsets_m[:, None, None] * resampled(sheets.spread, size)
+        points = reach[:, rows, :, None] * texel_directions(size)[rows].to(reach)
+        projected, depth = CameraBatch.of([camera], reach.device).project(points[None])
+        sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
+        return depth[0], sampled.unflatten(1, points.shape[:2])
+
+    def share(self, size: int) -> Tensor:
+        """How far texels [V, U] are the body's."""
+        low = resampled(leaning(len(self.radius_m)).to(self.radius_m), size)
+        return (SUDDEN * low[lower(size)]).clamp(max=1.0)
+
+
 def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
     the photograph shows no body."""
@@ -64,64 +109,41 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     if levels is None:
         return network, painting
     sheets, displacement = _laid(geometry, painting, levels)
-    radius = sheets.total_radius(displacement)[0]
-    old = torch.isin(sheets.offsets_m, geometry.offsets_m)
-    camera = CameraBatch.of([view.camera], radius.device)
-
-    def offset(size: int) -> Tensor:
-        """Where the sheets' lower texels lay before [S, V, U]."""
-        before = (painting.radius_m[0], geometry.spread)
-        return offset_before((radius, sheets.spread), before, sheets.offsets_m, size)[:, lower(size)]
-
-    def again(stack: Tensor) -> Tensor:
-        """[1, S, C, T, T] where the sheets lie now; those between are clear on the head."""
-        rows = lower(stack.shape[-1])
-        level = sheet_level(offset(stack.shape[-1]), geometry.offsets_m)
-        level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
-        moved = stack.new_zeros(1, len(level), *stack.shape[2:])
-        moved[:, old] = stack
-        moved[..., rows, :] = looked_up(stack[..., rows, :], level[None])
-        return moved
-
-    def seen(size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth [S, V, U] of the lower texels before the photograph's camera, and its maps [C, P, P] there."""
-        rows = lower(size)
-        reach = resampled(radius, size) + sheets.offsets_m[:, None, None] * resampled(sheets.spread, size)
-        points = reach[:, rows, :, None] * texel_directions(size)[rows].to(reach)
-        projected, depth = camera.project(points[None])
-        sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
-        return depth[0], sampled.unflatten(1, points.shape[:2])
-
-    def share(size: int) -> Tensor:
-        """How far [V, U] the lower texels are the body's."""
-        return (SUDDEN * resampled(leaning(radius.shape[-1]).to(radius), size)[lower(size)]).clamp(max=1.0)
-
-    opacity, confidence, visible = (
-        again(x[:1, :, None])[:, :, 0] for x in (painting.opacity, painting.confidence, painting.visible)
-    )
-    size = opacity.shape[-1]
-    depth, (front, thick, matte) = seen(size, torch.stack([surface.depth_m, surface.thick_m, surface.matte]))
-    solid = _solid(depth - front, thick) * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte afterwards
-    was = (
-        opacity[0, :, lower(size)] * (offset(size) <= geometry.offsets_m[-1]) * (old[:, None, None] | (share(size) > 0))
-    )
-    opacity[0, 1:, lower(size)] = torch.lerp(was, solid, share(size))[1:]
-    painted, photographed = again(painting.painted[:1]), again(painting.photographed[:1])
-    size = painted.shape[-1]
-    colours = seen(size, surface.rgb)[1].transpose(0, 1)
-    painted[0, 1:, :, lower(size)] = torch.lerp(painted[0, :, :, lower(size)], colours, share(size))[1:]
-    confidence[0, 1:, lower(size)] = torch.maximum(confidence[0, 1:, lower(size)], share(size))
+    relaid = Relaid(sheets, sheets.total_radius(displacement)[0], geometry, painting.radius_m[0])
+    maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
+    stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
+    confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)
+    rows, share = lower(stack.shape[-1]), relaid.share(stack.shape[-1])
+    _, colours = relaid.seen(view.camera, stack.shape[-1], surface.rgb)
+    painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
+    confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
     painting = replace(
         painting,
-        opacity=opacity,
-        confidence=confidence,
-        visible=visible,
+        opacity=_opacity(relaid, painting.opacity[:1], surface, view.camera),
+        confidence=confidence[:, :, 0],
+        visible=visible[:, :, 0],
         painted=painted,
         photographed=photographed,
         displacement_m=displacement,
-        radius_m=radius[None],
+        radius_m=relaid.radius_m[None],
     )
     return network.with_geometry(sheets), painting
+
+
+def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Camera) -> Tensor:
+    """Opacity [1, S, T, T] from what it was: the body's in place of it below the jaw."""
+    opacity = relaid.again(before[:, :, None])[:, :, 0]
+    size = opacity.shape[-1]
+    rows, share = lower(size), relaid.share(size)
+    maps = torch.stack([surface.depth_m, surface.thick_m, surface.matte])
+    depth, (front, thick, matte) = relaid.seen(camera, size, maps)
+    behind = depth - front
+    body = ramped(behind, FRONT_M) * (1.0 - ramped(behind - thick, (0.0, END_M)))
+    body = body * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte itself afterwards
+    there = relaid.offset_before(size) <= relaid.sheets_before.offsets_m[-1]
+    head = opacity[0, :, rows] * there * (relaid.old[:, None, None] | (share > 0.0))
+    opacity[0, 1:, rows] = torch.lerp(head, body, share)[1:]
+    return opacity
 
 
 @cache
@@ -188,8 +210,3 @@ def _laid(geometry: SheetGeometry, painting: Painting, last_m: Tensor) -> tuple[
     spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
     between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
     return geometry.laid(spread, torch.cat([offsets, between]).sort().values), displacement
-
-
-def _solid(behind_m: Tensor, thick_m: Tensor) -> Tensor:
-    """Opacity of a body so thick at depths behind its surface."""
-    return ramped(behind_m, FRONT_M) * (1.0 - ramped(behind_m - thick_m, (0.0, END_M)))

@@ -15,7 +15,7 @@ from .networks.geometry import smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
-VIEW_PX = 384
+VIEW_PX = 256
 
 BODY_M, RAISED_M, RAISED_BESIDE_M = (-0.14, -0.19), 0.04, (0.075, 0.12)
 """Heights between which the body begins; and how much higher it does so beside the neck, between which distances."""

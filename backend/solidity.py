@@ -25,11 +25,12 @@ from .networks.visibility import push_pull
 from .surface_following import sheet_level
 
 VIEW_PX = 384
-ROUNDS, OVERDONE = 2, 2.0
-"""What is missing is closed by so much more, since no texel takes all of it: two rounds do what three did."""
+OVERDONE = 2.0
+"""What is missing is closed by so much more, since no texel takes all of it."""
 
-SIDES_DEG, RIM_PX = (-30.0, 30.0), 2
-"""Turns from which holes and loose parts are looked for, once each; silhouettes' rims are no holes."""
+TURNS_DEG, RIM_PX = (0.0, -30.0, 30.0), 2
+"""Looks: as the photograph sees it, then from beside for holes and loose parts; silhouettes' rims are no
+holes."""
 
 LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
 """What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is
@@ -42,7 +43,8 @@ NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
 NEAR_M, SOFTNESS_M = 0.020, 0.004
-"""And not farther behind it than this: a ray leaves the head through the same sheets."""
+"""And not farther from it than this: a ray leaves the head through the same sheets, and enters leaning ones far before
+it."""
 
 
 def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
@@ -57,15 +59,14 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     geometry, size = network.geometry, opacity.shape[-1]
     maps = (resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m)
     radius, spread, offsets = (x.cpu().numpy() for x in maps)
-    for turn_deg, rounds in ((0.0, ROUNDS), *((side_deg, 1) for side_deg in SIDES_DEG)):
+    for turn_deg in TURNS_DEG:
         stack = Stack(radius, spread, offsets, CHART_HALF_EXTENT, camera.orbited(turn_deg))
-        for _ in range(rounds):
-            alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
-            gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
-            opacity = close_sheets(stack, opacity, gaps)
-            if turn_deg:  # transparency closes as opacity does
-                loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
-                opacity = 1.0 - close_sheets(stack, 1.0 - opacity, loose)
+        alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
+        gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
+        opacity = close_sheets(stack, opacity, gaps)
+        if turn_deg:  # transparency closes as opacity does
+            loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
+            opacity = 1.0 - close_sheets(stack, 1.0 - opacity, loose)
     return opacity
 
 

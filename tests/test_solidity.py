@@ -26,7 +26,7 @@ def seen(network: Inversion, opacity: torch.Tensor, turn_deg: float = 0.0) -> to
 
 @torch.inference_mode()
 def test_holes_close_where_the_photograph_shows_the_person(network: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solidity, "SIDES_DEG", ())
+    monkeypatch.setattr(solidity, "TURNS_DEG", (0.0,))
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     holed = solid.clone()
     holed[:, 56:72, 56:72] *= 0.05

@@ -1,5 +1,7 @@
 """Sheets moved onto the surface: the same portrait, along the sheets."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import beside_face, resampled
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
-from portrait_manifolds.backend.surface_following import following
+from portrait_manifolds.backend.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")
 SIZE = 4 * CONFIG.chart
@@ -70,3 +72,22 @@ def test_the_innermost_sheet_stays_outside_the_centre(network: Inversion) -> Non
     geometry = network.geometry
     inner = after.radius_m[0] + geometry.offsets_m[0] * geometry.spread
     assert inner.min() > 0.01
+
+
+def test_the_same_layout_has_the_same_offsets() -> None:
+    offsets, layout = torch.linspace(-0.03, 0.06, 5), (torch.rand(16, 16) + 0.1, torch.rand(16, 16) + 0.5)
+    for size in (16, 32):
+        same = offset_before(layout, layout, offsets, size)
+        torch.testing.assert_close(same, offsets[:, None, None].expand(5, size, size))
+
+
+def test_sheets_are_found_among_those_of_another_layout_and_back() -> None:
+    random = partial(torch.rand, generator=torch.Generator().manual_seed(1))
+    offsets = torch.linspace(-0.03, 0.06, 5)
+    now, before = ((random(16, 16) + 0.1, random(16, 16) + 0.5) for _ in range(2))
+    found = offset_before(now, before, offsets, 16)
+    torch.testing.assert_close(before[0] + found * before[1], now[0] + offsets[:, None, None] * now[1])
+    one, other = ((torch.full((16, 16), r), torch.full((16, 16), s)) for r, s in ((0.1, 1.0), (0.13, 2.5)))
+    there = offset_before(one, other, offsets, 32)[:, 7, 9]
+    torch.testing.assert_close(offset_before(other, one, there, 32)[:, 7, 9], offsets)
+    assert (there - offsets).abs().max() > 0.01

@@ -26,6 +26,7 @@ from portrait_manifolds.cuda_ops.seen_texels_reference import carried_back_refer
 from portrait_manifolds.cuda_ops.texels import Stack
 
 SIZE, SHEETS = 64, 5
+DISTANCE_M = float(np.linalg.norm(made_camera().position_m))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def gaps(**changes: object) -> Gaps:
     """Random, but for what is given: half of the picture lacks nothing."""
     random = partial(torch.rand, generator=torch.Generator().manual_seed(4))
     missing = (3.0 * random(120, 90) - 1.5).clamp_min(0.0)
-    depth_m, level = 1.3 + 0.1 * random(120, 90), (SHEETS - 1) * random(120, 90)
+    depth_m, level = DISTANCE_M + 0.1 * (random(120, 90) - 0.8), (SHEETS - 1) * random(120, 90)
     return replace(Gaps(missing, depth_m, level, 2.0, 0.02, 0.004, 1e-3), **changes)
 
 
@@ -167,7 +168,7 @@ def test_only_sheets_beside_the_surface_close_where_something_is_missing(
     stack: Stack, op: Callable[[Stack, torch.Tensor, Gaps], torch.Tensor]
 ) -> None:
     opacity, one = soft_opacity(), torch.ones(120, 90)
-    everywhere = {"missing": one, "surface_m": 9.0 * one, "level": 2.0 * one}
+    everywhere = {"missing": one, "surface_m": DISTANCE_M * one, "level": 2.0 * one, "margin_m": 0.3}
     risen = [(op(stack, opacity, gaps(**everywhere, reach=reach)) > opacity + 1e-3).flatten(1) for reach in (1.0, 2.0)]
     assert [row.any(1).tolist() for row in risen] == [
         [False, False, True, False, False],
@@ -176,8 +177,8 @@ def test_only_sheets_beside_the_surface_close_where_something_is_missing(
     whole = op(stack, opacity, gaps(**everywhere, reach=1.0))[2]
     assert (whole == 1.0).float().mean() > 0.2  # but not what the picture does not hold
     assert torch.equal(op(stack, opacity, gaps(**(everywhere | {"missing": 0.0 * one}))), opacity)
-    before = op(stack, opacity, gaps(**(everywhere | {"surface_m": 0.1 * one})))  # all texels lie behind it
-    torch.testing.assert_close(before, opacity)
+    for surface_m in (0.1, 9.0):  # all texels lie far behind it, or far before
+        torch.testing.assert_close(op(stack, opacity, gaps(**(everywhere | {"surface_m": surface_m * one}))), opacity)
 
 
 def test_without_a_compiler_the_references_take_their_place(

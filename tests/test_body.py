@@ -1,0 +1,224 @@
+"""The body: a solid where the photograph shows it, on sheets that lean below the jaw; the head stays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from test_surface_following import CONFIG, SIZE, painting
+
+from portrait_manifolds.backend import body_surface
+from portrait_manifolds.backend.body import (
+    CLOSE,
+    CLOSE_ELEVATION_DEG,
+    NEAREST_M,
+    WIDEST_GAP_M,
+    lean_level,
+    leaning,
+    lower,
+    with_body,
+)
+from portrait_manifolds.backend.body_surface import BACK_M, CHEST_SHARE, EDGE_M, MIDDLE_SHARE, THICK_M, PersonSurface
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.input_view import InputView
+from portrait_manifolds.backend.manifolds import Manifolds
+from portrait_manifolds.backend.matting import Foreground
+from portrait_manifolds.backend.neck import neck_share, with_neck
+from portrait_manifolds.backend.networks.geometry import SheetGeometry, beside_face, chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+
+PX, HEAD_M, NECK_M = 256, 0.09, 0.05
+FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
+"""A board below the head: its front before the head's centre, how deep and how high it is, and half its width."""
+
+RED = (0.8, 0.2, 0.1)
+
+Portraits = tuple[Inversion, Painting, Inversion, Painting]
+
+
+def camera(yaw_deg: float = 0.0) -> Camera:
+    return look_at((0.0, 0.0, 1.2), fov_deg=30.0, width_px=PX, height_px=PX).orbited(yaw_deg)
+
+
+def across(z_m: float) -> np.ndarray:
+    """Points [PX, PX, 3] that the camera sees in a plane before the head's centre."""
+    origin, rays = camera().rays()
+    return origin + rays * (1.2 - z_m)
+
+
+def photograph(body: bool = True, shown: np.ndarray | None = None) -> InputView:
+    """A red person; without a body the picture ends under the head. `shown` [PX, PX] is within the photo's border."""
+    (x, y, _), board = np.moveaxis(across(0.0), -1, 0), across(FRONT_M)
+    matte = (np.hypot(x, y) < HEAD_M) | ((np.abs(x) < NECK_M) & (y < 0.0))
+    matte = (matte | ((np.abs(board[..., 0]) < HALF_M) & (board[..., 1] < TOP_M))) & (body | (y > -0.09))
+    inside = np.ones((PX, PX), bool) if shown is None else shown
+    rgb = np.broadcast_to(np.array(RED, np.float32), (PX, PX, 3)).copy()
+    return InputView(camera(), np.zeros((PX, PX, 3), np.uint8), inside, Foreground((matte & inside).astype("f4"), rgb))
+
+
+@pytest.fixture(scope="module")
+def bodied() -> Portraits:
+    """Networks and painting before and after: a green ball on a neck, and the board cut into steps by the sheets."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), 0.10))
+    first = painting(network, torch.zeros(SIZE, SIZE))
+    points = network.geometry.points(first.displacement_m, SIZE)
+    x, y, z = points.unbind(-1)
+    board = torch.stack([FRONT_M - z, z + DEEP_M - FRONT_M, TOP_M - y, HALF_M - x.abs()]).amin(0)
+    solid = torch.sigmoid(torch.maximum(board, HEAD_M - points.norm(dim=-1)) / 2e-3)
+    view = photograph()
+    matte = torch.from_numpy(view.opacity)[None]
+    picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
+    network, before = with_neck(network, replace(first, opacity=solid, matte=matte[None]), camera(), picture)
+    return network, before, *with_body(network, before, view)
+
+
+def test_sheets_lean_below_the_head_alone() -> None:
+    low, (_, elevation_deg) = leaning(128).numpy(), chart_angles_deg(128)
+    assert not low[beside_face(128) == 0].any() and not low[elevation_deg > -20.0].any()
+    assert (low[elevation_deg < -61.0] == 1.0).all()
+    front = low[elevation_deg[:, 64].argmax() :, 64]
+    assert (np.diff(front) >= 0.0).all() and ((front > 0.1) & (front < 0.9)).any()
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 512])
+def test_every_row_in_which_sheets_lean_is_laid_anew(size: int) -> None:
+    rows = np.arange(size)[lower(size)]
+    _, elevation_deg = chart_angles_deg(size)
+    anew = (leaning(size).numpy() > 0.0) | (elevation_deg < CLOSE_ELEVATION_DEG[0])
+    assert set(anew.any(1).nonzero()[0]) <= set(rows) and len(rows) < 0.75 * size
+
+
+def test_levels_grow_forward_downward_and_outward() -> None:
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([0.3, -0.3, 0.3])
+    level = lean_level(points)
+    torch.testing.assert_close(lean_level(2.5 * points), 2.5 * level)
+    torch.testing.assert_close(lean_level(points * torch.tensor([-1.0, 1.0, 1.0])), level)
+    for step in ((0.01, 0.0, 0.0), (0.0, -0.01, 0.0), (0.0, 0.0, 0.01)):
+        assert (lean_level(points + torch.tensor(step)) > level).all()
+    assert (lean_level(texel_directions(32)) > 0.1).all()  # of every direction: sheets are laid at level / this
+
+
+def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> None:
+    network, before, networks, after = bodied
+    old, geometry = network.geometry.offsets_m, networks.geometry
+    offsets = geometry.offsets_m
+    assert len(offsets) > len(old) and torch.isin(old, offsets).all() and (offsets.diff() > 0.0).all()
+    assert offsets.diff().max() < old.diff().max() and old.diff().max() > WIDEST_GAP_M
+    assert after.opacity.shape[1] == after.painted.shape[1] == after.confidence.shape[1] == len(offsets)
+    assert after.visible.shape[1] == after.photographed.shape[1] == len(offsets)
+    maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], offsets)
+    manifolds = Manifolds(*(x.numpy() for x in maps))
+    np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
+    assert len(before.opacity[0]) == len(network.geometry.offsets_m) == len(old)  # as they were
+
+
+def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) -> None:
+    network, before, networks, after = bodied
+    old = torch.isin(networks.geometry.offsets_m, network.geometry.offsets_m)
+    for name in ("opacity", "painted", "confidence", "visible", "photographed"):
+        was, now = (getattr(x, name)[0, ..., : lower(SIZE).start, :] for x in (before, after))
+        assert torch.equal(now[old], was)
+    assert not after.opacity[0, ~old, : lower(SIZE).start].any()
+    high = slice(0, lower(128).start)
+    assert torch.equal(after.radius_m[0, high], before.radius_m[0, high])
+    assert torch.equal(networks.geometry.spread[high], network.geometry.spread[high])
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE)
+    beyond = ndimage.binary_dilation(leaning(SIZE).numpy() > 0.0, iterations=8)  # displacement's texels are larger
+    head = torch.from_numpy(~beyond & ((elevation_deg > CLOSE_ELEVATION_DEG[0] + 2.0) | (azimuth_deg > 50.0)))
+    assert head[lower(SIZE)].any()
+    torch.testing.assert_close(after.opacity[0, old][:, head], before.opacity[0, :, head], atol=1e-4, rtol=0.0)
+    assert after.opacity[0, ~old][:, head].max() == 0.0
+
+
+def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
+    network, before, networks, after = bodied
+
+    def inner(geometry: SheetGeometry, portrait: Painting) -> torch.Tensor:
+        return portrait.radius_m[0] + geometry.offsets_m[0] * geometry.spread
+
+    directions, neck = texel_directions(128), (leaning(128) == 1.0) & (neck_share(128) == 1.0)
+    was, now = inner(network.geometry, before), inner(networks.geometry, after)
+    nearest = NEAREST_M / lean_level(directions)
+    torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
+    assert (was < nearest)[neck].float().mean() > 0.3
+    low = torch.from_numpy(ndimage.binary_erosion(neck.numpy(), iterations=2))
+    torch.testing.assert_close(after.painted[0, 0, :, low], before.painted[0, 0, :, low], atol=1e-4, rtol=0.0)
+
+
+def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:
+    network, _, networks, _ = bodied
+    azimuth_deg, elevation_deg = chart_angles_deg(128)
+    chin = torch.from_numpy((azimuth_deg < 15.0) & (np.abs(elevation_deg + 45.0) < 2.0))
+    assert networks.geometry.spread[chin].max() <= CLOSE + 1e-6 < 1.0 <= network.geometry.spread[chin].min()
+
+
+def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Opacity, depth and colour."""
+    textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
+    seen = network.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
+    return seen[..., 3], seen[..., 4] / seen[..., 3].clamp_min(1e-4), seen[..., :3]
+
+
+@pytest.mark.parametrize("yaw_deg", [-30.0, 0.0, 30.0])
+def test_the_body_is_solid_and_stands_where_its_surface_is(bodied: Portraits, yaw_deg: float) -> None:
+    network, before, networks, after = bodied
+    surface = PersonSurface.of(network, before, photograph())
+    x, y, _ = surface.points_m.unbind(-1)
+    points = surface.points_m[(x.abs() < HALF_M - 0.03) & (y < TOP_M - 0.03) & (y > -0.27)]
+    pixels, depth_m = camera(yaw_deg).project(points.numpy())
+    column, row = np.moveaxis(pixels.astype(int), -1, 0)
+    alpha, drawn_m, colour = (x[row, column].numpy() for x in drawn(networks, after, yaw_deg))
+    assert (alpha > 0.95).mean() > 0.995
+    assert np.quantile(np.abs(drawn_m - depth_m), 0.98) < 0.015
+    assert np.median(colour[:, 0]) > 0.5 > 0.1 > np.median(colour[:, 1])  # red, by the photograph
+    assert drawn(network, before, yaw_deg)[0][row, column].mean() < 0.9  # steps
+
+
+def test_without_a_body_everything_stays(bodied: Portraits) -> None:
+    network, before, *_ = bodied
+    networks, after = with_body(network, before, photograph(body=False))
+    assert networks is network and after is before
+
+
+def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, before, *_ = bodied
+    surface = PersonSurface.of(network, before, photograph())
+    monkeypatch.setattr(body_surface, "BACK_M", 0.0)
+    drawn = PersonSurface.of(network, before, photograph())
+    back_m = surface.depth_m - drawn.depth_m
+    x, y, _ = drawn.points_m.unbind(-1)
+    assert not back_m[(y > -0.1) & (x.hypot(y) < HEAD_M)].any() and (back_m > -1e-6).all()
+    shoulders = (y < TOP_M - 0.02) & (y > TOP_M - 0.025) & (x.abs() > 0.17) & (x.abs() < 0.19)
+    assert shoulders.any() and back_m[shoulders].mean() == pytest.approx(BACK_M, abs=0.005)
+    chest = (y < -0.29) & (x.abs() < 0.05)
+    assert chest.any() and back_m[chest].mean() == pytest.approx(BACK_M * MIDDLE_SHARE * CHEST_SHARE, abs=0.003)
+
+
+def test_the_body_is_thin_at_its_outline_but_not_where_the_photograph_ends(bodied: Portraits) -> None:
+    network, before, *_ = bodied
+    surface = PersonSurface.of(network, before, photograph())
+    row = -20
+    inwards = np.flatnonzero(surface.matte[row] > 0.5)
+    thick_m = surface.thick_m[row, inwards[: len(inwards) // 2]]
+    assert float(thick_m[0]) == pytest.approx(EDGE_M, abs=0.005) and float(thick_m[-1]) == pytest.approx(THICK_M)
+    assert (thick_m.diff() >= 0.0).all()
+    assert float(surface.thick_m[-1, PX * 3 // 4]) == pytest.approx(THICK_M)  # the picture's own border
+    shown = np.ones((PX, PX), bool)
+    shown[:, : PX // 2 - 50] = False
+    cut = PersonSurface.of(network, before, photograph(shown=shown))
+    edge = (row, int(np.flatnonzero(cut.matte[row] > 0.5)[0]))
+    assert edge[1] > inwards[0] and float(cut.thick_m[edge]) == pytest.approx(THICK_M)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sheets_of_any_head_are_a_portraits(bodied: Portraits, seed: int) -> None:
+    network, before, *_ = bodied
+    noise = torch.randn(1, *before.displacement_m.shape[1:], generator=torch.Generator().manual_seed(seed))
+    displacement = before.displacement_m + 0.01 * noise
+    portrait = replace(before, displacement_m=displacement, radius_m=network.geometry.total_radius(displacement))
+    networks, after = with_body(network, portrait, photograph())
+    geometry = networks.geometry
+    maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], geometry.offsets_m)
+    assert Manifolds(*(x.numpy() for x in maps)).sheets > CONFIG.sheets
