@@ -33,9 +33,10 @@ LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 0.8), 0.05, 0.2
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre; beside it is
 rounded off in the middle, and there is a least one, both in shares of the whole distance."""
 
-NEAREST_M, MARGIN_M, LEAST_SHARE = 0.11, 0.011, 0.5
-"""The level of the first sheet after the neck's, how far the last lies beyond the body, and the least of its level in
-shares of the greatest."""
+NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.06, 0.11), 0.87, 0.011, 0.5
+"""The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
+throat most of all (a sine); how far they go beyond that and the body; and the least level of the last sheet in shares
+of the greatest."""
 
 REACH_TEXELS = 12.0
 """How smoothly the last sheet's level follows the body's, in texels of the chart's 128."""
@@ -105,10 +106,10 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     the photograph shows no body."""
     geometry = network.geometry
     surface = PersonSurface.of(network, painting, view)
-    levels = _levels(surface, geometry.radius_m.shape[-1])
+    levels = sheet_levels(surface, geometry.radius_m.shape[-1])
     if levels is None:
         return network, painting
-    sheets, displacement = _laid(geometry, painting, levels)
+    sheets, displacement = _laid(geometry, painting, *levels)
     relaid = Relaid(sheets, sheets.total_radius(displacement)[0], geometry, painting.radius_m[0])
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
@@ -172,11 +173,15 @@ def lean_level(points_m: Tensor) -> Tensor:
     return torch.maximum(level, LEAST_LEAN * distance)
 
 
-def _levels(surface: PersonSurface, size: int) -> Tensor | None:
-    """The last sheet's level over the chart [size, size], smoothly just beyond the body's; None without a body."""
+def sheet_levels(surface: PersonSurface, size: int) -> tuple[Tensor, Tensor] | None:
+    """Where sheets begin, and over the chart [size, size] where the last one lies, smoothly just beyond the body; None
+    without a body."""
+    person = surface.points_m[surface.matte > 0.5]
+    steep = lean_level(person[-person[:, 1] > STEEP * person.norm(dim=-1)])
     points = surface.points_m[(surface.matte > 0.5) & (surface.body > 0.5)]
     if not len(points):
         return None
+    first = (steep.quantile(0.01) - MARGIN_M).clamp(*NEAREST_M) if len(steep) else steep.new_tensor(NEAREST_M[1])
     level = lean_level(points)
     chart = direction_to_chart(F.normalize(points, dim=-1).cpu().numpy()) / (2.0 * CHART_HALF_EXTENT)
     column, row = np.clip(((0.5, 0.5) + chart * (1.0, -1.0)) * size, 0, size - 1).astype(int).T
@@ -185,11 +190,11 @@ def _levels(surface: PersonSurface, size: int) -> Tensor | None:
     highest = F.max_pool2d(highest, 5, 1, 2)
     smooth = smoothed(push_pull(highest, (highest > 0.0).float())[:, 0], REACH_TEXELS)[0]
     most = float(level.quantile(0.99)) + MARGIN_M
-    return (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
+    return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
 
 
-def _laid(geometry: SheetGeometry, painting: Painting, last_m: Tensor) -> tuple[SheetGeometry, Tensor]:
-    """Sheets from the neck's to those at levels `last_m` [G, G], and their displacement [1, D, D]."""
+def _laid(geometry: SheetGeometry, painting: Painting, first_m: Tensor, last_m: Tensor) -> tuple[SheetGeometry, Tensor]:
+    """Sheets from the neck's or level `first_m` to those at `last_m` [G, G], and their displacement [1, D, D]."""
     offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
     size = radius.shape[-1]
     azimuth_deg, elevation_deg = chart_angles_deg(size)
@@ -197,7 +202,7 @@ def _laid(geometry: SheetGeometry, painting: Painting, last_m: Tensor) -> tuple[
     close, share, neck = (torch.as_tensor(x).to(radius) for x in (close, leaning(size), neck_share(size)))
     per_metre = lean_level(texel_directions(size).to(radius))
     before = radius + offsets[0] * geometry.spread
-    inner = NEAREST_M / per_metre
+    inner = first_m / per_metre
     inner = torch.lerp(inner, torch.minimum(inner, before), neck)
     outer = torch.maximum(last_m / per_metre, inner + DEEP_M).clamp(max=FARTHEST_M)
     spread = (outer - inner) / (offsets[-2] - offsets[0])

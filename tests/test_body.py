@@ -17,6 +17,7 @@ from portrait_manifolds.backend.body import (
     lean_level,
     leaning,
     lower,
+    sheet_levels,
     with_body,
 )
 from portrait_manifolds.backend.body_surface import BACK_M, CHEST_SHARE, EDGE_M, MIDDLE_SHARE, THICK_M, PersonSurface
@@ -138,9 +139,13 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     def inner(geometry: SheetGeometry, portrait: Painting) -> torch.Tensor:
         return portrait.radius_m[0] + geometry.offsets_m[0] * geometry.spread
 
-    directions, neck = texel_directions(128), (leaning(128) == 1.0) & (neck_share(128) == 1.0)
+    neck = (leaning(128) == 1.0) & (neck_share(128) == 1.0)
     was, now = inner(network.geometry, before), inner(networks.geometry, after)
-    nearest = NEAREST_M / lean_level(directions)
+    surface = PersonSurface.of(network, before, photograph())
+    first, _ = sheet_levels(surface, 128)
+    person = surface.points_m[(surface.matte > 0.5) & (surface.points_m[..., 1] < -0.12)]
+    assert NEAREST_M[0] < first < NEAREST_M[1] and (lean_level(person) > first).float().mean() > 0.98
+    nearest = first / lean_level(texel_directions(128))
     torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
     assert (was < nearest)[neck].float().mean() > 0.3
     low = torch.from_numpy(ndimage.binary_erosion(neck.numpy(), iterations=2))
