@@ -42,7 +42,7 @@ REACH_TEXELS = 12.0
 """How smoothly the last sheet's level follows the body's, in texels of the chart's 128."""
 
 DEEP_M, FARTHEST_M, LEAST_SPREAD = 0.06, 0.6, 0.1
-"""The first and the last sheet are at least so far apart, none lies farther from the head's centre; the least spread."""
+"""First and last sheet are at least so far apart, none lies farther from the head's centre, and the least spread."""
 
 CLOSE, CLOSE_AZIMUTH_DEG, CLOSE_ELEVATION_DEG = 0.4, (45.0, 25.0), (-30.0, -42.0)
 """Under the chin sheets come so close together that a ray to the far shoulder passes below all of them: it would enter
