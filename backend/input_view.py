@@ -3,6 +3,7 @@ crop, with the person cut out. Whatever the photo shows beside or below that cro
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -34,13 +35,13 @@ class InputView:
     inside: np.ndarray  # [S, S] bool, within the photo's border
     foreground: Foreground
 
-    @property
+    @cached_property
     def opacity(self) -> np.ndarray:
         """The person's opacity [S, S]; outside the photo, where nothing is known of it, it fades out."""
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
         return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
 
-    @property
+    @cached_property
     def rgb(self) -> np.ndarray:
         """The person's own colour [S, S, 3], 0..1; outside the photo that of the nearest place where the person is."""
         person = self.inside & (self.foreground.opacity > 0.5)

@@ -24,6 +24,8 @@ void pm_close_sheets(const pm::Stack* stack, const Gaps* gaps, float* opacity, i
   pm::parallel_for(int64_t(s.sheets) * s.size, pm::thread_count(threads), [&](int64_t line, int) {
     const int sheet = int(line / s.size), row = int(line % s.size);
     for (int column = 0; column < s.size; ++column) {
+      float& texel = opacity[line * s.size + column];
+      if (texel >= 1.0f) continue;  // nothing is left to close
       const pm::Projected at = pm::project(s, sheet, row, column);
       if (!pm::within(s, at)) continue;
       const pm::Corners pixel = pm::corners(at.x, at.y, s.width_px, s.height_px);
@@ -37,7 +39,6 @@ void pm_close_sheets(const pm::Stack* stack, const Gaps* gaps, float* opacity, i
       if (beside == 0.0f) continue;
       const float away_m = std::abs(at.depth - sampled(1));
       const float near = 1.0f / (1.0f + std::exp((away_m - g.margin_m) / g.softness_m));
-      float& texel = opacity[line * s.size + column];
       texel = 1.0f - (1.0f - texel) * (1.0f - missing * beside * near);
     }
   });
