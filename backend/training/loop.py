@@ -192,7 +192,7 @@ def _log(path: Path, step: int, seconds: float, rate: float, recent: list[dict[s
     means = {name: float(np.mean([terms[name] for terms in recent])) for name in recent[0]}
     row = {"step": step, "seconds": round(seconds, 1), "rate": f"{rate:.2e}"}
     row |= {name: f"{value:.5f}" for name, value in means.items()}
-    if path.is_file() and next(csv.reader([path.open(encoding="utf-8").readline()])) != list(row):
+    if path.is_file() and path.read_text(encoding="utf-8").partition("\n")[0].split(",") != list(row):
         path.replace(path.with_stem(f"{path.stem}-{step:06d}"))  # other terms are learned now
     is_new = not path.is_file()
     with path.open("a", newline="", encoding="utf-8") as file:
