@@ -8,14 +8,14 @@ between two of its steps. The innermost sheet stays the neck's.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .body_surface import PersonSurface, ramped
+from .body_surface import PersonSurface
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
@@ -60,12 +60,17 @@ SUDDEN = 4.0
 
 @dataclass(frozen=True)
 class Relaid:
-    """Sheets that lay otherwise before; radii r + delta [G, G]. Everything is of the chart's `lower` rows alone."""
+    """Sheets that lay otherwise before. Everything is of the chart's `lower` rows alone."""
 
     sheets: SheetGeometry
-    radius_m: Tensor
+    displacement_m: Tensor  # [1, D, D]
     sheets_before: SheetGeometry
-    radius_before_m: Tensor
+    radius_before_m: Tensor  # [G, G], r + delta
+
+    @cached_property
+    def radius_m(self) -> Tensor:
+        """r + delta now, [G, G]."""
+        return self.sheets.total_radius(self.displacement_m)[0]
 
     @property
     def old(self) -> Tensor:
@@ -89,12 +94,10 @@ class Relaid:
 
     def seen(self, camera: Camera, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
-        sheets, rows = self.sheets, lower(size)
-        reach = resampled(self.radius_m, size) + sheets.offsets_m[:, None, None] * resampled(sheets.spread, size)
-        points = reach[:, rows, :, None] * texel_directions(size)[rows].to(reach)
-        projected, depth = CameraBatch.of([camera], reach.device).project(points[None])
+        points = self.sheets.points(self.displacement_m, size, rows=lower(size))
+        projected, depth = CameraBatch.of([camera], points.device).project(points)
         sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
-        return depth[0], sampled.unflatten(1, points.shape[:2])
+        return depth[0], sampled.unflatten(1, points.shape[1:3])
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
@@ -111,7 +114,7 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     if levels is None:
         return network, painting
     sheets, displacement = _laid(geometry, painting, *levels)
-    relaid = Relaid(sheets, sheets.total_radius(displacement)[0], geometry, painting.radius_m[0])
+    relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0])
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
     confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)
@@ -140,7 +143,7 @@ def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Cam
     maps = torch.stack([surface.depth_m, surface.thick_m, surface.matte])
     depth, (front, thick, matte) = relaid.seen(camera, size, maps)
     behind = depth - front
-    body = ramped(behind, FRONT_M) * (1.0 - ramped(behind - thick, (0.0, END_M)))
+    body = ramp(behind, FRONT_M) * (1.0 - ramp(behind - thick, (0.0, END_M)))
     body = body * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte itself afterwards
     there = relaid.offset_before(size) <= relaid.sheets_before.offsets_m[-1]
     head = opacity[0, :, rows] * there * (relaid.old[:, None, None] | (share > 0.0))

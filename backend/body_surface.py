@@ -11,11 +11,12 @@ from torch import Tensor
 from ..cuda_ops.render_manifolds import render_opacity
 from .camera import Camera
 from .input_view import InputView
-from .networks.geometry import smoothed
+from .networks.geometry import ramp, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
 VIEW_PX = 256
+"""Side of the maps."""
 
 BODY_M, RAISED_M, RAISED_BESIDE_M = (-0.14, -0.19), 0.04, (0.075, 0.12)
 """Heights between which the body begins; and how much higher it does so beside the neck, between which distances."""
@@ -54,9 +55,9 @@ class PersonSurface:
         origin, rays = (torch.tensor(x, dtype=torch.float32, device=device) for x in camera.rays())
         beside, height, _ = (origin + rays * drawn_m[..., None]).unbind(-1)
         beside = beside.abs()
-        body = ramped(height - RAISED_M * ramped(beside, RAISED_BESIDE_M), BODY_M)
-        outwards = MIDDLE_SHARE + (1.0 - MIDDLE_SHARE) * ramped(beside, MIDDLE_M)
-        upwards = 1.0 - (1.0 - CHEST_SHARE) * ramped(height, CHEST_M)
+        body = ramp(height - RAISED_M * ramp(beside, RAISED_BESIDE_M), BODY_M)
+        outwards = MIDDLE_SHARE + (1.0 - MIDDLE_SHARE) * ramp(beside, MIDDLE_M)
+        upwards = 1.0 - (1.0 - CHEST_SHARE) * ramp(height, CHEST_M)
         depth_m = drawn_m + BACK_M * body * outwards * upwards
         px_per_m = camera.fx_px / float(np.linalg.norm(camera.position_m))
         weight = body * known + 1e-4
@@ -66,11 +67,6 @@ class PersonSurface:
         inwards_m = ndimage.distance_transform_edt(person)[1:-1, 1:-1] / px_per_m
         thick_m = torch.from_numpy(np.minimum(THICK_M, EDGE_M + ROUND * inwards_m)).to(depth_m)
         return PersonSurface(origin + rays * depth_m[..., None], depth_m, thick_m, matte, body, small[2:])
-
-
-def ramped(values: Tensor, edges: tuple[float, float]) -> Tensor:
-    """0 up to the first edge, 1 from the second, linear between; edges may fall."""
-    return ((values - edges[0]) / (edges[1] - edges[0])).clamp(0.0, 1.0)
 
 
 def _drawn(network: Inversion, painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:

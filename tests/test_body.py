@@ -148,8 +148,8 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     nearest = first / lean_level(texel_directions(128))
     torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
     assert (was < nearest)[neck].float().mean() > 0.3
-    low = torch.from_numpy(ndimage.binary_erosion(neck.numpy(), iterations=2))
-    torch.testing.assert_close(after.painted[0, 0, :, low], before.painted[0, 0, :, low], atol=1e-4, rtol=0.0)
+    torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
+    torch.testing.assert_close(after.painted[0, 0], before.painted[0, 0], atol=1e-6, rtol=0.0)
 
 
 def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from ..camera import Camera
 from ..conventions import DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
+
+Values = TypeVar("Values", np.ndarray, Tensor)
 
 RADIUS_SIZE = 128
 LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
@@ -115,12 +118,14 @@ class SheetGeometry(nn.Module):
         """r + delta [B, G, G] at the resolution of r, for the renderer; displacement [B, D, D]."""
         return self.radius_m + resampled(displacement_m, RADIUS_SIZE)
 
-    def points(self, displacement_m: Tensor, size: int, offsets_m: Tensor | None = None) -> Tensor:
-        """Points [B, S, size, size, 3] of the sheets' texels."""
+    def points(
+        self, displacement_m: Tensor, size: int, offsets_m: Tensor | None = None, rows: slice = slice(None)
+    ) -> Tensor:
+        """Points [B, S, V, size, 3] of the sheets' texels, of these of their `size` rows."""
         offsets = self.offsets_m if offsets_m is None else offsets_m
-        radius = resampled(self.total_radius(displacement_m), size)  # [B, V, U]
-        sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)
-        return sheets[..., None] * texel_directions(size).to(radius)
+        radius = resampled(self.total_radius(displacement_m), size)[:, rows]
+        sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)[rows]
+        return sheets[..., None] * texel_directions(size)[rows].to(radius)
 
 
 def resampled(maps: Tensor, size: int) -> Tensor:
@@ -178,6 +183,6 @@ def chart_angles_deg(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.degrees(np.arctan2(np.abs(x), z)), np.degrees(np.arcsin(np.clip(y, -1.0, 1.0)))
 
 
-def ramp(values: np.ndarray, edges: tuple[float, float]) -> np.ndarray:
+def ramp(values: Values, edges: tuple[float, float]) -> Values:
     """0 up to the first edge, 1 from the second, linear between; edges may fall."""
-    return np.clip((values - edges[0]) / (edges[1] - edges[0]), 0.0, 1.0)
+    return ((values - edges[0]) / (edges[1] - edges[0])).clip(0.0, 1.0)
