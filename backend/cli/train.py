@@ -18,7 +18,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
     from ..training.curves import TrainCurves
     from ..training.export_scan import TrainExportScan
     from ..training.export_views import TrainExportViews
-    from ..training.network_cli import TrainExamples, TrainNetworks, TrainPack, TrainValidate
+    from ..training.network_cli import TrainCarry, TrainExamples, TrainNetworks, TrainPack, TrainValidate
 
     stages = (
         Annotated[TrainData, tyro.conf.subcommand("data")]
@@ -29,6 +29,7 @@ def parse_train(arguments: Sequence[str]) -> "Command":
         | Annotated[TrainValidate, tyro.conf.subcommand("validate")]
         | Annotated[TrainExportViews, tyro.conf.subcommand("export-views")]
         | Annotated[TrainExportScan, tyro.conf.subcommand("export-scan")]
+        | Annotated[TrainCarry, tyro.conf.subcommand("carry")]
         | Annotated[TrainPack, tyro.conf.subcommand("pack")]
     )
     command: Command = tyro.cli(

@@ -1,4 +1,4 @@
-"""`portrait-manifolds train examples`, `train networks` and `train pack`: what the commands take and do."""
+"""`portrait-manifolds train examples`, `carry`, `networks`, `validate` and `pack`: what the commands take and do."""
 
 import logging
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +11,7 @@ import numpy as np
 from ..alignment import LandmarkTemplate
 from ..errors import InputError
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
+from .carrying import carry, unpack
 from .cli import SourceConfig
 from .examples import Example, Shards, pair_example, photo_example, save_shard, subject_example
 from .loop import TrainConfig, resumed, train
@@ -59,6 +60,29 @@ class TrainExamples:
         workers = self.source.workers
         with ProcessPoolExecutor(workers, mp_context=worker_context()) as pool:
             list(pool.map(_draw, [(self, tasks[i::workers]) for i in range(workers)]))
+
+
+@dataclass(frozen=True)
+class TrainCarry:
+    """Make a cache small enough to carry to another machine, or a cache of what was carried."""
+
+    cache: Path
+    """Folder of example shards."""
+    folder: Path
+    """Folder of carried files, a fifteenth of the size."""
+    unpack: bool = False
+    """Make the cache from the carried files."""
+    workers: int = 2
+    """Processes."""
+
+    def run(self) -> None:
+        """Writes what is not there yet; raises InputError without files to begin with."""
+        if self.workers < 1:
+            raise InputError(f"{self.workers} workers cannot work: give at least 1.")
+        if self.unpack:
+            unpack(self.folder, self.cache, self.workers)
+        else:
+            carry(self.cache, self.folder, self.workers)
 
 
 @dataclass(frozen=True)
