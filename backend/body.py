@@ -30,8 +30,9 @@ BEGINS_DEG, WITHIN_DEG = ((20.0, 90.0, 115.0), (-50.0, -30.0, -28.0)), 10.0
 """Azimuths, and elevations at which the leaning sheets begin there; and within how many degrees below."""
 
 LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 0.8), 0.05, 0.2
-"""A point's level is the sum of such shares of its distances beside, below and before the head's centre; beside it is
-rounded off in the middle, and there is a least one, both in shares of the whole distance."""
+"""A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
+photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
+whole distance."""
 
 NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.06, 0.11), 0.87, 0.011, 0.5
 """The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
@@ -110,10 +111,11 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     the photograph shows no body."""
     geometry = network.geometry
     surface = PersonSurface.of(network, painting, view)
-    levels = sheet_levels(surface, geometry.radius_m.shape[-1])
+    facing = camera_facing(view.camera)
+    levels = sheet_levels(surface, facing, geometry.radius_m.shape[-1])
     if levels is None:
         return network, painting
-    sheets, displacement = _laid(geometry, painting, *levels)
+    sheets, displacement = _laid(geometry, painting, facing, *levels)
     relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0])
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
@@ -168,25 +170,33 @@ def lower(size: int) -> slice:
     return slice(max(int(rows.argmax()) - size // 64, 0), size)  # maps of other sizes are interpolated
 
 
-def lean_level(points_m: Tensor) -> Tensor:
-    """Levels of points [..., 3] in metres: leaning planes are where these are alike."""
+def camera_facing(camera: Camera) -> tuple[float, float]:
+    """The level direction (x, z) from the head's centre towards a camera, a unit long."""
+    x, _, z = camera.position_m.tolist()
+    return x / np.hypot(x, z), z / np.hypot(x, z)
+
+
+def lean_level(points_m: Tensor, facing: tuple[float, float]) -> Tensor:
+    """Levels of points [..., 3] in metres: leaning planes are where these are alike. A head that is turned away keeps
+    planes that the views around the photograph's, in direction `facing`, see alike from both sides."""
     beside, below, before = LEAN
     x, y, z = points_m.unbind(-1)
+    towards, across = facing[0] * x + facing[1] * z, facing[1] * x - facing[0] * z
     distance = points_m.norm(dim=-1)
-    level = torch.hypot(beside * x, MIDDLE * distance) - below * y + before * z
+    level = torch.hypot(beside * across, MIDDLE * distance) - below * y + before * towards
     return torch.maximum(level, LEAST_LEAN * distance)
 
 
-def sheet_levels(surface: PersonSurface, size: int) -> tuple[Tensor, Tensor] | None:
+def sheet_levels(surface: PersonSurface, facing: tuple[float, float], size: int) -> tuple[Tensor, Tensor] | None:
     """Where sheets begin, and over the chart [size, size] where the last one lies, smoothly just beyond the body; None
     without a body."""
     person = surface.points_m[surface.matte > 0.5]
-    steep = lean_level(person[-person[:, 1] > STEEP * person.norm(dim=-1)])
+    steep = lean_level(person[-person[:, 1] > STEEP * person.norm(dim=-1)], facing)
     points = surface.points_m[(surface.matte > 0.5) & (surface.body > 0.5)]
     if not len(points):
         return None
     first = (steep.quantile(0.01) - MARGIN_M).clamp(*NEAREST_M) if len(steep) else steep.new_tensor(NEAREST_M[1])
-    level = lean_level(points)
+    level = lean_level(points, facing)
     chart = direction_to_chart(F.normalize(points, dim=-1).cpu().numpy()) / (2.0 * CHART_HALF_EXTENT)
     column, row = np.clip(((0.5, 0.5) + chart * (1.0, -1.0)) * size, 0, size - 1).astype(int).T
     texel = torch.from_numpy(row * size + column).to(level.device)
@@ -197,14 +207,16 @@ def sheet_levels(surface: PersonSurface, size: int) -> tuple[Tensor, Tensor] | N
     return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
 
 
-def _laid(geometry: SheetGeometry, painting: Painting, first_m: Tensor, last_m: Tensor) -> tuple[SheetGeometry, Tensor]:
+def _laid(
+    geometry: SheetGeometry, painting: Painting, facing: tuple[float, float], first_m: Tensor, last_m: Tensor
+) -> tuple[SheetGeometry, Tensor]:
     """Sheets from the neck's or level `first_m` to those at `last_m` [G, G], and their displacement [1, D, D]."""
     offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
     size = radius.shape[-1]
     azimuth_deg, elevation_deg = chart_angles_deg(size)
     close = ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG)
     close, share, neck = (torch.as_tensor(x).to(radius) for x in (close, leaning(size), neck_share(size)))
-    per_metre = lean_level(texel_directions(size).to(radius))
+    per_metre = lean_level(texel_directions(size).to(radius), facing)
     before = radius + offsets[0] * geometry.spread
     inner = first_m / per_metre
     inner = torch.lerp(inner, torch.minimum(inner, before), neck)

@@ -14,6 +14,7 @@ from portrait_manifolds.backend.body import (
     CLOSE_ELEVATION_DEG,
     NEAREST_M,
     WIDEST_GAP_M,
+    camera_facing,
     lean_level,
     leaning,
     lower,
@@ -34,6 +35,7 @@ FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
 """A board below the head: its front before the head's centre, how deep and how high it is, and half its width."""
 
 RED = (0.8, 0.2, 0.1)
+AHEAD = (0.0, 1.0)
 
 Portraits = tuple[Inversion, Painting, Inversion, Painting]
 
@@ -93,12 +95,21 @@ def test_every_row_in_which_sheets_lean_is_laid_anew(size: int) -> None:
 
 def test_levels_grow_forward_downward_and_outward() -> None:
     points = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) * torch.tensor([0.3, -0.3, 0.3])
-    level = lean_level(points)
-    torch.testing.assert_close(lean_level(2.5 * points), 2.5 * level)
-    torch.testing.assert_close(lean_level(points * torch.tensor([-1.0, 1.0, 1.0])), level)
+    level = lean_level(points, AHEAD)
+    torch.testing.assert_close(lean_level(2.5 * points, AHEAD), 2.5 * level)
+    torch.testing.assert_close(lean_level(points * torch.tensor([-1.0, 1.0, 1.0]), AHEAD), level)
     for step in ((0.01, 0.0, 0.0), (0.0, -0.01, 0.0), (0.0, 0.0, 0.01)):
-        assert (lean_level(points + torch.tensor(step)) > level).all()
-    assert (lean_level(texel_directions(32)) > 0.1).all()  # of every direction: sheets are laid at level / this
+        assert (lean_level(points + torch.tensor(step), AHEAD) > level).all()
+    assert (lean_level(texel_directions(32), AHEAD) > 0.1).all()  # of every direction: sheets are laid at level / this
+
+
+def test_levels_turn_with_the_camera() -> None:
+    points = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    camera = look_at((0.0, 0.2, 1.4), fov_deg=16.0, width_px=64, height_px=64)
+    assert camera_facing(camera) == AHEAD
+    turned = camera.orbited(25.0)
+    rotation = torch.from_numpy(turned.camera_to_world[:3, :3] @ camera.camera_to_world[:3, :3].T)
+    torch.testing.assert_close(lean_level(points @ rotation.T, camera_facing(turned)), lean_level(points, AHEAD))
 
 
 def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> None:
@@ -142,10 +153,10 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     neck = (leaning(128) == 1.0) & (neck_share(128) == 1.0)
     was, now = inner(network.geometry, before), inner(networks.geometry, after)
     surface = PersonSurface.of(network, before, photograph())
-    first, _ = sheet_levels(surface, 128)
+    first, _ = sheet_levels(surface, AHEAD, 128)
     person = surface.points_m[(surface.matte > 0.5) & (surface.points_m[..., 1] < -0.12)]
-    assert NEAREST_M[0] < first < NEAREST_M[1] and (lean_level(person) > first).float().mean() > 0.98
-    nearest = first / lean_level(texel_directions(128))
+    assert NEAREST_M[0] < first < NEAREST_M[1] and (lean_level(person, AHEAD) > first).float().mean() > 0.98
+    nearest = first / lean_level(texel_directions(128), AHEAD)
     torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
     assert (was < nearest)[neck].float().mean() > 0.3
     torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
