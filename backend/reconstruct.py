@@ -163,7 +163,7 @@ def _on_host(textures: "Tensor") -> np.ndarray:
         return textures.numpy()
     import torch
 
-    return torch.empty_like(textures, device="cpu", pin_memory=True).copy_(textures).numpy()
+    return torch.empty(textures.shape, dtype=textures.dtype, pin_memory=True).copy_(textures).numpy()
 
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The ops on texels on a GPU against the processor's."""
 
-from dataclasses import fields, replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,6 +8,7 @@ from test_texels import SHEETS, SIZE, gaps, paint, seen_from_beside, soft_opacit
 from portrait_manifolds.backend.backprojection import _levels, match_colours, stack_of
 from portrait_manifolds.backend.backprojection_cuda import PortraitOnGpu
 from portrait_manifolds.backend.backprojection_cuda import _levels as levels_of_tensor
+from portrait_manifolds.backend.benchmark_texels import on_gpu
 from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops.close_sheets import close_sheets
@@ -32,16 +31,6 @@ def portrait() -> Portrait:
 @pytest.fixture(scope="module")
 def stack(portrait: Portrait) -> Stack:
     return seen_from_beside(portrait)
-
-
-def on_gpu(values):  # type: ignore[no-untyped-def]
-    """A dataclass whose tensors and arrays lie on the GPU."""
-    arrays = {
-        field.name: torch.as_tensor(value).cuda()
-        for field in fields(values)
-        if isinstance(value := getattr(values, field.name), torch.Tensor | np.ndarray)
-    }
-    return replace(values, **arrays)
 
 
 @needs_gpu

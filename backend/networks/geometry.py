@@ -1,6 +1,7 @@
 """The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -102,9 +103,9 @@ class SheetGeometry(nn.Module):
         self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
     def laid(self, spread: Tensor, offsets_m: Tensor) -> "SheetGeometry":
-        """As many sheets about the same mean, laid otherwise."""
-        other = SheetGeometry(len(offsets_m)).to(spread.device)
-        other.radius_m, other.spread, other.offsets_m = self.radius_m, spread, offsets_m
+        """Sheets about the same mean, laid otherwise."""
+        other = copy(self)
+        other._buffers = self._buffers | {"spread": spread, "offsets_m": offsets_m}
         return other
 
     def mean_radius(self, size: int) -> Tensor:
