@@ -5,6 +5,9 @@ at its projection, and the portrait is drawn again (simultaneous iterative recon
 sampled difference for the transposed projection). Geometry and opacity stay. Nothing of torch is needed.
 """
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -82,20 +85,44 @@ def match_colours(
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
     texels = Seen(portrait, camera, depth_m)
     colours = portrait.textures.reshape(-1, 4)[texels.index, :3] / np.float32(255.0)
-    residual = (wanted - rgba[..., :3]) * weight
+
+    def tried(now: Match, length: float) -> Match:
+        portrait, colours = texels.carry_back(now.portrait, now.colours, _beyond(now.residual, noise), length)
+        return match(portrait, colours, portrait.render(camera, samples)[0])
+
+    def match(portrait: Portrait, colours: np.ndarray, rgba: np.ndarray) -> Match:
+        residual = (wanted - rgba[..., :3]) * weight
+        return Match(portrait, colours, residual, float(np.vdot(residual, residual)))
+
+    return nearest(match(portrait, colours, rgba), tried, steps, stage).portrait
+
+
+class Match(NamedTuple):
+    """A portrait, and how far its picture is from what is wanted; arrays, or tensors on a GPU."""
+
+    portrait: Any
+    colours: Any  # [N, 3], 0..1, of the texels that are seen
+    residual: Any  # [H, W, 3]
+    squared: float
+
+
+def nearest(match: Match, tried: Callable[[Match, float], Match], steps: int, stage: str) -> Match:
+    """What at most `steps` of descent reach, of a length that begins at one and is given to `tried`.
+
+    A step that brings nothing nearer is taken back and halved.
+    """
     length = 1.0
     for step in range(steps):
         progress.report(step / steps, stage)
-        tried, tried_colours = texels.carry_back(portrait, colours, _beyond(residual, noise), length)
-        tried_residual = (wanted - tried.render(camera, samples)[0][..., :3]) * weight
-        gain = 1.0 - float(np.vdot(tried_residual, tried_residual)) / max(float(np.vdot(residual, residual)), 1e-9)
+        next_match = tried(match, length)
+        gain = 1.0 - next_match.squared / max(match.squared, 1e-9)
         if gain > 0.0:
-            portrait, colours, residual = tried, tried_colours, tried_residual
+            match = next_match
         if gain < LEAST_GAIN:
             length *= 0.5
         if length < SHORTEST:
             break
-    return portrait
+    return match
 
 
 def _beyond(residual: np.ndarray, noise: float) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..cuda_ops.render_manifolds import build_pyramid, default_implementation, r
 from ..cuda_ops.seen_texels import carried_back, seen_texels
 from ..cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
 from .backprojection import MOST_HALVINGS, stack_of
-from .benchmark_texels import random_colours, random_paint, soft_sheets, surface_of
+from .benchmark_texels import on_gpu, random_colours, random_paint, soft_sheets, surface_of
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
@@ -157,6 +157,31 @@ def _cuda_rows(portrait: Portrait) -> Iterator[Row]:
         floor = _median_event_ms(source.clone)
         ms = _median_event_ms(scene.render, view)
         yield Row("forward", size, "cuda", ms, None, ms / floor)
+    yield from _cuda_texel_rows(portrait)
+
+
+def _cuda_texel_rows(portrait: Portrait) -> Iterator[Row]:
+    """As `_texel_rows`, of tensors on the GPU; two ops have a reference in numpy alone, which is no match."""
+    camera = portrait.camera(512, 512)
+    stack, surface, paint = (
+        on_gpu(x) for x in (stack_of(portrait, camera), surface_of(portrait, camera), random_paint(portrait, camera))
+    )
+    opacity, gaps = soft_sheets(portrait, camera)
+    sheets, textures = (opacity.cuda(), on_gpu(gaps)), torch.from_numpy(portrait.textures).cuda()
+    seen = seen_texels(textures, stack, surface, MOST_HALVINGS)
+    colours = (torch.rand(count, 3, device="cuda") for count in (len(seen.texel), seen.pixels))
+    calls: dict[str, tuple[Callable[..., object] | None, Callable[..., object], tuple]] = {
+        "seen texels": (None, seen_texels, (textures, stack, surface, MOST_HALVINGS)),
+        "carry back": (None, carried_back, (textures, seen, *colours, 0.5)),
+        "paint texels": (paint_texels_reference, paint_texels, (stack, paint)),
+        "close sheets": (close_sheets_reference, close_sheets, (stack, *sheets)),
+    }
+    for name, (reference, compiled, arguments) in calls.items():
+        ms = _median_event_ms(compiled, *arguments)
+        reference_ms = _median_event_ms(reference, *arguments) if reference else None
+        if reference_ms is not None:
+            yield Row(name, (512, 512), "reference", reference_ms, 1.0)
+        yield Row(name, (512, 512), "cuda", ms, reference_ms / ms if reference_ms else None)
 
 
 def _reference(portrait: Portrait, camera: Camera) -> None:

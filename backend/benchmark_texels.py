@@ -1,5 +1,8 @@
 """What the benchmark asks of the ops on texels: a portrait's own surface, and random paint on it."""
 
+from dataclasses import fields, replace
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -10,6 +13,16 @@ from .backprojection import MARGIN_M, SOFTNESS_M
 from .camera import Camera
 from .portrait import Portrait
 from .solidity import LEAST_MISSING, NEAR_M, NEAR_SHEETS
+
+
+def on_gpu(values: Any) -> Any:
+    """A dataclass whose arrays and tensors lie on the GPU."""
+    arrays = {
+        field.name: torch.as_tensor(value).cuda()
+        for field in fields(values)
+        if isinstance(value := getattr(values, field.name), torch.Tensor | np.ndarray)
+    }
+    return replace(values, **arrays)
 
 
 def surface_of(portrait: Portrait, camera: Camera) -> Surface:

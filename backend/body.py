@@ -17,11 +17,19 @@ from torch import Tensor
 
 from .body_surface import PersonSurface
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
-from .manifolds import direction_to_chart
 from .neck import CENTRE_M, neck_share
-from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, ramp, resampled, smoothed, texel_directions
+from .networks.geometry import (
+    CameraBatch,
+    SheetGeometry,
+    chart_angles_deg,
+    chart_grid,
+    kept,
+    ramp,
+    resampled,
+    smoothed,
+    texel_directions,
+)
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
@@ -102,7 +110,7 @@ class Relaid:
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
-        low = resampled(leaning(len(self.radius_m)).to(self.radius_m), size)
+        low = resampled(kept(leaning, len(self.radius_m), self.radius_m), size)
         return (SUDDEN * low[lower(size)]).clamp(max=1.0)
 
 
@@ -163,6 +171,14 @@ def leaning(size: int) -> Tensor:
 
 
 @cache
+def close_together(size: int) -> Tensor:
+    """Chart map [size, size]: 1 where sheets come close together under the chin."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    with torch.inference_mode(False):
+        return torch.from_numpy(ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG))
+
+
+@cache
 def lower(size: int) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
     highest_deg = max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0])
@@ -197,9 +213,9 @@ def sheet_levels(surface: PersonSurface, facing: tuple[float, float], size: int)
         return None
     first = (steep.quantile(0.01) - MARGIN_M).clamp(*NEAREST_M) if len(steep) else steep.new_tensor(NEAREST_M[1])
     level = lean_level(points, facing)
-    chart = direction_to_chart(F.normalize(points, dim=-1).cpu().numpy()) / (2.0 * CHART_HALF_EXTENT)
-    column, row = np.clip(((0.5, 0.5) + chart * (1.0, -1.0)) * size, 0, size - 1).astype(int).T
-    texel = torch.from_numpy(row * size + column).to(level.device)
+    chart = 0.5 + 0.5 * chart_grid(points).double()
+    column, row = (chart * size).clamp(0, size - 1).long().unbind(-1)
+    texel = row * size + column
     highest = level.new_zeros(size * size).scatter_reduce(0, texel, level, "amax").view(1, 1, size, size)
     highest = F.max_pool2d(highest, 5, 1, 2)
     smooth = smoothed(push_pull(highest, (highest > 0.0).float())[:, 0], REACH_TEXELS)[0]
@@ -213,10 +229,8 @@ def _laid(
     """Sheets from the neck's or level `first_m` to those at `last_m` [G, G], and their displacement [1, D, D]."""
     offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
     size = radius.shape[-1]
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
-    close = ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG)
-    close, share, neck = (torch.as_tensor(x).to(radius) for x in (close, leaning(size), neck_share(size)))
-    per_metre = lean_level(texel_directions(size).to(radius), facing)
+    close, share, neck = (kept(made, size, radius) for made in (close_together, leaning, neck_share))
+    per_metre = lean_level(kept(texel_directions, size, radius), facing)
     before = radius + offsets[0] * geometry.spread
     inner = first_m / per_metre
     inner = torch.lerp(inner, torch.minimum(inner, before), neck)

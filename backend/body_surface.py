@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
 from ..cuda_ops.render_manifolds import render_opacity
 from .camera import Camera
 from .input_view import InputView
-from .networks.geometry import ramp, smoothed
+from .masks import depth_within
+from .networks.geometry import points_at, ramp, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -48,12 +48,11 @@ class PersonSurface:
         """Of the first portrait of a batch."""
         device = painting.opacity.device
         camera = view.camera.resized(VIEW_PX, VIEW_PX)
-        pictures = (view.opacity[None], view.inside[None].astype(np.float32), view.rgb.transpose(2, 0, 1))
-        stack = torch.from_numpy(np.concatenate(pictures)).to(device)
+        photo = view.on(device)
+        stack = torch.cat([photo.opacity[None], photo.inside[None].float(), photo.rgb.permute(2, 0, 1)])
         matte, inside, *_ = small = F.interpolate(stack[None], (VIEW_PX, VIEW_PX), mode="area")[0]
         drawn_m, known = _drawn(network, painting, camera)
-        origin, rays = (torch.tensor(x, dtype=torch.float32, device=device) for x in camera.rays())
-        beside, height, _ = (origin + rays * drawn_m[..., None]).unbind(-1)
+        beside, height, _ = points_at(camera, drawn_m).unbind(-1)
         beside = beside.abs()
         body = ramp(height - RAISED_M * ramp(beside, RAISED_BESIDE_M), BODY_M)
         outwards = MIDDLE_SHARE + (1.0 - MIDDLE_SHARE) * ramp(beside, MIDDLE_M)
@@ -63,10 +62,10 @@ class PersonSurface:
         weight = body * known + 1e-4
         smooth_m, share = smoothed(torch.stack([depth_m * weight, weight]), SMOOTH_M * px_per_m)
         depth_m = torch.lerp(depth_m, smooth_m / share, body)
-        person = np.pad(torch.maximum(matte, 1.0 - inside).cpu().numpy() > 0.5, 1, mode="edge")  # no outline of theirs
-        inwards_m = ndimage.distance_transform_edt(person)[1:-1, 1:-1] / px_per_m
-        thick_m = torch.from_numpy(np.minimum(THICK_M, EDGE_M + ROUND * inwards_m)).to(depth_m)
-        return PersonSurface(origin + rays * depth_m[..., None], depth_m, thick_m, matte, body, small[2:])
+        person = torch.maximum(matte, 1.0 - inside) > 0.5
+        inwards_m = depth_within(person) / px_per_m  # where the picture ends there is no outline of theirs
+        thick_m = (EDGE_M + ROUND * inwards_m).clamp_max(THICK_M).to(depth_m)
+        return PersonSurface(points_at(camera, depth_m), depth_m, thick_m, matte, body, small[2:])
 
 
 def _drawn(network: Inversion, painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .conventions import WHORL
-from .networks.geometry import texel_directions
+from .networks.geometry import kept, texel_directions
 from .networks.inversion import Painting
 from .networks.visibility import scalp_maps
 
@@ -31,11 +31,11 @@ MAX_CONTRAST = 0.2
 
 def strand_shade(painting: Painting, size: int) -> Tensor:
     """Factors [size, size] on the brightness of the first photograph's hidden scalp: 1 where there is none."""
-    sides = scalp_maps(size)[0].to(painting.opacity)
-    return torch.exp(_contrast(painting) * sides * strands(size).to(sides))
+    sides = kept(scalp_maps, size, painting.opacity)[0]
+    return torch.exp(_contrast(painting) * sides * kept(strands, size, sides))
 
 
-def _contrast(painting: Painting) -> float:
+def _contrast(painting: Painting) -> Tensor:
     """Standard deviation of the logarithm of brightness in the scalp that is seen, beside its slow changes."""
     visible = painting.visible[0]  # [S, T, T]
     weight = F.adaptive_avg_pool2d(painting.opacity[0], visible.shape[-1]) * visible
@@ -45,11 +45,10 @@ def _contrast(painting: Painting) -> float:
     log = torch.log(luma + 0.02)[None, None]
     residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
     known = -F.max_pool2d(-total.clamp_max(1.0)[None, None], BLUR_TEXELS, 1, BLUR_TEXELS // 2)[0, 0]
-    scalp = scalp_maps(log.shape[-1])[1].to(log) * (known > 0.9)
-    if float(scalp.sum()) < 1.0:
-        return 0.0
-    variance = (residual.square() * scalp).sum() / scalp.sum()
-    return min(SHARPER * float(variance.sqrt()), MAX_CONTRAST)
+    scalp = kept(scalp_maps, log.shape[-1], log)[1] * (known > 0.9)
+    count = scalp.sum()
+    variance = (residual.square() * scalp).sum() / count.clamp_min(1.0)
+    return (SHARPER * variance.sqrt()).clamp_max(MAX_CONTRAST) * (count >= 1.0)
 
 
 @cache

@@ -4,6 +4,7 @@ crop, with the person cut out. Whatever the photo shows beside or below that cro
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -12,6 +13,9 @@ from .alignment import Alignment, crop_half_size_px, sample_crop
 from .camera import Camera
 from .landmarks import LandmarkDetector
 from .matting import Foreground, cut_out
+
+if TYPE_CHECKING:
+    import torch
 
 WIDER = 1.5
 """Side of the square in sides of the crop."""
@@ -38,6 +42,8 @@ class InputView:
     @cached_property
     def opacity(self) -> np.ndarray:
         """The person's opacity [S, S]; outside the photo, where nothing is known of it, it fades out."""
+        if self.inside.all():
+            return self.foreground.opacity.astype(np.float32)
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
         return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
 
@@ -45,11 +51,29 @@ class InputView:
     def rgb(self) -> np.ndarray:
         """The person's own colour [S, S, 3], 0..1; outside the photo that of the nearest place where the person is."""
         person = self.inside & (self.foreground.opacity > 0.5)
-        if not person.any():
+        if self.inside.all() or not person.any():
             return self.foreground.rgb
         nearest = ndimage.distance_transform_edt(~person, return_distances=False, return_indices=True)
         beyond = ndimage.gaussian_filter(self.foreground.rgb[tuple(nearest)], (*2 * [CONTINUED_SOFTNESS_PX], 0))
         return np.where(self.inside[..., None], self.foreground.rgb, beyond)
+
+    def on(self, device: "torch.device") -> "ViewTensors":
+        """The person's opacity and colour in a device's memory, copied there once."""
+        import torch
+
+        places: dict[torch.device, ViewTensors] = vars(self).setdefault("_places", {})
+        if device not in places:
+            arrays = (self.opacity, self.rgb, self.inside)
+            places[device] = ViewTensors(*(torch.from_numpy(x).to(device) for x in arrays))
+        return places[device]
+
+
+class ViewTensors(NamedTuple):
+    """Of an input view, as tensors on one device."""
+
+    opacity: "torch.Tensor"  # [S, S]
+    rgb: "torch.Tensor"  # [S, S, 3]
+    inside: "torch.Tensor"  # [S, S] bool
 
 
 def input_view(

@@ -7,15 +7,17 @@ other sheets are laid between it and what they reached before, and hold what the
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from scipy import ndimage
 from torch import Tensor
 
 from .camera import Camera
-from .networks.geometry import CameraBatch, chart_angles_deg, ramp, resampled, texel_directions
+from .networks.geometry import CameraBatch, Values, chart_angles_deg, kept, ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -68,26 +70,23 @@ class Silhouette:
         axis = ROWS_M[:, None] * (0.0, 1.0, 0.0) + _axis(ROWS_M)[:, None] * forward
         (pixels, _), (beside, _) = (camera.resized(size, size).project(axis + x * right) for x in (0.0, 0.01))
         columns, rows = np.clip(pixels, 0, size - 1).astype(int).T
-        ends = np.empty((2, len(ROWS_M)))
-        for i, (column, row) in enumerate(zip(columns, rows, strict=True)):
-            outside = matte[row] < 0.5
-            left, after = outside[: column + 1][::-1], outside[column:]
-            ends[0, i] = -left.argmax() if left.any() else -size
-            ends[1, i] = after.argmax() if after.any() else size
+        outside, after = matte[rows] < 0.5, np.arange(size) - columns[:, None]  # [rows, size]
+        last, first = np.where(outside & (after <= 0), after, -size), np.where(outside & (after >= 0), after, size)
+        ends = np.stack([last.max(1), first.min(1)])
         ends_m = ends * 0.01 / (beside - pixels)[:, 0]
         smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS)
         ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
         return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
 
-    def ends_at(self, height_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both ends at heights of any shape."""
-        left, right = (np.interp(-height_m, -ROWS_M, ends) for ends in self.ends_m)
+    def ends_at(self, height_m: Tensor) -> tuple[Tensor, Tensor]:
+        """Both ends at heights of any shape, float64."""
+        left, right = (interpolated(-height_m, -ROWS_M, ends) for ends in self.ends_m)
         return left, right
 
-    def beside(self, points_m: np.ndarray) -> np.ndarray:
+    def beside(self, points_m: Tensor) -> Tensor:
         """How far points [..., 3] are seen beside the axis, measured at its depth."""
-        depth = self.camera_m - points_m @ self.forward
-        return (points_m @ self.right) * (self.camera_m - _axis(points_m[..., 1])) / depth
+        depth = self.camera_m - along(points_m, self.forward)
+        return along(points_m, self.right) * (self.camera_m - _axis(points_m[..., 1])) / depth
 
 
 def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Inversion, Painting]:
@@ -99,9 +98,8 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
-    low = neck_share(size).to(device)
-    free = torch.tensor(ramp(chart_angles_deg(size)[1], FREE_DEG), dtype=torch.float32, device=device)
-    column = resampled(torch.from_numpy(column_radius(silhouette, COLUMN_SIZE)).to(device), size)
+    low, free = kept(neck_share, size, old), kept(_free, size, old)
+    column = resampled(column_radius(silhouette, COLUMN_SIZE, device), size)
     column = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
     wanted = torch.maximum((column - old) / OFFSET_M, LEAST_SPREAD * spread)
     moved = torch.lerp(old, column - OFFSET_M * wanted, low) - old
@@ -122,7 +120,7 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
-    painted[:, 0] = _colours(silhouette, inner * texel_directions(painted.shape[-1]).to(device), camera, picture)
+    painted[:, 0] = _colours(silhouette, inner * kept(texel_directions, painted.shape[-1], inner), camera, picture)
     painting = replace(
         painting,
         opacity=opacity,
@@ -134,40 +132,65 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     return network.with_geometry(sheets), painting
 
 
+@cache
 def neck_share(size: int) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
     azimuth_deg, elevation_deg = chart_angles_deg(size)
-    return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
+    with torch.inference_mode(False):
+        return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
 
 
-def column_radius(silhouette: Silhouette, size: int) -> np.ndarray:
+@cache
+def _free(size: int) -> Tensor:
+    """Chart map [size, size]: 1 where the column need not stay under the skin."""
+    with torch.inference_mode(False):
+        return torch.tensor(ramp(chart_angles_deg(size)[1], FREE_DEG), dtype=torch.float32)
+
+
+def column_radius(silhouette: Silhouette, size: int, device: torch.device | str = "cpu") -> Tensor:
     """Distance [size, size] from the head's centre at which directions leave the column, metres, float32."""
-    points = texel_directions(size).numpy()[..., None, :] * MARCH_M[:, None]  # [V, U, M, 3]
+    march_m = torch.tensor(MARCH_M, device=device)
+    points = kept(texel_directions, size, march_m)[..., None, :] * march_m[:, None]  # [V, U, M, 3]
     height = points[..., 1]
-    widest = np.interp(-height, (-JAW_M, -SHOULDERS_M), WIDEST_M)
+    widest = interpolated(-height, (-JAW_M, -SHOULDERS_M), WIDEST_M)
     left, right = silhouette.ends_at(height)
-    left, right = np.clip(left, -widest, -0.02), np.clip(right, 0.02, widest)
+    left, right = torch.maximum(left, -widest).clamp(max=-0.02), torch.minimum(right, widest).clamp(min=0.02)
     across = (silhouette.beside(points) - 0.5 * (left + right)) / (0.5 * (right - left))
-    along = (points @ silhouette.forward - _axis(height)) / HALF_DEPTH_M
-    level = np.maximum(across**2 + along**2, height / LOWEST_M)
-    after = np.maximum((level > 1.0).argmax(-1), 1)[..., None]
-    before, beyond = (np.take_along_axis(level, index, -1)[..., 0] for index in (after - 1, after))
-    share = np.clip((1.0 - before) / np.maximum(beyond - before, 1e-6), 0.0, 1.0)
-    return np.interp(after[..., 0] - 1 + share, np.arange(len(MARCH_M)), MARCH_M).astype(np.float32)
+    depth = (along(points, silhouette.forward) - _axis(height)) / HALF_DEPTH_M
+    level = torch.maximum(across**2 + depth**2, height / LOWEST_M)
+    after = (level > 1.0).to(torch.uint8).argmax(-1, keepdim=True).clamp_min(1)
+    before, beyond = (level.gather(-1, index)[..., 0] for index in (after - 1, after))
+    share = ((1.0 - before) / (beyond - before).clamp_min(1e-6)).clamp(0.0, 1.0)
+    return interpolated(after[..., 0] - 1 + share, np.arange(len(MARCH_M)), MARCH_M).float()
 
 
-def _axis(height_m: np.ndarray) -> np.ndarray:
+def interpolated(x: Tensor, places: ArrayLike, values: ArrayLike) -> Tensor:
+    """`np.interp` of a tensor of any shape, float64."""
+    x = x.double()
+    known, at = (torch.tensor(np.asarray(y, np.float64), device=x.device) for y in (places, values))
+    slope = at.diff() / known.diff()
+    below = (torch.searchsorted(known, x, right=True) - 1).clamp(0, len(slope) - 1)
+    between = slope[below] * (x.clamp(known[0], known[-1]) - known[below]) + at[below]
+    return torch.where(x >= known[-1], at[-1], between)
+
+
+def along(points_m: Tensor, axis: np.ndarray) -> Tensor:
+    """How far points [..., 3] lie along an axis [3]."""
+    return points_m @ torch.tensor(axis, dtype=points_m.dtype, device=points_m.device)
+
+
+def _axis(height_m: Values) -> Values:
     """How far before the head's centre the neck's axis lies."""
-    return LEAN * np.minimum(height_m, 0.0)
+    return LEAN * height_m.clip(max=0.0)
 
 
 def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor) -> Tensor:
     """What the picture shows of points [V, U, 3] moved inwards, from the silhouette's edge and beyond: [3, V, U]."""
-    points = points_m.cpu().numpy()
+    points = points_m.double()
     left, right = silhouette.ends_at(points[..., 1])
-    beside = points @ silhouette.right
-    moved = np.clip(beside, INWARDS * left, INWARDS * right) - beside
-    inward = torch.from_numpy(points + moved[..., None] * silhouette.right).float().to(picture.device)
+    beside = along(points, silhouette.right)
+    moved = torch.minimum(torch.maximum(beside, INWARDS * left), INWARDS * right) - beside
+    inward = (points + moved[..., None] * torch.tensor(silhouette.right, device=points.device)).float()
     projected, _ = CameraBatch.of([camera], picture.device).project(inward[None, None])
     reach = picture.shape[-1] // 64
     soft = F.avg_pool2d(F.pad(picture[:, :3], 4 * (reach,), "replicate"), 2 * reach + 1, 1)

@@ -3,7 +3,7 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,12 +11,17 @@ from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
 from .face_search import DOUBTFUL, find_faces
-from .input_view import input_view
+from .input_view import InputView, input_view
 from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
 from .photograph import Photograph, load_photograph, photograph_of
 from .portrait import Crop, Portrait
-from .refine import refine
+from .refine import refine, refine_on_gpu
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .networks.geometry import SheetGeometry
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +99,7 @@ def aligned_portrait(
 
     import torch
 
+    from ..cuda_ops.render_manifolds import default_implementation
     from .body import with_body
     from .neck import with_neck
     from .networks.inversion import as_input
@@ -122,17 +128,42 @@ def aligned_portrait(
         network, painting = with_body(network, painting, view)
         textures = paint_textures(network, painting, view, texture_size)
         progress.report(0.95, "finishing")
-        geometry = network.geometry
+        geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
+        if textures.is_cuda and default_implementation("cuda") == "native":
+            textures = _sharpened(textures, geometry, painting.radius_m[0], view, steps)
+            steps = 0
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),
             geometry.spread.cpu().numpy(),
             painting.displacement_m[0].cpu().numpy(),
             geometry.offsets_m.cpu().numpy(),
         )
+    crop_to_photo = Crop(alignment.crop_to_photo)
     portrait = Portrait(
-        manifolds, textures, alignment.camera, Crop(alignment.crop_to_photo), photograph.sha256, weights.identity
+        manifolds, _on_host(textures), alignment.camera, crop_to_photo, photograph.sha256, weights.identity
     )
-    return refine(portrait, view, SHARPENING_STEPS + refine_steps)
+    return refine(portrait, view, steps)
+
+
+def _sharpened(
+    textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
+) -> "Tensor":
+    """What `refine` makes of textures, before they leave the GPU."""
+    from .backprojection_cuda import PortraitOnGpu
+    from .texturing import stack_before
+
+    stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
+    portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m)
+    return refine_on_gpu(portrait, stack, view, steps).textures
+
+
+def _on_host(textures: "Tensor") -> np.ndarray:
+    """Textures in the processor's memory; a GPU writes ten times as fast to memory that cannot be paged out."""
+    if not textures.is_cuda:
+        return textures.numpy()
+    import torch
+
+    return torch.empty(textures.shape, dtype=textures.dtype, pin_memory=True).copy_(textures).numpy()
 
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:

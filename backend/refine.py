@@ -1,10 +1,18 @@
 """Sharpening: the textures matched to the photograph itself, in its own view and at its own detail."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from ..cuda_ops.texels import Stack
 from .backprojection import LEAST_OPACITY, match_colours
 from .input_view import InputView
 from .portrait import Portrait
+
+if TYPE_CHECKING:
+    from .backprojection_cuda import PortraitOnGpu
+
+STAGE = "sharpening"
 
 QUICK_STEPS = 2
 """So few steps are taken with one ray a pixel; more with four, as the picture is drawn when quality counts."""
@@ -25,7 +33,21 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
-    samples = 2 if 2 * view.camera.width_px <= MOST_RAYS else 1
-    for count, rays, noise in ((min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)):
-        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, "sharpening", rays, noise)
+    for count, rays, noise in _stages(steps, view.camera.width_px):
+        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, STAGE, rays, noise)
     return portrait
+
+
+def refine_on_gpu(portrait: "PortraitOnGpu", stack: Stack, view: InputView, steps: int) -> "PortraitOnGpu":
+    """As `refine`; the stack's camera is the view's."""
+    photo = view.on(portrait.textures.device)
+    weight = photo.opacity.sqrt() * (photo.inside & (photo.opacity > LEAST_OPACITY))
+    for count, rays, noise in _stages(steps, view.camera.width_px):
+        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise)
+    return portrait
+
+
+def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:
+    """Steps, rays along a pixel's side, and noise."""
+    samples = 2 if 2 * width_px <= MOST_RAYS else 1
+    return (min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)

@@ -7,10 +7,8 @@ more opaque: nothing is put into the air before or behind it.
 
 from dataclasses import replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor
 
 from ..cuda_ops.close_sheets import Gaps, close_sheets
@@ -18,8 +16,8 @@ from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
-from .manifolds import direction_to_chart
-from .networks.geometry import resampled
+from .masks import dilated, eroded, holes_filled, largest_part
+from .networks.geometry import chart_grid, points_at, resampled
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 from .surface_following import sheet_level
@@ -57,8 +55,7 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
-    maps = (resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m)
-    radius, spread, offsets = (x.cpu().numpy() for x in maps)
+    radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
     for turn_deg in TURNS_DEG:
         stack = Stack(radius, spread, offsets, CHART_HALF_EXTENT, camera.orbited(turn_deg))
         alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
@@ -81,28 +78,21 @@ def _gaps(network: Inversion, radius_m: Tensor, camera: Camera, alpha: Tensor, d
 
 def _filled(alpha: Tensor) -> Tensor:
     """A picture's silhouette [H, W] without holes, but for its rim."""
-    filled = ndimage.binary_erosion(ndimage.binary_fill_holes((alpha > 0.5).cpu().numpy()), iterations=RIM_PX)
-    return torch.from_numpy(filled).to(alpha)
+    return eroded(holes_filled(alpha > 0.5), RIM_PX).to(alpha)
 
 
 def _loose(alpha: Tensor) -> Tensor:
     """Parts of a picture [H, W] beside its largest one, and what is thin at that one's rim; 0 or 1."""
-    some = (alpha > LOOSE_OPACITY).cpu().numpy()
-    parts, _ = ndimage.label(some)
-    head = parts == np.bincount(parts[some], minlength=2).argmax()
-    firm = ndimage.binary_fill_holes(ndimage.binary_opening(head, iterations=THIN_PX))
-    loose = ndimage.binary_dilation(some & ~firm, iterations=HALO_PX) & ~ndimage.binary_dilation(firm)
-    return torch.from_numpy(loose).to(alpha)
+    some = alpha > LOOSE_OPACITY
+    firm = holes_filled(dilated(eroded(largest_part(some), THIN_PX), THIN_PX))
+    return (dilated(some & ~firm, HALO_PX) & ~dilated(firm)).to(alpha)
 
 
 def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: Tensor) -> Tensor:
     """Which sheet, as a fraction between two, passes through each pixel's point at `depth_m` [H, W]."""
     geometry = network.geometry
-    origin, directions = (torch.tensor(x, dtype=torch.float32, device=depth_m.device) for x in camera.rays())
-    points = origin + directions * depth_m[..., None]
+    points = points_at(camera, depth_m)
     distance = points.norm(dim=-1)
-    uv = torch.from_numpy(direction_to_chart((points / distance[..., None]).cpu().numpy())).to(depth_m)
-    grid = torch.stack([uv[..., 0], -uv[..., 1]], -1) / CHART_HALF_EXTENT
     maps = torch.stack([radius_m, geometry.spread])[None]
-    radius, spread = F.grid_sample(maps, grid[None], "bilinear", "border", False)[0]
+    radius, spread = F.grid_sample(maps, chart_grid(points)[None], "bilinear", "border", False)[0]
     return sheet_level((distance - radius) / spread, geometry.offsets_m)

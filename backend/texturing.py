@@ -4,7 +4,6 @@ The network sees 256 pixels; the photograph may have many more. Opacity, confide
 smooth and are enlarged; the photograph's colour and matte are looked up anew for every texel that is not empty.
 """
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
+from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
@@ -34,12 +34,12 @@ CLEAN_OPACITY = 0.5
 
 
 @torch.inference_mode()
-def paint_textures(network: Inversion, painting: Painting, view: InputView, texture_size: int) -> np.ndarray:
+def paint_textures(network: Inversion, painting: Painting, view: InputView, texture_size: int) -> Tensor:
     """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch."""
     device = painting.opacity.device
     geometry = network.geometry
-    matte = torch.from_numpy(view.opacity).to(device)
-    wanted = matte * torch.from_numpy(view.inside).to(device)
+    photo = view.on(device)
+    matte, wanted = photo.opacity, photo.opacity * photo.inside
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
     opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
     camera = CameraBatch.of([view.camera], device)
@@ -50,7 +50,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         painting.confidence[0],
         strand_shade(painting, texture_size),
         network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
-        torch.cat([torch.from_numpy(view.rgb).to(device), matte[..., None]], -1),
+        torch.cat([photo.rgb, matte[..., None]], -1),
         _surface_depth(geometry, opacity, painting.radius_m[0], view),
         WIDER,
         CLEAN_OPACITY,
@@ -58,9 +58,13 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         SOFTNESS_M,
         uncut=1,
     )
-    radius_m, spread = (resampled(x, texture_size).cpu().numpy() for x in (painting.radius_m[0], geometry.spread))
-    stack = Stack(radius_m, spread, geometry.offsets_m.cpu().numpy(), CHART_HALF_EXTENT, view.camera)
-    return paint_texels(stack, paint).cpu().numpy()
+    return paint_texels(stack_before(view.camera, geometry, painting.radius_m[0], texture_size), paint)
+
+
+def stack_before(camera: Camera, geometry: SheetGeometry, radius_m: Tensor, texture_size: int) -> Stack:
+    """The texels of sheets of radius [G, G] before a camera."""
+    radius, spread = (resampled(x, texture_size) for x in (radius_m, geometry.spread))
+    return Stack(radius, spread, geometry.offsets_m, CHART_HALF_EXTENT, camera)
 
 
 def _near_person(

@@ -1,7 +1,7 @@
 """Sheets made more opaque beside a surface where a camera's picture of them lacks something.
 
-The public op is `close_sheets`, on the processor's cores; close_sheets_reference.py beside it does the same in plain
-torch, for tensors on a GPU and where there is no compiler.
+The public op is `close_sheets`, on the processor's cores or a GPU; close_sheets_reference.py beside it does the same in
+plain torch, and takes its place where there is no compiler.
 """
 
 import ctypes
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from .build import library_or_none
-from .texels import NativeStack, Stack, pointer
+from .tensor_calls import address, call_cuda, cuda_op, stack_on
+from .texels import Stack
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,24 @@ def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
     maps = torch.stack([gaps.missing, gaps.surface_m, gaps.level])
     if maps.shape[1:] != (camera.height_px, camera.width_px) or maps.dtype != torch.float32:
         raise ValueError(f"gaps {tuple(maps.shape[1:])} are not of a picture {camera.width_px} x {camera.height_px}")
-    library = None if opacity.is_cuda else _library()
+    device = opacity.device
+    library = _cuda_library() if device.type == "cuda" else _library()
     if library is None:
         from .close_sheets_reference import close_sheets_reference
 
         return close_sheets_reference(stack, opacity, gaps)
-    native, closed = NativeStack.of(stack), opacity.contiguous().clone()
-    numbers = _Gaps(pointer(maps.numpy()), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
-    library.pm_close_sheets(ctypes.byref(native), ctypes.byref(numbers), pointer(closed.numpy()), 0)
+    native, closed = stack_on(stack, device), opacity.clone(memory_format=torch.contiguous_format)
+    numbers = _Gaps(address(maps), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
+    both = (ctypes.byref(native), ctypes.byref(numbers))
+    if device.type == "cuda":
+        call_cuda(library, "pm_cuda_close_sheets", device, *both, closed)
+    else:
+        library.pm_close_sheets(*both, address(closed), 0)
     return closed
 
 
 class _Gaps(ctypes.Structure):
-    """csrc/close_sheets.cpp's Gaps."""
+    """csrc/close_sheets.h's Gaps."""
 
     _fields_ = (
         ("maps", ctypes.c_void_p),
@@ -68,3 +74,9 @@ def _library() -> ctypes.CDLL | None:
     library.pm_close_sheets.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_close_sheets.restype = None
     return library
+
+
+@cache
+def _cuda_library() -> ctypes.CDLL | None:
+    """The kernels; None where they cannot be compiled."""
+    return cuda_op("texels_cuda", "closing sheets")

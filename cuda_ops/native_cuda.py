@@ -1,7 +1,8 @@
 """The compiled renderer on a GPU: the structures of native.py over torch's device memory and stream."""
 
 import ctypes
-from ctypes import byref, c_char_p, c_int, c_void_p
+from copy import copy
+from ctypes import byref, c_int, c_void_p
 from functools import cache
 from typing import Any
 
@@ -10,15 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .build import load_library
-from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, scene_extent
+from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, level_count, scene_extent
+from .tensor_calls import call_cuda, with_errors
 
 
 @cache
 def cuda_library() -> ctypes.CDLL:
     """The compiled kernels; raises BuildError without nvcc."""
-    library = load_library("render_cuda")
-    library.pm_cuda_error.restype, library.pm_cuda_error.argtypes = c_char_p, [c_int]
-    return library
+    return with_errors(load_library("render_cuda"))
 
 
 class CudaScene:
@@ -52,6 +52,13 @@ class CudaScene:
             self.scene.fine, self.scene.coarse = (tile.data_ptr() for tile in tiles)
             self.keep += tiles
 
+    def recoloured(self, levels: list[Tensor]) -> "CudaScene":
+        """The same with a pyramid of other colours; opacity, and what was worked out of it, stays."""
+        other = copy(self)
+        other.levels, other.scene = levels, Scene.from_buffer_copy(self.scene)
+        other.scene.levels = (c_void_p * MAX_LEVELS)(*(level.data_ptr() for level in levels))
+        return other
+
     def render(self, view: View) -> tuple[Tensor, Tensor]:
         """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
         rgba = torch.empty(view.height_px, view.width_px, 4, device=self.device)
@@ -76,12 +83,19 @@ class CudaScene:
         return levels, radius
 
     def _call(self, name: str, *arguments: Any) -> None:
-        with torch.cuda.device(self.device):
-            pointers = [c_void_p(x.data_ptr()) if isinstance(x, Tensor) else x for x in arguments]
-            stream = c_void_p(torch.cuda.current_stream().cuda_stream)
-            code = getattr(cuda_library(), name)(*pointers, stream)
-        if code:
-            raise RuntimeError(f"{name} failed: {cuda_library().pm_cuda_error(code).decode()}")
+        call_cuda(cuda_library(), name, self.device, *arguments)
+
+
+def pyramid_u8_on_gpu(textures: Tensor) -> list[Tensor]:
+    """As `native.pyramid_u8`, of textures [S, T, T, 4] uint8 on a CUDA device."""
+    levels = [textures.contiguous()]
+    for _ in range(level_count(textures.shape[1]) - 1):
+        above = levels[-1]
+        sheets, size = above.shape[:2]
+        half = above.new_empty(sheets, size // 2, size // 2, 4)
+        call_cuda(cuda_library(), "pm_cuda_halve_u8", above.device, above, c_int(sheets), c_int(size), half)
+        levels.append(half)
+    return levels
 
 
 class RenderCuda(torch.autograd.Function):

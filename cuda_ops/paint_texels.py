@@ -1,19 +1,19 @@
 """Colours and opacities of a stack's texels: the photograph's own where it shows them, the networks' elsewhere.
 
-The public op is `paint_texels`, on the processor's cores; paint_texels_reference.py beside it does the same in plain
-torch, for tensors on a GPU and where there is no compiler.
+The public op is `paint_texels`, on the processor's cores or a GPU; paint_texels_reference.py beside it does the same in
+plain torch, and takes its place where there is no compiler.
 """
 
 import ctypes
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .build import library_or_none
-from .texels import NativeStack, Stack, pointer
+from .tensor_calls import address, call_cuda, cuda_op, stack_on
+from .texels import Stack
 
 
 @dataclass(frozen=True)
@@ -51,25 +51,30 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
     if not all(fits.values()):
         wrong = ", ".join(name for name, fit in fits.items() if not fit)
         raise ValueError(f"paint for {sheets} x {size} texels does not fit: see the shapes of {wrong}")
-    library = None if paint.opacity.is_cuda else _library()
+    device = paint.opacity.device
+    library = _cuda_library() if device.type == "cuda" else _library()
     if library is None:
         from .paint_texels_reference import paint_texels_reference
 
         return paint_texels_reference(stack, paint)
-    native = NativeStack.of(stack)
+    native = stack_on(stack, device)
     names = ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m")
-    arrays = [np.ascontiguousarray(getattr(paint, name).numpy(), np.float32) for name in names]
+    tensors = [getattr(paint, name).float().contiguous() for name in names]
     sizes = paint.opacity.shape[-1], paint.painted.shape[-1], paint.surface_m.shape[-1]
-    arguments = _Paint(
-        *map(pointer, arrays), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut
+    numbers = _Paint(
+        *map(address, tensors), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut
     )
-    textures = torch.empty(native.sheets, native.size, native.size, 4, dtype=torch.uint8)
-    library.pm_paint_texels(ctypes.byref(native), ctypes.byref(arguments), pointer(textures.numpy()), 0)
+    textures = torch.empty(sheets, size, size, 4, dtype=torch.uint8, device=device)
+    both = (ctypes.byref(native), ctypes.byref(numbers))
+    if device.type == "cuda":
+        call_cuda(library, "pm_cuda_paint_texels", device, *both, textures)
+    else:
+        library.pm_paint_texels(*both, address(textures), 0)
     return textures
 
 
 class _Paint(ctypes.Structure):
-    """csrc/paint_texels.cpp's Paint."""
+    """csrc/paint_texels.h's Paint."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("opacity", "painted", "confidence", "shade")),
@@ -88,3 +93,9 @@ def _library() -> ctypes.CDLL | None:
     library.pm_paint_texels.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_paint_texels.restype = None
     return library
+
+
+@cache
+def _cuda_library() -> ctypes.CDLL | None:
+    """The kernels; None where they cannot be compiled."""
+    return cuda_op("texels_cuda", "painting")

@@ -1,13 +1,14 @@
 """Which texels of a stack of sheets a camera sees, which pixels of its pictures each takes, and their taking them.
 
-The public ops are `seen_texels` and `carried_back`, on the processor's cores; seen_texels_reference.py beside them does
-the same in numpy, and takes their place where there is no compiler.
+The public ops are `seen_texels` and `carried_back`, on the processor's cores for arrays and on a GPU for tensors there
+(seen_texels_cuda.py); seen_texels_reference.py beside them does the same in numpy, and takes their place where there is
+no compiler.
 """
 
 import ctypes
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,29 +23,33 @@ LEAST_SEEN = 0.01
 class Surface:
     """What the camera sees first, and hides what lies behind it."""
 
-    depth_m: np.ndarray  # [H, W], +inf where nothing is
+    depth_m: Any  # [H, W], +inf where nothing is
     margin_m: float
     """A texel so far behind still counts half where the spread is one; elsewhere in proportion."""
     softness_m: float
 
 
 class SeenTexels(NamedTuple):
-    """N texels, in the stack's order."""
+    """N texels, in the stack's order; arrays, or tensors on a GPU."""
 
-    texel: np.ndarray  # [N] int64, into [S T T]
-    seen: np.ndarray  # [N] float32, how much, 0..1
-    corners: np.ndarray  # [N, 4] int32, the pixels between whose centres they are seen
-    shares: np.ndarray  # [N, 4] float32, of these pixels
+    texel: Any  # [N] int64, into [S T T]
+    seen: Any  # [N] float32, how much, 0..1
+    corners: Any  # [N, 4] int32, the pixels between whose centres they are seen
+    shares: Any  # [N, 4] float32, of these pixels
     pixels: int  # of the picture and its halved ones
 
 
-def seen_texels(textures: np.ndarray, stack: Stack, surface: Surface | None, most_halvings: int) -> SeenTexels:
+def seen_texels(textures: Any, stack: Stack, surface: Surface | None, most_halvings: int) -> SeenTexels:
     """The texels of `textures` [S, T, T, 4] uint8 that have opacity and that the stack's camera sees.
 
     Without a surface these are all that are within its picture. A texel wider than a pixel takes from a picture that
     is halved, up to `most_halvings` times. Pixels are counted through the picture, continued so that it can be halved
     so often, and on through its halved ones. Raises ValueError where textures and stack differ in size.
     """
+    if not isinstance(textures, np.ndarray):
+        from .seen_texels_cuda import seen_texels_cuda
+
+        return seen_texels_cuda(textures, stack, surface, most_halvings)
     native = NativeStack.of(stack)
     if textures.shape != (native.sheets, native.size, native.size, 4) or textures.dtype != np.uint8:
         raise ValueError(
@@ -59,7 +64,7 @@ def seen_texels(textures: np.ndarray, stack: Stack, surface: Surface | None, mos
     textures = np.ascontiguousarray(textures)
     depth_m = None if surface is None else np.ascontiguousarray(surface.depth_m, np.float32)
     margin_m, softness_m = (surface.margin_m, surface.softness_m) if surface else (0.0, 1.0)
-    seen = _Seen(
+    seen = NativeSeen(
         pointer(textures), None if depth_m is None else pointer(depth_m),
         margin_m, softness_m, LEAST_SEEN, camera.fx_px, most_halvings,
     )  # fmt: skip
@@ -73,14 +78,16 @@ def seen_texels(textures: np.ndarray, stack: Stack, surface: Surface | None, mos
     return SeenTexels(index, weights.ravel()[index], corners, shares, pixels)
 
 
-def carried_back(
-    textures: np.ndarray, texels: SeenTexels, colours: np.ndarray, picture: np.ndarray, length: float
-) -> tuple[np.ndarray, np.ndarray]:
+def carried_back(textures: Any, texels: SeenTexels, colours: Any, picture: Any, length: float) -> tuple[Any, Any]:
     """Colours [N, 3] of the texels, 0..1, plus `length` times how much each is seen times what it takes of a picture.
 
     `picture` [pixels, 3] float32 is all levels one after the other. Returns `textures` [S, T, T, 4] uint8 with the new
     colours, and these in full [N, 3] float32. Raises ValueError where shapes or types do not fit the texels.
     """
+    if not isinstance(textures, np.ndarray):
+        from .seen_texels_cuda import carried_back_cuda
+
+        return carried_back_cuda(textures, texels, colours, picture, length)
     wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
     if any(array.shape != shape or array.dtype != np.float32 for array, shape in wanted):
         raise ValueError(
@@ -98,10 +105,9 @@ def carried_back(
         return carried_back_reference(textures, texels, colours, picture, length)
     textures, moved = textures.copy(), np.empty(colours.shape, np.float32)
     colours, picture = np.ascontiguousarray(colours), np.ascontiguousarray(picture)
-    library.pm_carry_back(
-        pointer(texels.texel), pointer(texels.seen), pointer(texels.corners), pointer(texels.shares),
-        len(texels.texel), pointer(picture), pointer(colours), length, pointer(moved), pointer(textures), 0,
-    )  # fmt: skip
+    arrays = (texels.texel, texels.seen, texels.corners, texels.shares, picture, colours)
+    carried = NativeCarried(*map(pointer, arrays), length, pointer(moved), pointer(textures))
+    library.pm_carry_back(ctypes.byref(carried), len(texels.texel), 0)
     return textures, moved
 
 
@@ -111,8 +117,8 @@ def pixel_count(width_px: int, height_px: int, halvings: int) -> int:
     return sum((width >> k) * (height >> k) for k in range(halvings + 1))
 
 
-class _Seen(ctypes.Structure):
-    """csrc/seen_texels.cpp's Seen."""
+class NativeSeen(ctypes.Structure):
+    """csrc/seen_texels.h's Seen."""
 
     _fields_ = (
         ("textures", ctypes.c_void_p),
@@ -125,6 +131,17 @@ class _Seen(ctypes.Structure):
     )
 
 
+class NativeCarried(ctypes.Structure):
+    """csrc/seen_texels.h's Carried."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("texels", "seen", "corners", "shares", "picture", "colours")),
+        ("length", ctypes.c_float),
+        ("moved", ctypes.c_void_p),
+        ("textures", ctypes.c_void_p),
+    )
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     """The compiled op with its argument types; None where it cannot be compiled."""
@@ -134,8 +151,6 @@ def _library() -> ctypes.CDLL | None:
     address, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     library.pm_seen_weights.argtypes = [address, address, address, int32]
     library.pm_seen_corners.argtypes = [address, address, address, int64, address, address, int32]
-    library.pm_carry_back.argtypes = [
-        *[address] * 4, int64, address, address, ctypes.c_float, address, address, int32,
-    ]  # fmt: skip
+    library.pm_carry_back.argtypes = [address, int64, int32]
     library.pm_seen_weights.restype = library.pm_seen_corners.restype = library.pm_carry_back.restype = None
     return library

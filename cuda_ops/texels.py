@@ -1,6 +1,7 @@
 """Texels of a stack of sheets and the camera that sees them: what csrc/texels.h takes."""
 
 import ctypes
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a stack's texels are, and the camera that sees them; lengths in metres."""
+    """Where a stack's texels are, and the camera that sees them; lengths in metres.
 
-    radius_m: np.ndarray  # [T, T] float32, of the sheet at offset 0
-    spread: np.ndarray  # [T, T] float32
-    offsets_m: np.ndarray  # [S] float32
+    Maps and offsets are arrays, or tensors on whatever device.
+    """
+
+    radius_m: Any  # [T, T] float32, of the sheet at offset 0
+    spread: Any  # [T, T] float32
+    offsets_m: Any  # [S] float32
     half_extent: float  # of the chart
     camera: Any  # a backend Camera
 
@@ -53,16 +57,23 @@ class NativeStack(ctypes.Structure):
 
     @staticmethod
     def of(stack: Stack) -> "NativeStack":
-        """From a stack; raises ValueError where its maps are not of one size."""
-        arrays = [np.ascontiguousarray(x, np.float32) for x in (stack.radius_m, stack.spread, stack.offsets_m)]
-        size = len(arrays[0])
-        if arrays[0].shape != (size, size) or arrays[1].shape != (size, size):
-            raise ValueError(f"a radius of {arrays[0].shape} and a spread of {arrays[1].shape} are not one square size")
+        """From a stack of arrays; raises ValueError where its maps are not of one size."""
+        maps = (stack.radius_m, stack.spread, stack.offsets_m)
+        return NativeStack.over(stack, [np.ascontiguousarray(x, np.float32) for x in maps], pointer)
+
+    @staticmethod
+    def over(stack: Stack, maps: Sequence[Any], pointer: Callable[[Any], ctypes.c_void_p]) -> "NativeStack":
+        """From a stack whose radius, spread and offsets are float32 at such pointers."""
+        size = len(maps[0])
+        if maps[0].shape != (size, size) or maps[1].shape != (size, size):
+            raise ValueError(
+                f"a radius of {tuple(maps[0].shape)} and a spread of {tuple(maps[1].shape)} are not one square size"
+            )
         native = NativeStack(
-            *map(pointer, arrays), (ctypes.c_float * 12)(*stack.projection().ravel()), stack.half_extent,
-            len(arrays[2]), size, stack.camera.width_px, stack.camera.height_px,
+            *map(pointer, maps), (ctypes.c_float * 12)(*stack.projection().ravel()), stack.half_extent,
+            len(maps[2]), size, stack.camera.width_px, stack.camera.height_px,
         )  # fmt: skip
-        native.keep = arrays
+        native.keep = maps
         return native
 
 

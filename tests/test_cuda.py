@@ -1,4 +1,4 @@
-"""The CUDA op: compiled wherever there is nvcc, run wherever there is a GPU."""
+"""The CUDA ops: compiled wherever there is nvcc, run wherever there is a GPU."""
 
 import shutil
 
@@ -15,11 +15,17 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc")
-def test_the_kernels_compile_for_sm_80_and_sm_90() -> None:
-    from portrait_manifolds.cuda_ops.native_cuda import cuda_library
-
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("render_cuda", "pm_cuda_render_u8"),
+        ("texels_cuda", "pm_cuda_paint_texels"),
+        ("connected_parts", "pm_cuda_connected_parts"),
+    ],
+)
+def test_the_kernels_compile_for_sm_80_and_sm_90(name: str, function: str) -> None:
     assert build.CUDA_ARCHITECTURES == ("80", "90")
-    assert cuda_library().pm_cuda_render_u8
+    assert getattr(build.load_library(name), function)
 
 
 @needs_gpu

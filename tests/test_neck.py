@@ -56,18 +56,18 @@ def rows(high_m: float, low_m: float) -> slice:
 
 def test_the_silhouettes_ends_are_measured_at_the_neck(person: torch.Tensor) -> None:
     silhouette = Silhouette.of(person.numpy(), camera())
-    left, right = silhouette.ends_at(np.array([0.0, -0.13]))
+    left, right = silhouette.ends_at(torch.tensor([0.0, -0.13]))
     pixel_m = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
     np.testing.assert_allclose(right, (HEAD_M, NECK_M), atol=1.5 * pixel_m)
     np.testing.assert_allclose(left, -right, atol=1.5 * pixel_m)
-    wide = silhouette.ends_at(np.array([-0.25]))
+    wide = silhouette.ends_at(torch.tensor([-0.25]))
     assert wide[1][0] > 0.15 and wide[0][0] < -0.15
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
 def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(person: torch.Tensor, yaw_deg: float) -> None:
     silhouette = Silhouette.of(person.numpy(), camera(yaw_deg))
-    points = column_radius(silhouette, 64)[..., None] * texel_directions(64).numpy()
+    points = column_radius(silhouette, 64).numpy()[..., None] * texel_directions(64).numpy()
     neck = points[(points[..., 1] < -0.10) & (points[..., 1] > -0.16)]
     assert abs(neck @ silhouette.right).max() == pytest.approx(NECK_M, abs=0.008)
     assert abs(neck @ silhouette.forward).max() == pytest.approx(HALF_DEPTH_M, abs=0.015)

@@ -36,7 +36,11 @@ def portrait() -> Portrait:
 
 @pytest.fixture(scope="module")
 def stack(portrait: Portrait) -> Stack:
-    """Seen from beside, by a picture that is not square and that does not hold all of it."""
+    return seen_from_beside(portrait)
+
+
+def seen_from_beside(portrait: Portrait) -> Stack:
+    """By a picture that is not square and that does not hold all of it."""
     manifolds = portrait.manifolds
     camera = made_camera().orbited(20.0, 5.0)
     camera = replace(camera.resized(120, 120), cx_px=40.0, width_px=90)

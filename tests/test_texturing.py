@@ -33,6 +33,10 @@ def painted() -> tuple[Inversion, Painting, InputView]:
     return network, painting, view
 
 
+def textures_of(network: Inversion, painting: Painting, view: InputView, size: int) -> np.ndarray:
+    return texturing.paint_textures(network, painting, view, size).numpy()
+
+
 def front(textures: np.ndarray) -> float:
     """Mean colour of what is opaque in the middle of the chart."""
     middle = textures[:, SIZE // 2 - 4 : SIZE // 2 + 4, SIZE // 2 - 4 : SIZE // 2 + 4]
@@ -43,18 +47,18 @@ def test_what_is_seen_along_its_side_keeps_the_networks_colour(
     painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, painting, view = painted
-    believed = front(texturing.paint_textures(network, painting, view, SIZE))
+    believed = front(textures_of(network, painting, view, SIZE))
     monkeypatch.setattr(Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, size, size))
-    assert front(texturing.paint_textures(network, painting, view, SIZE)) < believed - 40.0
+    assert front(textures_of(network, painting, view, SIZE)) < believed - 40.0
 
 
 def test_strands_shade_what_is_hidden_and_not_the_photograph(
     painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, painting, view = painted
-    plain = texturing.paint_textures(network, painting, view, SIZE).astype(float)
+    plain = textures_of(network, painting, view, SIZE).astype(float)
     monkeypatch.setattr(texturing, "strand_shade", lambda painting, size: torch.full((size, size), 0.5))
-    shaded = texturing.paint_textures(network, painting, view, SIZE).astype(float)
+    shaded = textures_of(network, painting, view, SIZE).astype(float)
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
     assert front(shaded) > 0.5 * front(plain) + 5.0
@@ -63,9 +67,7 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
 def test_what_is_clear_has_no_colour(painted: tuple[Inversion, Painting, InputView]) -> None:
     network, painting, view = painted
     half = view.foreground.opacity * (np.arange(96) < 48)
-    textures = texturing.paint_textures(
-        network, painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE
-    )
+    textures = textures_of(network, painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE)
     clear = textures[..., 3] == 0
     assert not textures[clear].any() and textures[~clear].any() and clear[12, SIZE // 2, SIZE * 5 // 8 :].any()
 
@@ -79,7 +81,7 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
     apart.geometry.spread.mul_(5.0)
     apart.geometry.offsets_m.div_(5.0)
     centre = (0, slice(SIZE // 2 - 4, SIZE // 2 + 4), slice(SIZE // 2 - 4, SIZE // 2 + 4))  # of the innermost sheet
-    usual, deep = (texturing.paint_textures(one, painting, view, SIZE)[centre][..., :3] for one in (network, apart))
+    usual, deep = (textures_of(one, painting, view, SIZE)[centre][..., :3] for one in (network, apart))
     assert deep.mean() > usual.mean() + 40.0
     pictures, camera = torch.full((2, 4, 64, 64), 0.5), view.camera.resized(64, 64)
     half = network.config.chart * 2
@@ -96,7 +98,7 @@ def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_t
     ends = []
     for share in (0.0, 0.1):
         monkeypatch.setattr(texturing, "BESIDE_SHARE", share)
-        opaque = texturing.paint_textures(network, painting, replace(view, foreground=half), SIZE)[..., 3] > 128
+        opaque = textures_of(network, painting, replace(view, foreground=half), SIZE)[..., 3] > 128
         ends.append([int(np.flatnonzero(sheet[SIZE // 2]).max()) for sheet in opaque[:3]])
     (innermost, *others), (wider, *same) = ends
     assert wider > innermost + 3 and wider < SIZE - 8

@@ -1,5 +1,7 @@
 """The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -10,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..camera import Camera
-from ..conventions import DISPLACEMENT_SIZE
+from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 Values = TypeVar("Values", np.ndarray, Tensor)
@@ -101,9 +103,9 @@ class SheetGeometry(nn.Module):
         self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
 
     def laid(self, spread: Tensor, offsets_m: Tensor) -> "SheetGeometry":
-        """As many sheets about the same mean, laid otherwise."""
-        other = SheetGeometry(len(offsets_m)).to(spread.device)
-        other.radius_m, other.spread, other.offsets_m = self.radius_m, spread, offsets_m
+        """Sheets about the same mean, laid otherwise."""
+        other = copy(self)
+        other._buffers = self._buffers | {"spread": spread, "offsets_m": offsets_m}
         return other
 
     def mean_radius(self, size: int) -> Tensor:
@@ -125,7 +127,7 @@ class SheetGeometry(nn.Module):
         offsets = self.offsets_m if offsets_m is None else offsets_m
         radius = resampled(self.total_radius(displacement_m), size)[:, rows]
         sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)[rows]
-        return sheets[..., None] * texel_directions(size)[rows].to(radius)
+        return sheets[..., None] * kept(texel_directions, size, radius)[rows]
 
 
 def resampled(maps: Tensor, size: int) -> Tensor:
@@ -134,6 +136,17 @@ def resampled(maps: Tensor, size: int) -> Tensor:
         return maps
     flat = maps.reshape(-1, 1, *maps.shape[-2:])
     return F.interpolate(flat, (size, size), mode="bilinear", align_corners=False).reshape(*maps.shape[:-2], size, size)
+
+
+def kept(made: Callable[[int], Tensor], size: int, like: Tensor) -> Tensor:
+    """The chart map that `made` makes of a size, on the device and of the type of another tensor; copied there once."""
+    return _kept(made, size, like.device, like.dtype)
+
+
+@cache
+def _kept(made: Callable[[int], Tensor], size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # training may need it
+        return made(size).to(device, dtype)
 
 
 @cache
@@ -146,7 +159,7 @@ def texel_directions(size: int) -> Tensor:
 def calmed(log_radius: Tensor) -> Tensor:
     """Logarithms of radii [B, D, D], smooth below the jaw."""
     size = log_radius.shape[-1]
-    low = low_down(size).to(log_radius)
+    low = kept(low_down, size, log_radius)
     return torch.lerp(log_radius, smoothed(log_radius, CALM_TEXELS * size / DISPLACEMENT_SIZE), low)
 
 
@@ -158,6 +171,25 @@ def smoothed(maps: Tensor, texels: float) -> Tensor:
     kernel = kernel / kernel.sum()
     padded = F.pad(maps[:, None], (reach, reach, reach, reach), "replicate")
     return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]
+
+
+def points_at(camera: Camera, depth_m: Tensor) -> Tensor:
+    """Points [H, W, 3] that a camera sees through its pixels' centres at a depth [H, W], metres."""
+    device, double = depth_m.device, torch.float64
+    pose = torch.tensor(camera.camera_to_world, device=device)
+    column, row = (torch.arange(n, device=device, dtype=double) + 0.5 for n in (camera.width_px, camera.height_px))
+    x, y = (column - camera.cx_px) / camera.fx_px, (row - camera.cy_px) / camera.fy_px
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    rays = torch.stack([x, -y, -torch.ones_like(x)], -1) @ pose[:3, :3].T  # their depth is one metre
+    return pose[:3, 3].to(depth_m) + rays.to(depth_m) * depth_m[..., None]
+
+
+def chart_grid(points: Tensor) -> Tensor:
+    """Where points [..., 3] lie in a chart map, as grid_sample has it: -1..1, right and down, [..., 2]."""
+    directions = points / points.norm(dim=-1, keepdim=True)
+    squared = 2.0 / (1.0 + directions[..., 2:]).clamp_min(1e-9)
+    scale = squared.double().sqrt().to(points)  # torch's root of floats is not right to the last bit, numpy's is
+    return scale * directions[..., :2] * directions.new_tensor([1.0, -1.0]) / CHART_HALF_EXTENT
 
 
 @cache
@@ -177,6 +209,7 @@ def face_distance(chart: np.ndarray) -> np.ndarray:
     return np.linalg.norm((chart - FACE_CENTRE) / FACE_HALF, axis=-1)
 
 
+@cache
 def chart_angles_deg(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Azimuth from the front, 0 to 180 to either side, and elevation of a chart map's texels, [size, size] each."""
     x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)

@@ -15,7 +15,7 @@ from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, low_down, resampled, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, kept, low_down, resampled, texel_directions
 from .layers import enlarged
 from .precision import autocast
 from .super_resolution import SuperResolution
@@ -182,7 +182,7 @@ class Inversion(nn.Module):
         """
         middle = torch.zeros(1, device=displacement_m.device)
         turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
-        return torch.maximum(turned, low_down(size).to(turned))
+        return torch.maximum(turned, kept(low_down, size, turned))
 
     def render(
         self, textures: Tensor, radius_m: Tensor, camera: Camera | Sequence[Camera], *, mip_levels: int | None = None
@@ -211,10 +211,10 @@ class Inversion(nn.Module):
                 tried = torch.tensor(HULL_LOG_RADII, device=coarse.device)[None, :, None, None]
                 radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
                 radii = self.geometry.mean_radius(size) * torch.exp(radii)
-                projected, _ = views.project(radii[..., None] * texel_directions(size).to(radii))
+                projected, _ = views.project(radii[..., None] * kept(texel_directions, size, radii))
                 inside = hull(matte, projected[:, 1:])
                 towards = F.normalize(views.position(), dim=-1)
-                facing = torch.einsum("vuc,bc->bvu", texel_directions(size).to(radii), towards)
+                facing = torch.einsum("vuc,bc->bvu", kept(texel_directions, size, radii), towards)
             sampled = sample_flat(flat.float(), projected[:, 0])
             corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
         mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))

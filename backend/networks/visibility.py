@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .geometry import chart_angles_deg, ramp
+from .geometry import chart_angles_deg, kept, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows, where sheets lie far apart in proportion, still takes the
@@ -121,7 +121,7 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     share = OTHER_SHEETS * total.clamp_max(1.0)
     colour = (photographed * weight + together * share) / (weight + share)
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
-    sides, scalp = (maps.to(filled) for maps in scalp_maps(filled.shape[-1]))
+    sides, scalp = kept(scalp_maps, filled.shape[-1], filled)
     hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
     unseen = 1.0 - (total[:, 0] / MIRRORED).clamp_max(1.0)
     return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], (sides * unseen)[:, None])
@@ -137,16 +137,16 @@ def other_light(photographed: Tensor, weight: Tensor) -> Tensor:
 
 
 @cache
-def scalp_maps(size: int) -> tuple[Tensor, Tensor]:
-    """Chart maps [size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the scalp,
-    hairy or bald."""
+def scalp_maps(size: int) -> Tensor:
+    """Two chart maps [2, size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the
+    scalp, hairy or bald."""
     azimuth_deg, elevation_deg = chart_angles_deg(size)
     above_ears, beside_temples = ramp(elevation_deg, EAR_TOP_DEG), ramp(azimuth_deg, TEMPLE_DEG)
     behind = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, NAPE_DEG)
     sides = np.maximum(behind, above_ears * beside_temples)
     scalp = np.maximum(sides, above_ears * ramp(elevation_deg, HAIRLINE_DEG))
     with torch.inference_mode(False):  # kept, and training may need them
-        return torch.tensor(sides, dtype=torch.float32), torch.tensor(scalp, dtype=torch.float32)
+        return torch.tensor(np.stack([sides, scalp]), dtype=torch.float32)
 
 
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:

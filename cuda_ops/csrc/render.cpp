@@ -2,6 +2,7 @@
 #include <array>
 
 #include "gradient.h"
+#include "halve.h"
 #include "parallel.h"
 #include "screen_tiles.h"
 
@@ -262,16 +263,7 @@ void pm_halve_u8(const uint8_t* texels, int sheets, int size, uint8_t* half, int
   parallel_for(int64_t(sheets) * to, thread_count(threads), [&](int64_t line, int) {
     const uint8_t* top = texels + (line / to * size + line % to * 2) * int64_t(size) * 4;
     uint8_t* out = half + line * to * 4;
-    for (int x = 0; x < to; ++x, out += 4) {
-      const uint8_t* quad[4] = {top + 8 * x, top + 8 * x + 4, top + 8 * x + size * 4, top + 8 * x + size * 4 + 4};
-      int opacity = 0, colour[3] = {};
-      for (const uint8_t* texel : quad) {
-        opacity += texel[3];
-        for (int k = 0; k < 3; ++k) colour[k] += texel[3] * texel[k];
-      }
-      for (int k = 0; k < 3; ++k) out[k] = opacity ? uint8_t((colour[k] + opacity / 2) / opacity) : quad[0][k];
-      out[3] = uint8_t((opacity + 2) / 4);
-    }
+    for (int x = 0; x < to; ++x) halve(top + 8 * x, size, out + 4 * x);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "gradient.h"
+#include "halve.h"
 
 namespace {
 
@@ -75,9 +76,25 @@ __global__ void __launch_bounds__(128) backward_kernel(const __grid_constant__ F
   backward<float, float>(frame, float(at.x), float(at.y), true, gradient + at.offset * 5, scatter);
 }
 
+__global__ void __launch_bounds__(256) halve_kernel(const uchar4* texels, int64_t count, int size, uchar4* half) {
+  const int64_t index = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (index >= count) return;
+  const int64_t to = size / 2, line = index / to, column = index % to;
+  const int64_t top = (line / to * size + line % to * 2) * size + column * 2;
+  halve(reinterpret_cast<const uint8_t*>(texels + top), size, reinterpret_cast<uint8_t*>(half + index));
+}
+
 }  // namespace
 
 extern "C" {
+
+// The next mip level [S, T / 2, T / 2, 4] of [S, T, T, 4].
+int pm_cuda_halve_u8(const void* texels, int sheets, int size, void* half, void* stream) {
+  const int64_t count = int64_t(sheets) * (size / 2) * (size / 2);
+  halve_kernel<<<unsigned((count + 255) / 256), 256, 0, static_cast<cudaStream_t>(stream)>>>(
+      static_cast<const uchar4*>(texels), count, size, static_cast<uchar4*>(half));
+  return cudaGetLastError();
+}
 
 // Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
 int pm_cuda_render_u8(const pm::Scene* scene, const pm::View* view, float* rgba, float* depth, void* stream) {

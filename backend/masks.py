@@ -1,0 +1,55 @@
+"""Masks [H, W] of bool, on the processor by scipy and on a GPU by pooling: what either says of a mask is the same."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from ..cuda_ops.connected_parts import connected_parts
+
+
+def holes_filled(mask: Tensor) -> Tensor:
+    """With whatever of its outside does not reach the picture's border."""
+    outside = connected_parts(F.pad(~mask, (1, 1, 1, 1), value=True))
+    return (outside != outside[0, 0])[1:-1, 1:-1]
+
+
+def largest_part(mask: Tensor) -> Tensor:
+    """The part that has most pixels; an empty mask is its own."""
+    parts = connected_parts(mask).flatten().long()
+    sizes = parts.new_zeros(parts.numel() + 1).scatter_add_(0, parts, (parts > 0).long())
+    return mask & (parts == sizes.argmax()).view(mask.shape)
+
+
+def dilated(mask: Tensor, times: int = 1) -> Tensor:
+    """With the pixels above, below and beside it, so often."""
+    if not mask.is_cuda:
+        return torch.from_numpy(ndimage.binary_dilation(mask.numpy(), iterations=times))
+    grown = mask.float()[None, None]
+    for _ in range(times):
+        grown = torch.maximum(F.max_pool2d(grown, (3, 1), 1, (1, 0)), F.max_pool2d(grown, (1, 3), 1, (0, 1)))
+    return grown[0, 0] > 0.0
+
+
+def eroded(mask: Tensor, times: int = 1) -> Tensor:
+    """Without the pixels that have any outside above, below or beside them, so often; so is the picture's border."""
+    inner = ~dilated(F.pad(~mask, 4 * (times,), value=True), times)
+    return inner[times:-times, times:-times]
+
+
+def depth_within(mask: Tensor) -> Tensor:
+    """How far each pixel of it lies from the nearest outside, [H, W] float32 in pixels; 0 outside.
+
+    Beyond the picture's border a mask goes on as it is there. On a GPU every pixel is compared with all of its column,
+    then of its row (Felzenszwalb and Huttenlocher, Theory of Computing 2012, without their envelope).
+    """
+    if not mask.is_cuda:
+        padded = np.pad(mask.numpy(), 1, mode="edge")
+        return torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1])
+    squared = torch.where(mask, 1e9, 0.0)
+    for _ in range(2):
+        along = torch.arange(squared.shape[0], device=mask.device, dtype=squared.dtype)
+        apart = (along[:, None] - along).square()  # [H, H]
+        squared = (apart[:, :, None] + squared).amin(1).T
+    return squared.sqrt()

@@ -1,0 +1,48 @@
+"""The compiled ops over torch's memory, the processor's or a GPU's."""
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .build import library_or_none
+from .texels import NativeStack, Stack
+
+
+def cuda_op(name: str, doing: str) -> ctypes.CDLL | None:
+    """csrc/NAME.cu; None where it cannot be compiled, which is logged: `doing` goes on by a reference, slowly."""
+    library = library_or_none(name, f"{doing} on the GPU")
+    return None if library is None else with_errors(library)
+
+
+def with_errors(library: ctypes.CDLL) -> ctypes.CDLL:
+    """A library of kernels, whose error codes can be told in words."""
+    library.pm_cuda_error.restype, library.pm_cuda_error.argtypes = ctypes.c_char_p, [ctypes.c_int]
+    return library
+
+
+def call_cuda(library: ctypes.CDLL, name: str, device: torch.device, *arguments: Any) -> None:
+    """One of its functions, on torch's current stream of a device; tensors pass as their memory.
+
+    Raises RuntimeError with the cause where it fails.
+    """
+    with torch.cuda.device(device):
+        pointers = [address(x) if isinstance(x, Tensor) else x for x in arguments]
+        code = getattr(library, name)(*pointers, ctypes.c_void_p(torch.cuda.current_stream().cuda_stream))
+    if code:
+        raise RuntimeError(f"{name} failed: {library.pm_cuda_error(code).decode()}")
+
+
+def address(tensor: Tensor) -> ctypes.c_void_p:
+    """Of a tensor's memory; raises ValueError where that is not in one piece."""
+    if not tensor.is_contiguous():
+        raise ValueError(f"a tensor {tuple(tensor.shape)} with strides {tensor.stride()} is not contiguous")
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+def stack_on(stack: Stack, device: torch.device) -> NativeStack:
+    """csrc/texels.h's Stack in a device's memory; raises ValueError where the stack's maps are not of one size."""
+    maps = (stack.radius_m, stack.spread, stack.offsets_m)
+    tensors = [torch.as_tensor(x, dtype=torch.float32, device=device).contiguous() for x in maps]
+    return NativeStack.over(stack, tensors, address)
