@@ -84,7 +84,8 @@ def input_view(
     wide[:, :2] *= WIDER
     native = 2.0 * crop_half_size_px(wide)
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
-    picture = sample_crop(photo, wide, side_px)
+    # Matting takes streaks of border pixels for neither person nor background, and frays what touches them.
+    picture = sample_crop(photo, wide, side_px, "mirror")
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
     first = detector.person(picture)
     second = _in_wide(matte, first)
