@@ -71,7 +71,8 @@ def _gaps(network: Inversion, radius_m: Tensor, camera: Camera, alpha: Tensor, d
     """What a picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     known = (alpha > 0.5).float()[None, None]
-    surface_m = push_pull(depth_m[None, None] * known, known)[0, 0]
+    surface_m = push_pull(depth_m[None, None] * known, known)
+    surface_m = F.max_pool2d(surface_m, 2 * RIM_PX + 1, 1, RIM_PX)[0, 0]  # beside an edge not in the air before it
     level = _sheet_level(network, radius_m, camera, surface_m)
     return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
 

@@ -57,6 +57,19 @@ def test_holes_that_are_seen_from_beside_close_and_outlines_stay(network: Invers
 
 
 @torch.inference_mode()
+def test_what_is_missing_at_an_edge_is_not_closed_in_the_air_before_it(network: Inversion) -> None:
+    depth_m = torch.full((SIZE, SIZE), 1.20)
+    depth_m[:, 64:] = 1.28
+    alpha = torch.ones(SIZE, SIZE)
+    alpha[:, 63:65], depth_m[:, 63:65] = 0.6, 1.24  # half of either is drawn there
+    gaps = solidity._gaps(network, network.geometry.radius_m, CAMERA, alpha, depth_m, torch.ones(SIZE, SIZE))
+    lacking = gaps.missing > 0.0
+    assert lacking[:, 63:65].all() and lacking.sum() == 2 * SIZE
+    assert (gaps.surface_m[lacking] == 1.28).all()
+    assert (gaps.surface_m[:, :60] == 1.20).all()
+
+
+@torch.inference_mode()
 def test_what_hangs_loose_beside_the_head_clears(network: Inversion) -> None:
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     littered = solid.clone()
