@@ -21,7 +21,16 @@ from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
 from .manifolds import direction_to_chart
 from .neck import CENTRE_M, neck_share
-from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, ramp, resampled, smoothed, texel_directions
+from .networks.geometry import (
+    CameraBatch,
+    SheetGeometry,
+    chart_angles_deg,
+    ramp,
+    resampled,
+    rows_below,
+    smoothed,
+    texel_directions,
+)
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
@@ -80,7 +89,7 @@ class Relaid:
     def offset_before(self, size: int) -> Tensor:
         """Where texels [S, V, U] lay, as an offset."""
         now, before = (self.radius_m, self.sheets.spread), (self.radius_before_m, self.sheets_before.spread)
-        return offset_before(now, before, self.sheets.offsets_m, size)[:, lower(size)]
+        return offset_before(now, before, self.sheets.offsets_m, size, lower(size))
 
     def again(self, stack: Tensor) -> Tensor:
         """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
@@ -160,12 +169,9 @@ def leaning(size: int) -> Tensor:
         return torch.tensor(low * low * (3.0 - 2.0 * low), dtype=torch.float32)
 
 
-@cache
 def lower(size: int) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
-    highest_deg = max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0])
-    rows = (chart_angles_deg(size)[1] < highest_deg).any(1)
-    return slice(max(int(rows.argmax()) - size // 64, 0), size)  # maps of other sizes are interpolated
+    return rows_below(size, max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0]))
 
 
 def lean_level(points_m: Tensor) -> Tensor:
