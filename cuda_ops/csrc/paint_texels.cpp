@@ -27,10 +27,10 @@ extern "C" {
 
 // textures [S, T, T, 4]: RGBA; nothing in all four where there is no opacity.
 void pm_paint_texels(const pm::Stack* stack, const Paint* paint, uint8_t* textures, int threads) {
-  const pm::Stack& s = *stack;
-  const Paint& p = *paint;
-  const int size = s.size, opacities = p.opacity_size, colours = p.colour_size, seen = p.surface_size;
-  pm::parallel_for(int64_t(s.sheets) * size, pm::thread_count(threads), [&](int64_t line, int) {
+  pm::parallel_for(int64_t(stack->sheets) * stack->size, pm::thread_count(threads), [=](int64_t line, int) {
+    const pm::Stack s = *stack;  // copies stay in registers: what is written below cannot be theirs
+    const Paint p = *paint;
+    const int size = s.size, opacities = p.opacity_size, colours = p.colour_size, seen = p.surface_size;
     const int sheet = int(line / size), row = int(line % size);
     const float* opacity = p.opacity + int64_t(sheet) * opacities * opacities;
     const float* painted = p.painted + int64_t(sheet) * 3 * colours * colours;

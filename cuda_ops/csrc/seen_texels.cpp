@@ -28,17 +28,18 @@ extern "C" {
 
 // weights [S, T, T]: how much of each texel the camera sees; 0 for empty ones and for no more than `least`.
 void pm_seen_weights(const pm::Stack* stack, const Seen* seen, float* weights, int threads) {
-  const int size = stack->size;
-  pm::parallel_for(int64_t(stack->sheets) * size, pm::thread_count(threads), [&](int64_t line, int) {
-    const int sheet = int(line / size), row = int(line % size);
+  pm::parallel_for(int64_t(stack->sheets) * stack->size, pm::thread_count(threads), [=](int64_t line, int) {
+    const pm::Stack s = *stack;  // copies stay in registers: what is written below cannot be theirs
+    const Seen shown = *seen;
+    const int size = s.size, sheet = int(line / size), row = int(line % size);
     for (int column = 0; column < size; ++column) {
       const int64_t texel = line * size + column;
       weights[texel] = 0.0f;
-      if (!seen->textures[4 * texel + 3]) continue;
-      const pm::Projected at = pm::project(*stack, sheet, row, column);
-      if (!pm::within(*stack, at)) continue;
-      const float weight = seen->surface ? in_front(*stack, *seen, at, stack->spread[row * size + column]) : 1.0f;
-      if (weight > seen->least) weights[texel] = weight;
+      if (!shown.textures[4 * texel + 3]) continue;
+      const pm::Projected at = pm::project(s, sheet, row, column);
+      if (!pm::within(s, at)) continue;
+      const float weight = shown.surface ? in_front(s, shown, at, s.spread[row * size + column]) : 1.0f;
+      if (weight > shown.least) weights[texel] = weight;
     }
   });
 }
