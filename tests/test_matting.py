@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from portrait_manifolds.backend.matting import cut_out
+from portrait_manifolds.backend.matting import EPSILON, _matte, cut_out
 
 SIDE = 160
 
@@ -23,6 +23,17 @@ def test_a_soft_edge_gets_its_opacity_and_the_persons_colour(enlarge: int) -> No
     assert np.abs(found.opacity - truth[..., 0])[edge].mean() < 0.12
     mixed = np.abs(picture / 255.0 - person)[edge].mean()
     assert np.abs(found.rgb - person)[edge].mean() < 0.35 * mixed
+
+
+def test_the_matte_is_pymattings_own() -> None:
+    from pymatting import estimate_alpha_cf
+
+    y, x = (np.mgrid[0:64, 0:64] + 0.5) / 64
+    distance = np.hypot(x - 0.5, y - 0.5)
+    picture = np.clip(np.stack([0.3 - distance, x, y], -1) / 0.1, 0.0, 1.0)
+    trimap = np.where(distance < 0.2, 1.0, np.where(distance > 0.4, 0.0, 0.5))
+    expected = estimate_alpha_cf(picture, trimap, laplacian_kwargs={"epsilon": EPSILON})
+    np.testing.assert_allclose(np.clip(_matte(picture, trimap), 0.0, 1.0), expected, atol=1e-3)
 
 
 def test_specks_are_not_the_person() -> None:
