@@ -27,6 +27,7 @@ from .networks.geometry import (
     kept,
     ramp,
     resampled,
+    rows_below,
     smoothed,
     texel_directions,
 )
@@ -89,7 +90,7 @@ class Relaid:
     def offset_before(self, size: int) -> Tensor:
         """Where texels [S, V, U] lay, as an offset."""
         now, before = (self.radius_m, self.sheets.spread), (self.radius_before_m, self.sheets_before.spread)
-        return offset_before(now, before, self.sheets.offsets_m, size)[:, lower(size)]
+        return offset_before(now, before, self.sheets.offsets_m, size, lower(size))
 
     def again(self, stack: Tensor) -> Tensor:
         """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
@@ -181,9 +182,7 @@ def close_together(size: int) -> Tensor:
 @cache
 def lower(size: int) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
-    highest_deg = max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0])
-    rows = (chart_angles_deg(size)[1] < highest_deg).any(1)
-    return slice(max(int(rows.argmax()) - size // 64, 0), size)  # maps of other sizes are interpolated
+    return rows_below(size, max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0]))
 
 
 def camera_facing(camera: Camera) -> tuple[float, float]:

@@ -39,6 +39,7 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
     Below `likely` no estimate takes a pixel for the person, above `unlikely` all do; in between the picture decides.
     """
     from pymatting import estimate_alpha_cf, estimate_foreground_ml, jacobi
+    from threadpoolctl import threadpool_limits
 
     size = picture.shape[0]
     work = min(size, WORK_PX)
@@ -53,7 +54,9 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
             "cg_kwargs": {"maxiter": MOST_STEPS, "rtol": CLOSE_ENOUGH},
             "preconditioner": jacobi,
         }
-        opacity = np.clip(estimate_alpha_cf(small.astype(np.float64), trimap, **options), 0.0, 1.0)
+        # A step's sums are short: BLAS' threads would wait longer for each other than they take.
+        with threadpool_limits(1, "blas"):
+            opacity = np.clip(estimate_alpha_cf(small.astype(np.float64), trimap, **options), 0.0, 1.0)
     else:
         opacity = _resized(unlikely, work)
     opacity = _without_specks(opacity.astype(np.float32))

@@ -17,7 +17,16 @@ from scipy import ndimage
 from torch import Tensor
 
 from .camera import Camera
-from .networks.geometry import CameraBatch, Values, chart_angles_deg, kept, ramp, resampled, texel_directions
+from .networks.geometry import (
+    CameraBatch,
+    Values,
+    chart_angles_deg,
+    kept,
+    ramp,
+    resampled,
+    rows_below,
+    texel_directions,
+)
 from .networks.inversion import Inversion, Painting
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -111,12 +120,16 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     sheets = geometry.laid(laid, torch.cat([offsets.new_tensor([OFFSET_M]), offsets[1:]]))
 
     def again(stack: Tensor) -> Tensor:
-        """[1, S, C, T, T] where the sheets lie now."""
-        before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1])
-        return looked_up(stack, sheet_level(before, offsets)[None])
+        """[1, S, C, T, T] where the sheets lie now; the innermost is yet to be filled."""
+        rows = rows_below(stack.shape[-1], BEGINS_DEG[0])
+        before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1], rows)
+        moved = stack.clone()
+        moved[..., rows, :] = looked_up(stack[..., rows, :], sheet_level(before, offsets)[None])
+        return moved
 
-    opacity, confidence = (again(x[:1, :, None])[:, :, 0] for x in (painting.opacity, painting.confidence))
-    painted = again(painting.painted[:1])
+    opacity = again(painting.opacity[:1, :, None])[:, :, 0]
+    colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
+    confidence, painted = colours[:, :, 0], colours[:, :, 1:]
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]

@@ -51,11 +51,11 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
     from safetensors.numpy import save  # here, because Blender reads portraits and lacks it
 
     grid = _tile_grid(portrait.textures)
-    sheet, row, column = np.nonzero(grid[..., 3].any(axis=(2, 4)))
+    sheet, row, column = np.nonzero(grid[..., 3].any(axis=2).any(axis=3))  # in two steps: a third of the time
     tiles = grid[sheet, row, :, column]  # [N, TILE, TILE, 4]
     manifolds = portrait.manifolds
     tensors = {
-        "colour": np.ascontiguousarray(tiles[..., :3]),
+        "colour": np.stack([tiles[..., channel] for channel in range(3)], axis=-1),
         "opacity": np.ascontiguousarray(tiles[..., 3]),
         "tile_index": np.ravel_multi_index((sheet, row, column), _tile_counts(portrait.textures)).astype(np.int32),
         "radius": manifolds.radius_m,

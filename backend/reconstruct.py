@@ -1,6 +1,7 @@
 """One photograph to one portrait."""
 
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -235,6 +236,8 @@ def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:
 
 def choose_device(device: Device) -> str:
     """`auto` takes a GPU if there is one; raises InputError where CUDA was asked for and there is none."""
+    # Threads that wait for work would else spin on cores that matting and the compiled ops need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():

@@ -36,11 +36,13 @@ def following(network: Inversion, painting: Painting) -> Painting:
     moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
     displacement = painting.displacement_m[:1] + moved * spread
     before = sheet_level(offsets[:, None, None] + moved, offsets)[None]
+    maps = torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2)
+    confidence, painted = looked_up(maps, before).split((1, 3), 2)
     return replace(
         painting,
         opacity=looked_up(opacity[:, :, None], before)[:, :, 0],
-        confidence=looked_up(painting.confidence[:1, :, None], before)[:, :, 0],
-        painted=looked_up(painting.painted[:1], before),
+        confidence=confidence[:, :, 0],
+        painted=painted,
         displacement_m=displacement,
         radius_m=geometry.total_radius(displacement),
     )
@@ -66,16 +68,19 @@ def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
 
 def sheet_level(offset: Tensor, offsets_m: Tensor) -> Tensor:
     """Which of the sheets at `offsets_m` [S] lies at an offset, as a fraction between two; any shape."""
-    above = torch.searchsorted(offsets_m, offset.contiguous()).clamp(1, len(offsets_m) - 1)
-    low, high = offsets_m[above - 1], offsets_m[above]
-    return above - 1 + ((offset - low) / (high - low)).clamp(0.0, 1.0)
+    below = torch.searchsorted(offsets_m[1:-1].contiguous(), offset.contiguous())
+    share = (offset - offsets_m.take(below)).div_(offsets_m.diff().take(below)).clamp_(0.0, 1.0)
+    return share.add_(below)
 
 
-def offset_before(now: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor], offsets_m: Tensor, size: int) -> Tensor:
-    """Where sheets of radius and spread `now` lie among those of `before` [G, G], in their offsets [S, size, size]."""
+def offset_before(
+    now: tuple[Tensor, Tensor], before: tuple[Tensor, Tensor], offsets_m: Tensor, size: int, rows: slice = slice(None)
+) -> Tensor:
+    """Where sheets of radius and spread `now` lie among those of `before` [G, G], in their offsets [S, V, size], of
+    these of their `size` rows."""
     (radius, spread), (radius_before, spread_before) = now, before
     maps = torch.stack([(radius - radius_before) / spread_before, spread / spread_before])
-    shift, scale = resampled(maps, size)
+    shift, scale = resampled(maps, size)[:, rows]
     return shift + offsets_m[:, None, None] * scale
 
 

@@ -147,12 +147,9 @@ class NativeScene:
         other.keep = [*self.keep[:2], *levels, *self.keep[2 + len(levels) :]]
         return other
 
-    def render(self, view: View, threads: int = 0, *, once: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32.
-
-        For a scene that is drawn `once` it is not worth while to find out first where rays can be spared.
-        """
-        return self._draw("pm_render_u8", view, None if once else self._depth_ranges(view), threads)
+    def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
+        return self._draw("pm_render_u8", view, self._depth_ranges(view), threads)
 
     def light(self, view: View, threads: int = 0) -> Light:
         """8-bit textures to what is not empty of the picture, in linear light."""
@@ -169,7 +166,7 @@ class NativeScene:
         part = view.part(left, bottom, width, height)
         return Light(*self._draw("pm_light_u8", part, ranges, threads), left, bottom)
 
-    def _draw(self, name: str, view: View, ranges: np.ndarray | None, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, name: str, view: View, ranges: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
         self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, c_int(threads))

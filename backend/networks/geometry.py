@@ -216,6 +216,14 @@ def chart_angles_deg(size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.degrees(np.arctan2(np.abs(x), z)), np.degrees(np.arcsin(np.clip(y, -1.0, 1.0)))
 
 
+@cache
+def rows_below(size: int, elevation_deg: float) -> slice:
+    """The rows of a chart map [size, size] in which what begins below an elevation shows; coarser maps are
+    interpolated."""
+    rows = (chart_angles_deg(size)[1] < elevation_deg).any(1)
+    return slice(max(int(rows.argmax()) - size // 64, 0), size)
+
+
 def ramp(values: Values, edges: tuple[float, float]) -> Values:
     """0 up to the first edge, 1 from the second, linear between; edges may fall."""
     return ((values - edges[0]) / (edges[1] - edges[0])).clip(0.0, 1.0)

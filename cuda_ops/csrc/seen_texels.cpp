@@ -20,10 +20,12 @@ extern "C" {
 // weights [S, T, T]: how much of each texel the camera sees; 0 for empty ones and for no more than `least`.
 void pm_seen_weights(const pm::Stack* stack, const pm::Seen* seen, float* weights, int threads) {
   const int size = stack->size;
-  pm::parallel_for(int64_t(stack->sheets) * size, pm::thread_count(threads), [&](int64_t line, int) {
+  pm::parallel_for(int64_t(stack->sheets) * size, pm::thread_count(threads), [=](int64_t line, int) {
+    const pm::Stack s = *stack;  // copies stay in registers: what is written below cannot be theirs
+    const pm::Seen shown = *seen;
     const int sheet = int(line / size), row = int(line % size);
     for (int column = 0; column < size; ++column)
-      weights[line * size + column] = pm::seen_weight(*stack, *seen, sheet, row, column);
+      weights[line * size + column] = pm::seen_weight(s, shown, sheet, row, column);
   });
 }
 
