@@ -1,4 +1,4 @@
-"""Compiles the renderer at installation where there is a compiler; without one it is compiled at first use."""
+"""Compiles the ops at installation where there is a C++ compiler; without one, and for a GPU, that is at first use."""
 
 import os
 import sys

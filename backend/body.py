@@ -7,6 +7,7 @@ them is the body that the photograph shows, as a relief some centimetres thick: 
 between two of its steps. The innermost sheet stays the neck's.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
@@ -188,7 +189,8 @@ def lower(size: int) -> slice:
 def camera_facing(camera: Camera) -> tuple[float, float]:
     """The level direction (x, z) from the head's centre towards a camera, a unit long."""
     x, _, z = camera.position_m.tolist()
-    return x / np.hypot(x, z), z / np.hypot(x, z)
+    away = math.hypot(x, z)
+    return x / away, z / away
 
 
 def lean_level(points_m: Tensor, facing: tuple[float, float]) -> Tensor:

@@ -2,7 +2,7 @@
 crop, with the person cut out. Whatever the photo shows beside or below that crop has its colours from the photo too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +39,7 @@ class InputView:
     picture: np.ndarray  # [S, S, 3] uint8, continued outside the photo
     inside: np.ndarray  # [S, S] bool, within the photo's border
     foreground: Foreground
+    _places: "dict[torch.device, ViewTensors]" = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def opacity(self) -> np.ndarray:
@@ -62,11 +63,10 @@ class InputView:
         """The person's opacity and colour in a device's memory, copied there once."""
         import torch
 
-        places: dict[torch.device, ViewTensors] = vars(self).setdefault("_places", {})
-        if device not in places:
+        if device not in self._places:
             arrays = (self.opacity, self.rgb, self.inside)
-            places[device] = ViewTensors(*(torch.from_numpy(x).to(device) for x in arrays))
-        return places[device]
+            self._places[device] = ViewTensors(*(torch.from_numpy(x).to(device) for x in arrays))
+        return self._places[device]
 
 
 class ViewTensors(NamedTuple):

@@ -1,4 +1,4 @@
-"""Masks [H, W] of bool, on the processor by scipy and on a GPU by pooling: what either says of a mask is the same."""
+"""Masks [H, W] of bool, on the processor by scipy, on a GPU by kernels: what either says of a mask is the same."""
 
 import numpy as np
 import torch
@@ -7,6 +7,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..cuda_ops.connected_parts import connected_parts
+
+FAR_PX = 1e4
+"""Farther than any outside in a picture."""
 
 
 def holes_filled(mask: Tensor) -> Tensor:
@@ -39,15 +42,18 @@ def eroded(mask: Tensor, times: int = 1) -> Tensor:
 
 
 def depth_within(mask: Tensor) -> Tensor:
-    """How far each pixel of it lies from the nearest outside, [H, W] float32 in pixels; 0 outside.
+    """How far each pixel of it lies from the nearest outside, [H, W] float32 in pixels; 0 outside, and far where there
+    is none.
 
     Beyond the picture's border a mask goes on as it is there. On a GPU every pixel is compared with all of its column,
     then of its row (Felzenszwalb and Huttenlocher, Theory of Computing 2012, without their envelope).
     """
     if not mask.is_cuda:
+        if mask.all():
+            return torch.full(mask.shape, FAR_PX)
         padded = np.pad(mask.numpy(), 1, mode="edge")
-        return torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1])
-    squared = torch.where(mask, 1e9, 0.0)
+        return torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1]).float()
+    squared = torch.where(mask, FAR_PX**2, 0.0)
     for _ in range(2):
         along = torch.arange(squared.shape[0], device=mask.device, dtype=squared.dtype)
         apart = (along[:, None] - along).square()  # [H, H]

@@ -6,6 +6,7 @@ and carried to the full one by the local linear model that it rests on (He and S
 """
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,9 @@ WORK_PX = 448
 
 BAND_SHARE = 0.012
 """What is nearer than this share of the side to the coarse outline is left to matting."""
+
+ONE_AT_A_TIME = Lock()
+"""How many threads BLAS uses is the process' own: two calls that overlap would each restore what the other set."""
 
 MOST_STEPS, CLOSE_ENOUGH = 2000, 1e-4
 """Of conjugate gradients; with the diagonal alone as preconditioner they take some 200 steps, which are sooner done
@@ -55,7 +59,7 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
             "preconditioner": jacobi,
         }
         # A step's sums are short: BLAS' threads would wait longer for each other than they take.
-        with threadpool_limits(1, "blas"):
+        with ONE_AT_A_TIME, threadpool_limits(1, "blas"):
             opacity = np.clip(estimate_alpha_cf(small.astype(np.float64), trimap, **options), 0.0, 1.0)
     else:
         opacity = _resized(unlikely, work)

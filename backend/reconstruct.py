@@ -1,7 +1,6 @@
 """One photograph to one portrait."""
 
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,17 +11,15 @@ from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
 from .errors import InputError
 from .face_search import DOUBTFUL, find_faces
-from .input_view import InputView, input_view
+from .input_view import input_view
 from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
 from .photograph import Photograph, load_photograph, photograph_of
 from .portrait import Crop, Portrait
-from .refine import refine, refine_on_gpu
+from .refine import refine, refine_on_gpu, sharpens_on_gpu
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from .networks.geometry import SheetGeometry
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +97,6 @@ def aligned_portrait(
 
     import torch
 
-    from ..cuda_ops.render_manifolds import default_implementation
     from .body import with_body
     from .neck import with_neck
     from .networks.inversion import as_input
@@ -130,8 +126,8 @@ def aligned_portrait(
         textures = paint_textures(network, painting, view, texture_size)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
-        if textures.is_cuda and default_implementation("cuda") == "native":
-            textures = _sharpened(textures, geometry, painting.radius_m[0], view, steps)
+        if textures.is_cuda and sharpens_on_gpu():
+            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps)
             steps = 0
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),
@@ -144,18 +140,6 @@ def aligned_portrait(
         manifolds, _on_host(textures), alignment.camera, crop_to_photo, photograph.sha256, weights.identity
     )
     return refine(portrait, view, steps)
-
-
-def _sharpened(
-    textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
-) -> "Tensor":
-    """What `refine` makes of textures, before they leave the GPU."""
-    from .backprojection_cuda import PortraitOnGpu
-    from .texturing import stack_before
-
-    stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
-    portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m)
-    return refine_on_gpu(portrait, stack, view, steps).textures
 
 
 def _on_host(textures: "Tensor") -> np.ndarray:
@@ -236,8 +220,6 @@ def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:
 
 def choose_device(device: Device) -> str:
     """`auto` takes a GPU if there is one; raises InputError where CUDA was asked for and there is none."""
-    # Threads that wait for work would else spin on cores that matting and the compiled ops need.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():

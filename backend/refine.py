@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..cuda_ops.texels import Stack
 from .backprojection import LEAST_OPACITY, match_colours
 from .input_view import InputView
 from .portrait import Portrait
 
 if TYPE_CHECKING:
-    from .backprojection_cuda import PortraitOnGpu
+    from torch import Tensor
+
+    from .networks.geometry import SheetGeometry
 
 STAGE = "sharpening"
 
@@ -38,13 +39,28 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     return portrait
 
 
-def refine_on_gpu(portrait: "PortraitOnGpu", stack: Stack, view: InputView, steps: int) -> "PortraitOnGpu":
-    """As `refine`; the stack's camera is the view's."""
-    photo = view.on(portrait.textures.device)
+def sharpens_on_gpu() -> bool:
+    """Whether there are kernels for `refine_on_gpu`."""
+    from ..cuda_ops.render_manifolds import default_implementation
+    from ..cuda_ops.tensor_calls import texels_library
+
+    return default_implementation("cuda") == "native" and texels_library() is not None
+
+
+def refine_on_gpu(
+    textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
+) -> "Tensor":
+    """What `refine` makes of textures [S, T, T, 4] uint8 on sheets of r + delta [G, G], before they leave the GPU."""
+    from .backprojection_cuda import PortraitOnGpu
+    from .texturing import stack_before
+
+    photo = view.on(textures.device)
     weight = photo.opacity.sqrt() * (photo.inside & (photo.opacity > LEAST_OPACITY))
+    stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
+    portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m)
     for count, rays, noise in _stages(steps, view.camera.width_px):
         portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise)
-    return portrait
+    return portrait.textures
 
 
 def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:

@@ -1,8 +1,8 @@
 """Sheets made whole: where the photograph shows the person and the portrait is seen through, sheets close; and where
 holes are seen from beside. What hangs loose there, ends of sheets under the ears most of all, clears.
 
-Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become
-more opaque: nothing is put into the air before or behind it.
+Only sheets beside the surface that is drawn there, or smoothly continued from its neighbourhood, become more opaque, at
+an edge beside what lies behind it: nothing is put into the air before or behind a surface.
 """
 
 from dataclasses import replace
@@ -27,8 +27,8 @@ OVERDONE = 2.0
 """What is missing is closed by so much more, since no texel takes all of it."""
 
 TURNS_DEG, RIM_PX = (0.0, -30.0, 30.0), 2
-"""Looks: as the photograph sees it, then from beside for holes and loose parts; silhouettes' rims are no
-holes."""
+"""Looks: as the photograph sees it, then from beside for holes and loose parts; silhouettes' rims are no holes, and so
+near to an edge what lies behind it counts."""
 
 LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
 """What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is

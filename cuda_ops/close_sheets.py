@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .build import library_or_none
-from .tensor_calls import address, call_cuda, cuda_op, stack_on
+from .tensor_calls import address, call_cuda, stack_on, texels_library
 from .texels import Stack
 
 
@@ -32,7 +32,7 @@ class Gaps:
 def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
     """Opacity [S, T, T] float32, 0..1, of the stack's texels, raised where gaps are seen; what is not seen stays.
 
-    Raises ValueError where stack, opacity and gaps differ in size.
+    Raises ValueError where stack, opacity and gaps differ in size or device.
     """
     sheets, size, camera = len(stack.offsets_m), len(stack.radius_m), stack.camera
     if opacity.shape != (sheets, size, size) or opacity.dtype != torch.float32:
@@ -41,18 +41,18 @@ def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
     if maps.shape[1:] != (camera.height_px, camera.width_px) or maps.dtype != torch.float32:
         raise ValueError(f"gaps {tuple(maps.shape[1:])} are not of a picture {camera.width_px} x {camera.height_px}")
     device = opacity.device
-    library = _cuda_library() if device.type == "cuda" else _library()
+    library = texels_library() if device.type == "cuda" else _library()
     if library is None:
         from .close_sheets_reference import close_sheets_reference
 
         return close_sheets_reference(stack, opacity, gaps)
-    native, closed = stack_on(stack, device), opacity.clone(memory_format=torch.contiguous_format)
-    numbers = _Gaps(address(maps), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
+    native, closed = stack_on(stack, device), opacity.detach().clone(memory_format=torch.contiguous_format)
+    numbers = _Gaps(address(maps, device), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
     both = (ctypes.byref(native), ctypes.byref(numbers))
     if device.type == "cuda":
         call_cuda(library, "pm_cuda_close_sheets", device, *both, closed)
     else:
-        library.pm_close_sheets(*both, address(closed), 0)
+        library.pm_close_sheets(*both, address(closed, device), 0)
     return closed
 
 
@@ -74,9 +74,3 @@ def _library() -> ctypes.CDLL | None:
     library.pm_close_sheets.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_close_sheets.restype = None
     return library
-
-
-@cache
-def _cuda_library() -> ctypes.CDLL | None:
-    """The kernels; None where they cannot be compiled."""
-    return cuda_op("texels_cuda", "closing sheets")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .build import library_or_none
-from .tensor_calls import address, call_cuda, cuda_op, stack_on
+from .tensor_calls import address, call_cuda, stack_on, texels_library
 from .texels import Stack
 
 
@@ -36,7 +36,7 @@ class Paint:
 
 def paint_texels(stack: Stack, paint: Paint) -> Tensor:
     """RGBA textures [S, T, T, 4] uint8; nothing outside the photograph's picture, nor, but for `uncut` sheets, where it
-    shows no one. Raises ValueError where paint and stack differ in size.
+    shows no one. Raises ValueError where paint and stack differ in size or device.
     """
     sheets, size, camera = len(stack.offsets_m), len(stack.radius_m), stack.camera
     fits = {
@@ -52,7 +52,7 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
         wrong = ", ".join(name for name, fit in fits.items() if not fit)
         raise ValueError(f"paint for {sheets} x {size} texels does not fit: see the shapes of {wrong}")
     device = paint.opacity.device
-    library = _cuda_library() if device.type == "cuda" else _library()
+    library = texels_library() if device.type == "cuda" else _library()
     if library is None:
         from .paint_texels_reference import paint_texels_reference
 
@@ -61,15 +61,14 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
     names = ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m")
     tensors = [getattr(paint, name).float().contiguous() for name in names]
     sizes = paint.opacity.shape[-1], paint.painted.shape[-1], paint.surface_m.shape[-1]
-    numbers = _Paint(
-        *map(address, tensors), paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut
-    )
+    pointers = [address(tensor, device) for tensor in tensors]
+    numbers = _Paint(*pointers, paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut)
     textures = torch.empty(sheets, size, size, 4, dtype=torch.uint8, device=device)
     both = (ctypes.byref(native), ctypes.byref(numbers))
     if device.type == "cuda":
         call_cuda(library, "pm_cuda_paint_texels", device, *both, textures)
     else:
-        library.pm_paint_texels(*both, address(textures), 0)
+        library.pm_paint_texels(*both, address(textures, device), 0)
     return textures
 
 
@@ -93,9 +92,3 @@ def _library() -> ctypes.CDLL | None:
     library.pm_paint_texels.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     library.pm_paint_texels.restype = None
     return library
-
-
-@cache
-def _cuda_library() -> ctypes.CDLL | None:
-    """The kernels; None where they cannot be compiled."""
-    return cuda_op("texels_cuda", "painting")

@@ -1,8 +1,8 @@
 """Which texels of a stack of sheets a camera sees, which pixels of its pictures each takes, and their taking them.
 
 The public ops are `seen_texels` and `carried_back`, on the processor's cores for arrays and on a GPU for tensors there
-(seen_texels_cuda.py); seen_texels_reference.py beside them does the same in numpy, and takes their place where there is
-no compiler.
+(seen_texels_cuda.py); seen_texels_reference.py beside them does the same in numpy, and takes their place with arrays
+where there is no compiler.
 """
 
 import ctypes
@@ -44,7 +44,8 @@ def seen_texels(textures: Any, stack: Stack, surface: Surface | None, most_halvi
 
     Without a surface these are all that are within its picture. A texel wider than a pixel takes from a picture that
     is halved, up to `most_halvings` times. Pixels are counted through the picture, continued so that it can be halved
-    so often, and on through its halved ones. Raises ValueError where textures and stack differ in size.
+    so often, and on through its halved ones. Raises ValueError where textures and stack differ in size; with tensors
+    also BuildError without nvcc.
     """
     if not isinstance(textures, np.ndarray):
         from .seen_texels_cuda import seen_texels_cuda
@@ -82,7 +83,8 @@ def carried_back(textures: Any, texels: SeenTexels, colours: Any, picture: Any, 
     """Colours [N, 3] of the texels, 0..1, plus `length` times how much each is seen times what it takes of a picture.
 
     `picture` [pixels, 3] float32 is all levels one after the other. Returns `textures` [S, T, T, 4] uint8 with the new
-    colours, and these in full [N, 3] float32. Raises ValueError where shapes or types do not fit the texels.
+    colours, and these in full [N, 3] float32. Raises ValueError where shapes or types do not fit the texels, and with
+    tensors BuildError without nvcc.
     """
     if not isinstance(textures, np.ndarray):
         from .seen_texels_cuda import carried_back_cuda

@@ -32,7 +32,7 @@ def seen_texels_cuda(textures: Tensor, stack: Stack, surface: Surface | None, mo
     depth_m = None if surface is None else torch.as_tensor(surface.depth_m, device=device).float().contiguous()
     margin_m, softness_m = (surface.margin_m, surface.softness_m) if surface else (0.0, 1.0)
     seen = NativeSeen(
-        address(textures), None if depth_m is None else address(depth_m),
+        address(textures, device), None if depth_m is None else address(depth_m, device),
         margin_m, softness_m, LEAST_SEEN, camera.fx_px, most_halvings,
     )  # fmt: skip
     both = (byref(native), byref(seen))
@@ -59,7 +59,8 @@ def carried_back_cuda(
         )
     textures, moved = textures.clone(memory_format=torch.contiguous_format), torch.empty(colours.shape, device=device)
     tensors = [x.contiguous() for x in (*texels[:4], picture, colours)]
-    carried = NativeCarried(*map(address, tensors), length, address(moved), address(textures))
+    pointers = [address(tensor, device) for tensor in tensors]
+    carried = NativeCarried(*pointers, length, address(moved, device), address(textures, device))
     call_cuda(library, "pm_cuda_carry_back", device, byref(carried), c_int64(len(texels.texel)))
     return textures, moved
 

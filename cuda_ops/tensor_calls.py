@@ -1,6 +1,7 @@
 """The compiled ops over torch's memory, the processor's or a GPU's."""
 
 import ctypes
+from functools import cache
 from typing import Any
 
 import torch
@@ -16,6 +17,12 @@ def cuda_op(name: str, doing: str) -> ctypes.CDLL | None:
     return None if library is None else with_errors(library)
 
 
+@cache
+def texels_library() -> ctypes.CDLL | None:
+    """The kernels of the ops on texels; None where they cannot be compiled."""
+    return cuda_op("texels_cuda", "work on texels")
+
+
 def with_errors(library: ctypes.CDLL) -> ctypes.CDLL:
     """A library of kernels, whose error codes can be told in words."""
     library.pm_cuda_error.restype, library.pm_cuda_error.argtypes = ctypes.c_char_p, [ctypes.c_int]
@@ -28,14 +35,16 @@ def call_cuda(library: ctypes.CDLL, name: str, device: torch.device, *arguments:
     Raises RuntimeError with the cause where it fails.
     """
     with torch.cuda.device(device):
-        pointers = [address(x) if isinstance(x, Tensor) else x for x in arguments]
+        pointers = [address(x, device) if isinstance(x, Tensor) else x for x in arguments]
         code = getattr(library, name)(*pointers, ctypes.c_void_p(torch.cuda.current_stream().cuda_stream))
     if code:
         raise RuntimeError(f"{name} failed: {library.pm_cuda_error(code).decode()}")
 
 
-def address(tensor: Tensor) -> ctypes.c_void_p:
-    """Of a tensor's memory; raises ValueError where that is not in one piece."""
+def address(tensor: Tensor, device: torch.device) -> ctypes.c_void_p:
+    """Of a tensor's memory; raises ValueError where that is another device's, or not in one piece."""
+    if tensor.device != device:
+        raise ValueError(f"a tensor {tuple(tensor.shape)} on {tensor.device} is not on {device} like the rest: move it")
     if not tensor.is_contiguous():
         raise ValueError(f"a tensor {tuple(tensor.shape)} with strides {tensor.stride()} is not contiguous")
     return ctypes.c_void_p(tensor.data_ptr())
@@ -45,4 +54,4 @@ def stack_on(stack: Stack, device: torch.device) -> NativeStack:
     """csrc/texels.h's Stack in a device's memory; raises ValueError where the stack's maps are not of one size."""
     maps = (stack.radius_m, stack.spread, stack.offsets_m)
     tensors = [torch.as_tensor(x, dtype=torch.float32, device=device).contiguous() for x in maps]
-    return NativeStack.over(stack, tensors, address)
+    return NativeStack.over(stack, tensors, lambda tensor: address(tensor, device))

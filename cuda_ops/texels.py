@@ -12,7 +12,7 @@ import numpy as np
 class Stack:
     """Where a stack's texels are, and the camera that sees them; lengths in metres.
 
-    Maps and offsets are arrays, or tensors on whatever device.
+    Maps and offsets are arrays; or, for ops on tensors, tensors on whatever device.
     """
 
     radius_m: Any  # [T, T] float32, of the sheet at offset 0

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from portrait_manifolds.backend.masks import depth_within, dilated, eroded, holes_filled, largest_part
+from portrait_manifolds.backend.masks import FAR_PX, depth_within, dilated, eroded, holes_filled, largest_part
 from portrait_manifolds.cuda_ops.connected_parts import connected_parts
 
 DEVICES = (
@@ -31,10 +31,13 @@ def test_masks_are_what_scipy_makes_of_them(mask: np.ndarray, device: str) -> No
     for times in (1, 3):
         assert np.array_equal(dilated(given, times).cpu(), ndimage.binary_dilation(mask, iterations=times))
         assert np.array_equal(eroded(given, times).cpu(), ndimage.binary_erosion(mask, iterations=times))
-    if not mask.all():
+    if mask.all():
+        assert (depth_within(given) == FAR_PX).all()
+    else:
         padded = np.pad(mask, 1, mode="edge")
         expected = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
         np.testing.assert_allclose(depth_within(given).cpu(), expected, atol=1e-5)
+    assert depth_within(given).dtype == torch.float32
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -9,7 +9,15 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.neck import HALF_DEPTH_M, LOWEST_M, OFFSET_M, Silhouette, column_radius, with_neck
+from portrait_manifolds.backend.neck import (
+    HALF_DEPTH_M,
+    LOWEST_M,
+    OFFSET_M,
+    Silhouette,
+    column_radius,
+    interpolated,
+    with_neck,
+)
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
@@ -106,3 +114,9 @@ def test_the_sheets_are_a_portraits(necked: tuple[Inversion, Painting, Inversion
     assert float(geometry.offsets_m[0]) == pytest.approx(OFFSET_M)
     np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
     assert network.geometry is not geometry and float(network.geometry.offsets_m[0]) > OFFSET_M  # as it was
+
+
+def test_interpolation_is_numpys() -> None:
+    places, values = np.array([-1.0, 0.5, 2.0]), np.array([3.0, -1.0, 4.0])
+    x = np.array([[-5.0, -1.0, 0.0, 0.5], [1.0, 2.0, 2.5, 9.0]])
+    np.testing.assert_allclose(interpolated(torch.from_numpy(x), places, values), np.interp(x, places, values))

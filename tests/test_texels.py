@@ -224,3 +224,11 @@ def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
         close_sheets(
             stack, soft_opacity(), gaps(**{name: torch.ones(90, 120) for name in ("missing", "surface_m", "level")})
         )
+
+
+def test_maps_on_another_device_are_told(stack: Stack) -> None:
+    elsewhere = {name: getattr(gaps(), name).to("meta") for name in ("missing", "surface_m", "level")}
+    with pytest.raises(ValueError, match="move it"):
+        close_sheets(stack, soft_opacity(), replace(gaps(), **elsewhere))
+    with pytest.raises(ValueError, match="move it"):
+        paint_texels(stack, replace(paint(), photo=paint().photo.to("meta")))

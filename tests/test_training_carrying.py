@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError
@@ -65,6 +65,16 @@ def test_what_is_there_stays(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="delete it"):
         unpack(tmp_path / "carried", tmp_path / "there", 1)
     assert not list((tmp_path / "there").iterdir())
+
+
+@pytest.mark.parametrize("name", ["photo", "depth"])
+def test_bytes_that_are_no_picture_are_told(cache: Path, tmp_path: Path, name: str) -> None:
+    carry(cache, tmp_path / "carried", 1)
+    (small,) = (tmp_path / "carried").iterdir()
+    arrays = load_file(small)
+    save_file(arrays | {f"{name}/bytes": np.zeros_like(arrays[f"{name}/bytes"])}, small)
+    with pytest.raises(InputError, match="damaged"):
+        unpack(tmp_path / "carried", tmp_path / "there", 1)
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The command line: one file a subcommand, each a frozen dataclass whose fields are its options."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Protocol
@@ -16,6 +17,8 @@ class Command(Protocol):
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 1 failed, 2 bad input, 130 cancelled."""
+    # Read when torch is loaded: its threads would else spin, while they wait, on cores that have other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     sys.exit(_run(parse()))
 
 

@@ -12,7 +12,7 @@ from itertools import repeat
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -87,14 +87,22 @@ def _carry_one(path: Path, folder: Path) -> None:
 def _unpack_one(path: Path, folder: Path) -> None:
     target = folder / path.name.removesuffix(SUFFIX)
     if not target.is_file():
-        _save(target, restored(_load(path)))
+        try:
+            arrays = restored(_load(path))
+        except (KeyError, ValueError, lzma.LZMAError, UnidentifiedImageError) as error:
+            raise _damaged(path, error) from error
+        _save(target, arrays)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} is damaged ({error}): delete it and make it again.") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} is damaged ({error}): delete it and make it again.")
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -91,6 +91,7 @@ extern "C" {
 // The next mip level [S, T / 2, T / 2, 4] of [S, T, T, 4].
 int pm_cuda_halve_u8(const void* texels, int sheets, int size, void* half, void* stream) {
   const int64_t count = int64_t(sheets) * (size / 2) * (size / 2);
+  if (!count) return cudaSuccess;  // a grid without blocks is an error
   halve_kernel<<<unsigned((count + 255) / 256), 256, 0, static_cast<cudaStream_t>(stream)>>>(
       static_cast<const uchar4*>(texels), count, size, static_cast<uchar4*>(half));
   return cudaGetLastError();

@@ -1,5 +1,5 @@
 // The ops on texels on a GPU: a thread a texel, what is done to it is written in the headers, as for the CPU.
-// A plain C interface; see texels_cuda.py. All pointers within the structures, and the arrays, are device memory; every
+// A plain C interface; see tensor_calls.py. All pointers within the structures, and the arrays, are device memory; every
 // function returns a cudaError_t.
 #include <cuda_runtime.h>
 
