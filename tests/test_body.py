@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from test_surface_following import CONFIG, SIZE, painting
 
-from portrait_manifolds.backend import body_surface
+from portrait_manifolds.backend import body, body_surface
 from portrait_manifolds.backend.body import (
     CLOSE,
     CLOSE_ELEVATION_DEG,
@@ -110,6 +110,19 @@ def test_levels_turn_with_the_camera() -> None:
     turned = camera.orbited(25.0)
     rotation = torch.from_numpy(turned.camera_to_world[:3, :3] @ camera.camera_to_world[:3, :3].T)
     torch.testing.assert_close(lean_level(points @ rotation.T, camera_facing(turned)), lean_level(points, AHEAD))
+
+
+def test_sheets_lean_as_the_photographs_camera_stands(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def level(points_m: torch.Tensor, facing: tuple[float, float]) -> torch.Tensor:
+        asked.append(facing)
+        return lean_level(points_m, facing)
+
+    monkeypatch.setattr(body, "lean_level", level)
+    view = replace(photograph(), camera=camera(20.0))
+    with_body(*bodied[:2], view)
+    assert len(asked) == 3 and set(asked) == {camera_facing(view.camera)} != {AHEAD}
 
 
 def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> None:

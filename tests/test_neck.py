@@ -20,6 +20,7 @@ from portrait_manifolds.backend.neck import (
 )
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.surface_following import looked_up, offset_before, sheet_level
 
 PX, NECK_M, HEAD_M, SHOULDERS_M = 96, 0.05, 0.09, -0.18
 GREEN, RED, BLUE = ([0.2, 0.8, 0.2], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
@@ -120,3 +121,14 @@ def test_interpolation_is_numpys() -> None:
     places, values = np.array([-1.0, 0.5, 2.0]), np.array([3.0, -1.0, 4.0])
     x = np.array([[-5.0, -1.0, 0.0, 0.5], [1.0, 2.0, 2.5, 9.0]])
     np.testing.assert_allclose(interpolated(torch.from_numpy(x), places, values), np.interp(x, places, values))
+
+
+def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
+    necked: tuple[Inversion, Painting, Inversion, Painting],
+) -> None:
+    network, before, networks, after = necked
+    now, was = ((p.radius_m[0], n.geometry.spread) for n, p in ((networks, after), (network, before)))
+    level = sheet_level(offset_before(now, was, networks.geometry.offsets_m, SIZE), network.geometry.offsets_m)
+    for name in ("opacity", "confidence"):
+        held = looked_up(getattr(before, name)[:, :, None], level[None])[:, 1:, 0]
+        torch.testing.assert_close(getattr(after, name)[:, 1:], held, atol=1e-4, rtol=0.0)

@@ -9,6 +9,8 @@ from portrait_manifolds import reconstruct
 from portrait_manifolds.backend.alignment import sample_crop
 from portrait_manifolds.backend.evaluation.pictures import laplacian_energy, picture_figures
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.refine import sharpens_on_gpu
+from portrait_manifolds.cuda_ops import render_manifolds, tensor_calls
 
 SIDE_PX = 2000
 CROP_PX = 384
@@ -25,6 +27,16 @@ def test_a_large_photo_gives_textures_as_sharp_as_their_size() -> None:
     face[144:264, 132:252] = True
     assert picture_figures(drawn, wanted, face)["psnr_db"] > 38.0
     assert 0.7 < laplacian_energy(drawn, face) / laplacian_energy(wanted, face) < 1.2
+
+
+@pytest.mark.parametrize("renderer", ["native", "reference"])
+@pytest.mark.parametrize("ops", [object(), None])
+def test_sharpening_stays_on_a_gpu_where_all_of_its_kernels_are(
+    renderer: str, ops: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render_manifolds, "default_implementation", lambda device: renderer)
+    monkeypatch.setattr(tensor_calls, "texels_library", lambda: ops)
+    assert sharpens_on_gpu() == (renderer == "native" and ops is not None)
 
 
 def _patterned_face() -> np.ndarray:

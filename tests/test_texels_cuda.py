@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import test_texels
 import torch
 from skimage import data
-from test_texels import SHEETS, SIZE, gaps, paint, seen_from_beside, soft_opacity
+from test_texels import gaps, paint, soft_opacity
 
 from portrait_manifolds.backend.backprojection import _levels, match_colours, stack_of
 from portrait_manifolds.backend.backprojection_cuda import PortraitOnGpu
@@ -22,17 +23,9 @@ from portrait_manifolds.cuda_ops.seen_texels import Surface, carried_back, seen_
 from portrait_manifolds.cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
 from portrait_manifolds.cuda_ops.texels import Stack
 
+portrait, stack = test_texels.portrait, test_texels.stack  # the same fixtures
+
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-
-
-@pytest.fixture(scope="module")
-def portrait() -> Portrait:
-    return made_portrait(texture_size=SIZE, sheets=SHEETS)
-
-
-@pytest.fixture(scope="module")
-def stack(portrait: Portrait) -> Stack:
-    return seen_from_beside(portrait)
 
 
 @needs_gpu

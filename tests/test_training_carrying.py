@@ -10,6 +10,7 @@ from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.training.carrying import DEPTH_STEP, carry, unpack
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, pack, save_shard
+from portrait_manifolds.backend.training.network_cli import TrainCarry
 
 SIZE_PX = 64
 
@@ -35,9 +36,9 @@ def cache(tmp_path: Path) -> Path:
 
 
 def test_a_carried_cache_is_small_and_comes_back(cache: Path, tmp_path: Path) -> None:
-    carry(cache, tmp_path / "carried", 1)
+    TrainCarry(cache, tmp_path / "carried", workers=1).run()
     (small,) = (tmp_path / "carried").iterdir()
-    unpack(tmp_path / "carried", tmp_path / "there", 1)
+    TrainCarry(tmp_path / "there", tmp_path / "carried", unpack=True, workers=1).run()
     (shard,) = cache.iterdir()
     before, after = load_file(shard), load_file(tmp_path / "there" / shard.name)
     assert small.stat().st_size < 0.3 * shard.stat().st_size
@@ -75,6 +76,11 @@ def test_bytes_that_are_no_picture_are_told(cache: Path, tmp_path: Path, name: s
     save_file(arrays | {f"{name}/bytes": np.zeros_like(arrays[f"{name}/bytes"])}, small)
     with pytest.raises(InputError, match="damaged"):
         unpack(tmp_path / "carried", tmp_path / "there", 1)
+
+
+def test_workers_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        TrainCarry(tmp_path, tmp_path / "carried", workers=0).run()
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:

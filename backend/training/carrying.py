@@ -1,7 +1,7 @@
 """Shards of training examples made small enough to carry to a rented GPU, and back to shards there.
 
 Colours are WebP (lossy, as photographs are anyway), opacity and segmentation lossless; depths are rounded to half a
-millimetre and stored as second differences. A subject takes a fifteenth of its shard's 2 MB.
+millimetre and stored as second differences. A subject takes a fourteenth of its shard's 1.9 MB.
 """
 
 import io

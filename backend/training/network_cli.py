@@ -69,7 +69,7 @@ class TrainCarry:
     cache: Path
     """Folder of example shards."""
     folder: Path
-    """Folder of carried files, a fifteenth of the size."""
+    """Folder of carried files, a fourteenth of the size."""
     unpack: bool = False
     """Make the cache from the carried files."""
     workers: int = 2

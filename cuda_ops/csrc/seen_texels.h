@@ -50,7 +50,8 @@ PM_FN void seen_corners(const Stack& stack, const Seen& s, int64_t index, int32_
   share[0] = (1 - c.a) * (1 - c.b), share[1] = c.a * (1 - c.b), share[2] = (1 - c.a) * c.b, share[3] = c.a * c.b;
 }
 
-// Shared with Python (seen_texels.py) by layout. What texels take back. All but `textures` is of the texels that are seen alone.
+// What texels take back; shared with Python (seen_texels.py) by layout. All but `textures` is of the texels that are seen
+// alone.
 struct Carried {
   const int64_t* texels;   // [N], into [S T T]
   const float* seen;       // [N]
