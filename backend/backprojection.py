@@ -15,7 +15,6 @@ from ..cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ..cuda_ops.texels import Stack
 from . import progress
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .manifolds import resample_map
 from .portrait import Portrait
 
@@ -60,7 +59,7 @@ def stack_of(portrait: Portrait, camera: Camera) -> Stack:
     """The portrait's texels before a camera."""
     manifolds, size = portrait.manifolds, portrait.texture_size
     radius_m, spread = (resample_map(x, size) for x in (manifolds.total_radius_m(), manifolds.spread))
-    return Stack(radius_m, spread, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
+    return Stack(radius_m, spread, manifolds.offsets_m, manifolds.half_extent, camera)
 
 
 def match_colours(

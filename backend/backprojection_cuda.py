@@ -11,7 +11,6 @@ from ..cuda_ops.native_cuda import CudaScene, pyramid_u8_on_gpu
 from ..cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ..cuda_ops.texels import Stack
 from .backprojection import LEAST_OPACITY, MARGIN_M, MOST_HALVINGS, SOFTNESS_M, Match, nearest
-from .conventions import CHART_HALF_EXTENT
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,12 @@ class PortraitOnGpu:
     scene: CudaScene
 
     @staticmethod
-    def of(textures: Tensor, radius_m: Tensor, spread: Tensor, offsets_m: Tensor) -> "PortraitOnGpu":
-        """Of textures, and sheets of r + delta and spread [G, G] at offsets [S]."""
+    def of(
+        textures: Tensor, radius_m: Tensor, spread: Tensor, offsets_m: Tensor, half_extent: float
+    ) -> "PortraitOnGpu":
+        """Of textures, and sheets of r + delta and spread [G, G] at offsets [S], over a chart of that half extent."""
         maps = (radius_m, spread, offsets_m)
-        return PortraitOnGpu(textures, CudaScene(pyramid_u8_on_gpu(textures), *maps, half_extent=CHART_HALF_EXTENT))
+        return PortraitOnGpu(textures, CudaScene(pyramid_u8_on_gpu(textures), *maps, half_extent=half_extent))
 
     def recoloured(self, textures: Tensor) -> "PortraitOnGpu":
         """With textures of the same opacity and other colours."""

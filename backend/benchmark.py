@@ -189,7 +189,15 @@ def _reference(portrait: Portrait, camera: Camera) -> None:
     radius = torch.from_numpy(portrait.renderer.radius_m)
     spread, offsets = torch.from_numpy(manifolds.spread), torch.from_numpy(manifolds.offsets_m)
     with torch.inference_mode():
-        render_manifolds(_textures(portrait), radius, spread, offsets, camera, implementation="reference")
+        render_manifolds(
+            _textures(portrait),
+            radius,
+            spread,
+            offsets,
+            camera,
+            half_extent=manifolds.half_extent,
+            implementation="reference",
+        )
 
 
 def _textures(portrait: Portrait) -> torch.Tensor:
@@ -200,7 +208,7 @@ def _float_scene(portrait: Portrait) -> NativeScene:
     manifolds = portrait.manifolds
     levels = [level.numpy() for level in build_pyramid(_textures(portrait))]
     maps = (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)
-    return NativeScene(levels, *maps, half_extent=CHART_HALF_EXTENT)
+    return NativeScene(levels, *maps, half_extent=manifolds.half_extent)
 
 
 def _touched_bytes(portrait: Portrait, camera: Camera) -> int:

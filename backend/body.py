@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .body_surface import PersonSurface
 from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
 from .neck import CENTRE_M, neck_share
 from .networks.geometry import (
@@ -25,7 +26,6 @@ from .networks.geometry import (
     SheetGeometry,
     chart_angles_deg,
     chart_grid,
-    kept,
     ramp,
     resampled,
     rows_below,
@@ -88,10 +88,14 @@ class Relaid:
         """Which of the sheets [S] there were before."""
         return torch.isin(self.sheets.offsets_m, self.sheets_before.offsets_m)
 
+    def lower(self, size: int) -> slice:
+        """Its lower rows, see there."""
+        return lower(size, self.sheets.half_extent)
+
     def offset_before(self, size: int) -> Tensor:
         """Where texels [S, V, U] lay, as an offset."""
         now, before = (self.radius_m, self.sheets.spread), (self.radius_before_m, self.sheets_before.spread)
-        return offset_before(now, before, self.sheets.offsets_m, size, lower(size))
+        return offset_before(now, before, self.sheets.offsets_m, size, self.lower(size))
 
     def again(self, stack: Tensor) -> Tensor:
         """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
@@ -100,20 +104,20 @@ class Relaid:
         level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
         moved = stack.new_zeros(1, len(level), *stack.shape[2:])
         moved[:, self.old] = stack
-        moved[..., lower(size), :] = looked_up(stack[..., lower(size), :], level[None])
+        moved[..., self.lower(size), :] = looked_up(stack[..., self.lower(size), :], level[None])
         return moved
 
     def seen(self, camera: Camera, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
-        points = self.sheets.points(self.displacement_m, size, rows=lower(size))
+        points = self.sheets.points(self.displacement_m, size, rows=self.lower(size))
         projected, depth = CameraBatch.of([camera], points.device).project(points)
         sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
         return depth[0], sampled.unflatten(1, points.shape[1:3])
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
-        low = resampled(kept(leaning, len(self.radius_m), self.radius_m), size)
-        return (SUDDEN * low[lower(size)]).clamp(max=1.0)
+        low = resampled(self.sheets.kept(leaning, len(self.radius_m), self.radius_m), size)
+        return (SUDDEN * low[self.lower(size)]).clamp(max=1.0)
 
 
 def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[Inversion, Painting]:
@@ -122,7 +126,7 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     geometry = network.geometry
     surface = PersonSurface.of(network, painting, view)
     facing = camera_facing(view.camera)
-    levels = sheet_levels(surface, facing, geometry.radius_m.shape[-1])
+    levels = sheet_levels(surface, facing, geometry.radius_m.shape[-1], geometry.half_extent)
     if levels is None:
         return network, painting
     sheets, displacement = _laid(geometry, painting, facing, *levels)
@@ -130,7 +134,7 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
     confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)
-    rows, share = lower(stack.shape[-1]), relaid.share(stack.shape[-1])
+    rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
     _, colours = relaid.seen(view.camera, stack.shape[-1], surface.rgb)
     painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
     confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
@@ -151,7 +155,7 @@ def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Cam
     """Opacity [1, S, T, T] from what it was: the body's in place of it below the jaw."""
     opacity = relaid.again(before[:, :, None])[:, :, 0]
     size = opacity.shape[-1]
-    rows, share = lower(size), relaid.share(size)
+    rows, share = relaid.lower(size), relaid.share(size)
     maps = torch.stack([surface.depth_m, surface.thick_m, surface.matte])
     depth, (front, thick, matte) = relaid.seen(camera, size, maps)
     behind = depth - front
@@ -164,26 +168,26 @@ def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Cam
 
 
 @cache
-def leaning(size: int) -> Tensor:
+def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 0 on the head, 1 where sheets lean."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     low = ramp(np.interp(azimuth_deg, *BEGINS_DEG) - elevation_deg, (0.0, WITHIN_DEG))
     with torch.inference_mode(False):
         return torch.tensor(low * low * (3.0 - 2.0 * low), dtype=torch.float32)
 
 
 @cache
-def close_together(size: int) -> Tensor:
+def close_together(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 1 where sheets come close together under the chin."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     with torch.inference_mode(False):
         return torch.from_numpy(ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG))
 
 
 @cache
-def lower(size: int) -> slice:
+def lower(size: int, half_extent: float = CHART_HALF_EXTENT) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
-    return rows_below(size, max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0]))
+    return rows_below(size, max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0]), half_extent)
 
 
 def camera_facing(camera: Camera) -> tuple[float, float]:
@@ -204,7 +208,9 @@ def lean_level(points_m: Tensor, facing: tuple[float, float]) -> Tensor:
     return torch.maximum(level, LEAST_LEAN * distance)
 
 
-def sheet_levels(surface: PersonSurface, facing: tuple[float, float], size: int) -> tuple[Tensor, Tensor] | None:
+def sheet_levels(
+    surface: PersonSurface, facing: tuple[float, float], size: int, half_extent: float = CHART_HALF_EXTENT
+) -> tuple[Tensor, Tensor] | None:
     """Where sheets begin, and over the chart [size, size] where the last one lies, smoothly just beyond the body; None
     without a body."""
     person = surface.points_m[surface.matte > 0.5]
@@ -214,7 +220,7 @@ def sheet_levels(surface: PersonSurface, facing: tuple[float, float], size: int)
         return None
     first = (steep.quantile(0.01) - MARGIN_M).clamp(*NEAREST_M) if len(steep) else steep.new_tensor(NEAREST_M[1])
     level = lean_level(points, facing)
-    chart = 0.5 + 0.5 * chart_grid(points).double()
+    chart = 0.5 + 0.5 * chart_grid(points, half_extent).double()
     column, row = (chart * size).clamp(0, size - 1).long().unbind(-1)
     texel = row * size + column
     highest = level.new_zeros(size * size).scatter_reduce(0, texel, level, "amax").view(1, 1, size, size)
@@ -230,8 +236,8 @@ def _laid(
     """Sheets from the neck's or level `first_m` to those at `last_m` [G, G], and their displacement [1, D, D]."""
     offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
     size = radius.shape[-1]
-    close, share, neck = (kept(made, size, radius) for made in (close_together, leaning, neck_share))
-    per_metre = lean_level(kept(texel_directions, size, radius), facing)
+    close, share, neck = (geometry.kept(made, size, radius) for made in (close_together, leaning, neck_share))
+    per_metre = lean_level(geometry.kept(texel_directions, size, radius), facing)
     before = radius + offsets[0] * geometry.spread
     inner = first_m / per_metre
     inner = torch.lerp(inner, torch.minimum(inner, before), neck)

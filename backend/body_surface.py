@@ -71,8 +71,7 @@ class PersonSurface:
 def _drawn(network: Inversion, painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:
     """The portrait's depth in metres, continued over what is clear; and where it is not, 0 or 1."""
     geometry = network.geometry
-    alpha, depth_m = render_opacity(
-        painting.opacity[0], painting.radius_m[0], geometry.spread, geometry.offsets_m, camera
-    )
+    maps = (painting.radius_m[0], geometry.spread, geometry.offsets_m)
+    alpha, depth_m = render_opacity(painting.opacity[0], *maps, camera, geometry.half_extent)
     known = (alpha > 0.5).float()
     return push_pull((depth_m * known)[None, None], known[None, None])[0, 0], known

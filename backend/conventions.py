@@ -5,8 +5,8 @@ Portrait space   right-handed, metres; x to the right of the input picture, y up
 Camera           pinhole, OpenGL axes (x right, y up, looks along -z), `camera_to_world` 4x4.
 Pixels           x to the right, y down; the centre of the first pixel is (0.5, 0.5).
 Chart            Lambert azimuthal equal-area about +z: (u, v) = sqrt(2 / (1 + d_z)) (d_x, d_y), y up. A map over the
-                 chart is a square picture of [-CHART_HALF_EXTENT, CHART_HALF_EXTENT]^2 with its first row at the top
-                 and texel centres at half-integers, whatever its resolution.
+                 chart is a square picture of [-half_extent, half_extent]^2 with its first row at the top and texel
+                 centres at half-integers, whatever its resolution.
 Colour           stored sRGB-encoded with straight alpha; composited in linear light.
 Depth            distance along the camera's -z axis in metres; +inf where opacity < MIN_OPACITY.
 """
@@ -19,7 +19,11 @@ EYE_DISTANCE_M = 0.064
 """Mean distance between the centres of the two eyes."""
 
 CHART_HALF_EXTENT = 2.0 * sin(radians(110.0) / 2.0)
-"""Half the side of the chart's square: it reaches 110 degrees from +z at the middle of each side."""
+"""Half the side of the chart's square: it reaches 110 degrees from +z at the middle of each side. So the networks have
+it, and portraits that do not say otherwise."""
+
+WIDE_HALF_EXTENT = 2.0 * sin(radians(140.0) / 2.0)
+"""Of portraits made from photographs: turned by 45 degrees the back of a head is seen to where it ends."""
 
 WHORL = (0.05, 0.87, -0.49)
 """Direction from the head's centre to where its hair grows from."""

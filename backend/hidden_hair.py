@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .conventions import WHORL
+from .conventions import CHART_HALF_EXTENT, WHORL
 from .networks.geometry import kept, texel_directions
 from .networks.inversion import Painting
 from .networks.visibility import scalp_maps
@@ -29,13 +29,13 @@ SHARPER = 1.4
 MAX_CONTRAST = 0.2
 
 
-def strand_shade(painting: Painting, size: int) -> Tensor:
+def strand_shade(painting: Painting, size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Factors [size, size] on the brightness of the first photograph's hidden scalp: 1 where there is none."""
-    sides = kept(scalp_maps, size, painting.opacity)[0]
-    return torch.exp(_contrast(painting) * sides * kept(strands, size, sides))
+    sides = kept(scalp_maps, size, painting.opacity, half_extent)[0]
+    return torch.exp(_contrast(painting, half_extent) * sides * kept(strands, size, sides, half_extent))
 
 
-def _contrast(painting: Painting) -> Tensor:
+def _contrast(painting: Painting, half_extent: float) -> Tensor:
     """Standard deviation of the logarithm of brightness in the scalp that is seen, beside its slow changes."""
     visible = painting.visible[0]  # [S, T, T]
     weight = F.adaptive_avg_pool2d(painting.opacity[0], visible.shape[-1]) * visible
@@ -45,20 +45,20 @@ def _contrast(painting: Painting) -> Tensor:
     log = torch.log(luma + 0.02)[None, None]
     residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
     known = -F.max_pool2d(-total.clamp_max(1.0)[None, None], BLUR_TEXELS, 1, BLUR_TEXELS // 2)[0, 0]
-    scalp = kept(scalp_maps, log.shape[-1], log)[1] * (known > 0.9)
+    scalp = kept(scalp_maps, log.shape[-1], log, half_extent)[1] * (known > 0.9)
     count = scalp.sum()
     variance = (residual.square() * scalp).sum() / count.clamp_min(1.0)
     return (SHARPER * variance.sqrt()).clamp_max(MAX_CONTRAST) * (count >= 1.0)
 
 
 @cache
-def strands(size: int) -> Tensor:
+def strands(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size] of strands around the whorl, zero in the mean, of unit standard deviation."""
     rng = np.random.default_rng(0)
     axis = np.array(WHORL) / np.linalg.norm(WHORL)
     right = np.cross(axis, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    directions = texel_directions(size).numpy()
+    directions = texel_directions(size, half_extent).numpy()
     around = np.arctan2(directions @ np.cross(right, axis), directions @ right) / (2.0 * np.pi)
     along = np.arccos(np.clip(directions @ axis, -1.0, 1.0)) / np.pi
     around = around + WAVES * _noise(rng, around, along, 8, 5)

@@ -28,19 +28,23 @@ from .errors import InputError
 
 MAX_SHEETS = 64
 
+ANTIPODE = 2.0
+"""Distance in the chart from +z to -z."""
+
 
 @dataclass(frozen=True)
 class Manifolds:
     """The geometry of a portrait's sheets; arrays are float32, maps in the chart.
 
-    Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, or a
-    sheet's radius is not between 5 mm and 10 m.
+    Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, a
+    sheet's radius is not between 5 mm and 10 m, or the chart goes beyond the antipode.
     """
 
     radius_m: np.ndarray  # [G, G], r
     spread: np.ndarray  # [G, G], w
     displacement_m: np.ndarray  # [D, D], delta
     offsets_m: np.ndarray  # [S], o_i, ascending: innermost sheet first
+    half_extent: float = CHART_HALF_EXTENT  # of the chart
 
     def __post_init__(self) -> None:
         for name in ("radius_m", "spread", "displacement_m", "offsets_m"):
@@ -57,6 +61,8 @@ class Manifolds:
             raise InputError(f"The portrait's offsets must be 1 to {MAX_SHEETS} ascending numbers.")
         if not (self.spread > 0).all():
             raise InputError("The portrait's spread must be positive.")
+        if not 0.0 < self.half_extent <= ANTIPODE:
+            raise InputError(f"The portrait's chart reaches {self.half_extent}: it must be above 0 and at most 2.")
         with np.errstate(all="ignore"):
             inner, outer = (self.total_radius_m() + self.spread * o for o in (offsets[0], offsets[-1]))
         if not (inner.min() >= 0.005 and outer.max() <= 10.0):  # nor NaN, where huge values cancel
@@ -74,14 +80,14 @@ class Manifolds:
     def log_slope(self) -> float:
         """The largest |grad radius| / radius of all sheets in the chart, radians per radian; see the bounds above."""
         size = self.radius_m.shape[0]
-        grid = map_grid(size)
+        grid = map_grid(size, self.half_extent)
         distance = np.linalg.norm(grid, axis=-1)  # 2 sin(theta / 2)
         u, v = np.moveaxis(grid / np.maximum(distance, 1e-9)[..., None], -1, 0)
         cosine = np.sqrt(np.maximum(1.0 - 0.25 * distance**2, 0.03))  # of theta / 2; up to 160 degrees
         slope = 0.0
         for offset in (self.offsets_m[0], self.offsets_m[-1]):
             sheet = np.log(self.total_radius_m() + offset * self.spread)
-            down, right = np.gradient(sheet, 2.0 * CHART_HALF_EXTENT / size)
+            down, right = np.gradient(sheet, 2.0 * self.half_extent / size)
             # The chart shrinks lengths away from +z by cos(theta / 2) and stretches them across by its inverse.
             away, across = (right * u - down * v) * cosine, (right * v + down * u) / cosine
             slope = max(slope, float(np.hypot(away, across)[distance < 1.97].max()))
@@ -89,8 +95,8 @@ class Manifolds:
 
     def points(self, sheet: int, uv: np.ndarray) -> np.ndarray:
         """Points [..., 3] of sheet `sheet` (metres) at chart coordinates `uv` [..., 2]."""
-        radius = sample_map(self.total_radius_m(), uv) + self.offsets_m[sheet] * sample_map(self.spread, uv)
-        return radius[..., None] * chart_to_direction(uv)
+        radius, spread = (sample_map(x, uv, self.half_extent) for x in (self.total_radius_m(), self.spread))
+        return (radius + self.offsets_m[sheet] * spread)[..., None] * chart_to_direction(uv)
 
 
 def default_offsets_m(sheets: int, inner_m: float = -0.03, outer_m: float = 0.06) -> np.ndarray:
@@ -115,23 +121,23 @@ def chart_to_direction(uv: np.ndarray) -> np.ndarray:
     return np.concatenate([uv / norm * np.sqrt(1.0 - 0.25 * squared), 1.0 - 0.5 * squared], axis=-1)
 
 
-def map_coordinates(size: int) -> np.ndarray:
+def map_coordinates(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
     """u of the texel centres of a chart map's columns, [size]; v of its rows is the same, reversed."""
-    return ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * CHART_HALF_EXTENT
+    return ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * half_extent
 
 
-def map_grid(size: int) -> np.ndarray:
+def map_grid(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
     """Chart coordinates [size, size, 2] of the texel centres of a chart map, first row at the top (v > 0)."""
-    coordinates = map_coordinates(size)
+    coordinates = map_coordinates(size, half_extent)
     u, v = np.meshgrid(coordinates, coordinates[::-1])
     return np.stack([u, v], axis=-1)
 
 
-def sample_map(values: np.ndarray, uv: np.ndarray) -> np.ndarray:
+def sample_map(values: np.ndarray, uv: np.ndarray, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
     """Bilinear lookup of a chart map [G, G] at chart coordinates [..., 2], clamped at its border; [...]."""
     size = values.shape[0]
-    x = (uv[..., 0] / CHART_HALF_EXTENT + 1.0) * (0.5 * size) - 0.5
-    y = (1.0 - uv[..., 1] / CHART_HALF_EXTENT) * (0.5 * size) - 0.5
+    x = (uv[..., 0] / half_extent + 1.0) * (0.5 * size) - 0.5
+    y = (1.0 - uv[..., 1] / half_extent) * (0.5 * size) - 0.5
     x, y = np.clip(x, 0.0, size - 1.0), np.clip(y, 0.0, size - 1.0)
     left, top = np.minimum(x.astype(int), size - 2), np.minimum(y.astype(int), size - 2)
     x, y = x - left, y - top

@@ -17,8 +17,10 @@ from scipy import ndimage
 from torch import Tensor
 
 from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
 from .networks.geometry import (
     CameraBatch,
+    SheetGeometry,
     Values,
     chart_angles_deg,
     kept,
@@ -45,6 +47,14 @@ BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
 
 BESIDE_DEG = (20.0, 45.0)
 """And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
+
+NAPE = ((105.0, 90.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.008, 0.018, 0.028, 0.06))
+LOBES = ((80.0, 65.0), (-46.0, -38.0, -34.0, -28.0, -20.0), (0.2, -0.004, -0.004, 0.012, 0.06))
+"""How far beyond the column the head may go on behind the ears and at their lobes: azimuths between which that comes to
+hold; elevations; and how far at these."""
+
+ENDLESS_M, ENDING_M = 0.2, 0.004
+"""Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
 
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
@@ -107,21 +117,21 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
-    low, free = kept(neck_share, size, old), kept(_free, size, old)
-    column = resampled(column_radius(silhouette, COLUMN_SIZE, device), size)
-    column = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
-    wanted = torch.maximum((column - old) / OFFSET_M, LEAST_SPREAD * spread)
-    moved = torch.lerp(old, column - OFFSET_M * wanted, low) - old
+    low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
+    column = resampled(column_radius(silhouette, COLUMN_SIZE, geometry.half_extent, device), size)
+    inmost = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
+    wanted = torch.maximum((inmost - old) / OFFSET_M, LEAST_SPREAD * spread)
+    moved = torch.lerp(old, inmost - OFFSET_M * wanted, low) - old
     displacement = painting.displacement_m[:1]
     displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
     radius = geometry.total_radius(displacement)[0]
-    laid = torch.lerp(spread, (column - radius) / OFFSET_M, low)
+    laid = torch.lerp(spread, (inmost - radius) / OFFSET_M, low)
     laid = torch.minimum(laid, (CENTRE_M - radius) / OFFSET_M).clamp_min(0.1)
     sheets = geometry.laid(laid, torch.cat([offsets.new_tensor([OFFSET_M]), offsets[1:]]))
 
     def again(stack: Tensor) -> Tensor:
         """[1, S, C, T, T] where the sheets lie now; the innermost is yet to be filled."""
-        rows = rows_below(stack.shape[-1], BEGINS_DEG[0])
+        rows = rows_below(stack.shape[-1], BEGINS_DEG[0], geometry.half_extent)
         before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1], rows)
         moved = stack.clone()
         moved[..., rows, :] = looked_up(stack[..., rows, :], sheet_level(before, offsets)[None])
@@ -130,10 +140,13 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     opacity = again(painting.opacity[:1, :, None])[:, :, 0]
     colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
+    opacity = opacity * _before_nape(sheets, radius, column, opacity.shape[-1])
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
-    painted[:, 0] = _colours(silhouette, inner * kept(texel_directions, painted.shape[-1], inner), camera, picture)
+    painted[:, 0] = _colours(
+        silhouette, inner * geometry.kept(texel_directions, painted.shape[-1], inner), camera, picture
+    )
     painting = replace(
         painting,
         opacity=opacity,
@@ -145,25 +158,52 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     return network.with_geometry(sheets), painting
 
 
+def _before_nape(geometry: SheetGeometry, radius_m: Tensor, column_m: Tensor, size: int) -> Tensor:
+    """What stays of the sheets' texels [S, size, size], 0..1: behind the ears the head narrows down to the neck.
+
+    radius_m and column_m [G, G]. The networks end the head there in a ledge, or go on to a back that hangs in air.
+    """
+    radius, column, spread = (resampled(x, size) for x in (radius_m, column_m, geometry.spread))
+    beyond = radius - column - geometry.kept(_nape_m, size, radius) + geometry.offsets_m[:, None, None] * spread
+    return 1.0 - ramp(beyond, (0.0, ENDING_M))
+
+
 @cache
-def neck_share(size: int) -> Tensor:
+def _nape_m(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how far beyond the column the head goes on behind the ears; elsewhere without an end."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    nape, lobes = (
+        np.interp(elevation_deg, degrees, most_m) + ENDLESS_M * ramp(azimuth_deg, begins_deg)
+        for begins_deg, degrees, most_m in (NAPE, LOBES)
+    )
+    with torch.inference_mode(False):
+        return torch.tensor(np.minimum(nape, lobes), dtype=torch.float32)
+
+
+@cache
+def neck_share(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     with torch.inference_mode(False):
         return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
 
 
 @cache
-def _free(size: int) -> Tensor:
+def _free(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 1 where the column need not stay under the skin."""
     with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size)[1], FREE_DEG), dtype=torch.float32)
+        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG), dtype=torch.float32)
 
 
-def column_radius(silhouette: Silhouette, size: int, device: torch.device | str = "cpu") -> Tensor:
+def column_radius(
+    silhouette: Silhouette,
+    size: int,
+    half_extent: float = CHART_HALF_EXTENT,
+    device: torch.device | str = "cpu",
+) -> Tensor:
     """Distance [size, size] from the head's centre at which directions leave the column, metres, float32."""
     march_m = torch.tensor(MARCH_M, device=device)
-    points = kept(texel_directions, size, march_m)[..., None, :] * march_m[:, None]  # [V, U, M, 3]
+    points = kept(texel_directions, size, march_m, half_extent)[..., None, :] * march_m[:, None]  # [V, U, M, 3]
     height = points[..., 1]
     widest = interpolated(-height, (-JAW_M, -SHOULDERS_M), WIDEST_M)
     left, right = silhouette.ends_at(height)

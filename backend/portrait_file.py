@@ -10,8 +10,8 @@ Tensors (T texture size, tile = 16 texels; only tiles with a texel of some opaci
     displacement  float32 [D, D]          metres
     offsets       float32 [S]             metres, ascending
 
-Metadata (strings): format, format_version, texture_size, input_camera (JSON), alignment (JSON 2 x 3, crop to photo),
-photo_sha256, weights_id, provenance.
+Metadata (strings): format, format_version, texture_size, chart_half_extent (from version 2), input_camera (JSON),
+alignment (JSON 2 x 3, crop to photo), photo_sha256, weights_id, provenance.
 """
 
 import json
@@ -21,13 +21,14 @@ import numpy as np
 
 from .atomic import atomic_path
 from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
 from .input_file import check_input, unreadable
 from .manifolds import MAX_SHEETS, Manifolds
 from .portrait import MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
 
 FORMAT = "portrait-manifolds"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TILE = 16
 MAX_FILE_BYTES = 300 << 20
 MAX_MAP_SIZE = 1024
@@ -67,6 +68,7 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
         "format": FORMAT,
         "format_version": str(FORMAT_VERSION),
         "texture_size": str(portrait.texture_size),
+        "chart_half_extent": repr(float(manifolds.half_extent)),
         "input_camera": json.dumps(portrait.input_camera.to_dict()),
         "alignment": json.dumps(portrait.crop.to_photo.tolist()),
         "photo_sha256": portrait.photo_sha256,
@@ -84,13 +86,15 @@ def load_portrait(path: Path | str) -> Portrait:
 
 def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> Portrait:
     """The portrait in a file's tensors and metadata; `path` is named in the InputError for what does not fit."""
-    _check(tensors, metadata, path)
+    version = _check(tensors, metadata, path)
     try:
         size = int(metadata["texture_size"])
         camera = Camera.from_dict(json.loads(metadata["input_camera"]))
         crop = Crop(json.loads(metadata["alignment"]))
         textures = _from_tiles(tensors, size)
-        manifolds = Manifolds(*(tensors[name] for name in ("radius", "spread", "displacement", "offsets")))
+        half_extent = float(metadata["chart_half_extent"]) if version > 1 else CHART_HALF_EXTENT
+        radius, spread, displacement, offsets = (tensors[x] for x in ("radius", "spread", "displacement", "offsets"))
+        manifolds = Manifolds(radius, spread, displacement, offsets, half_extent)
         return Portrait(
             manifolds,
             textures,
@@ -121,14 +125,14 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
 
 
-def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> None:
-    """Raises InputError where format, version, names, types or sizes are not a portrait's."""
+def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> int:
+    """The format's version; raises InputError where format, version, names, types or sizes are not a portrait's."""
     if metadata.get("format") != FORMAT:
         raise InputError(f"{path} is not a portrait: give a file made by `portrait-manifolds reconstruct`.")
     version = metadata.get("format_version", "")
-    if version != str(FORMAT_VERSION):
+    if version not in map(str, range(1, FORMAT_VERSION + 1)):
         raise InputError(
-            f"{path} has format version {version[:20]!r} and this program reads {FORMAT_VERSION}: "
+            f"{path} has format version {version[:20]!r} and this program reads 1 to {FORMAT_VERSION}: "
             "update portrait-manifolds, or reconstruct the portrait."
         )
     for name in ("photo_sha256", "weights_id", "provenance"):  # they go into the metadata of every picture
@@ -144,6 +148,7 @@ def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path 
     maps = [tensors[name] for name in ("radius", "spread", "displacement")]
     if max(max(values.shape, default=0) for values in maps) > MAX_MAP_SIZE:
         raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
+    return int(version)
 
 
 def _from_tiles(tensors: dict[str, np.ndarray], size: int) -> np.ndarray:

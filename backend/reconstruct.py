@@ -104,6 +104,7 @@ def aligned_portrait(
     from .relief import with_relief
     from .surface_following import following
     from .texturing import paint_textures
+    from .wide_chart import over_wide_chart
 
     weights = load_weights(device_name)
     network = weights.network
@@ -117,6 +118,7 @@ def aligned_portrait(
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = with_relief(network, following(network, painting), camera)
+        network, painting = over_wide_chart(network, painting)
         network, painting = with_neck(network, painting, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
@@ -134,6 +136,7 @@ def aligned_portrait(
             geometry.spread.cpu().numpy(),
             painting.displacement_m[0].cpu().numpy(),
             geometry.offsets_m.cpu().numpy(),
+            geometry.half_extent,
         )
     crop_to_photo = Crop(alignment.crop_to_photo)
     portrait = Portrait(

@@ -57,7 +57,7 @@ def refine_on_gpu(
     photo = view.on(textures.device)
     weight = photo.opacity.sqrt() * (photo.inside & (photo.opacity > LEAST_OPACITY))
     stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
-    portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m)
+    portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m, geometry.half_extent)
     for count, rays, noise in _stages(steps, view.camera.width_px):
         portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise)
     return portrait.textures

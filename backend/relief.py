@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch.nn.functional as F
 
 from .camera import Camera
-from .networks.geometry import CameraBatch, kept, low_down, texel_directions
+from .networks.geometry import CameraBatch, low_down, texel_directions
 from .networks.inversion import Inversion, Painting
 
 RELIEF = 0.12
@@ -29,11 +29,11 @@ def with_relief(network: Inversion, painting: Painting, camera: Camera) -> Paint
     displacement = painting.displacement_m[:1]
     size = displacement.shape[-1]
     mean = geometry.mean_radius(size)
-    directions = kept(texel_directions, size, displacement)
+    directions = geometry.kept(texel_directions, size, displacement)
     points = (mean + displacement[0])[..., None] * directions  # [D, D, 3]
     position = CameraBatch.of([camera], displacement.device).position()[0]
     towards = F.normalize(position - points, dim=-1)
     moved = RELIEF * (points @ F.normalize(position, dim=-1) - EYES_M)
-    moved = moved * (towards * directions).sum(-1) * (1.0 - kept(low_down, size, displacement))
+    moved = moved * (towards * directions).sum(-1) * (1.0 - geometry.kept(low_down, size, displacement))
     displacement = (mean + displacement + moved).clamp_min(geometry.smallest_radius(size)) - mean
     return replace(painting, displacement_m=displacement, radius_m=geometry.total_radius(displacement))

@@ -9,7 +9,7 @@ import numpy as np
 from ..cuda_ops.build import BuildError
 from ..cuda_ops.native import Light, NativeScene, View, pyramid_u8
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT, MIN_OPACITY
+from .conventions import MIN_OPACITY
 from .errors import InputError
 from .manifolds import direction_to_chart, sample_map
 from .portrait import Portrait
@@ -34,7 +34,7 @@ class Renderer:
                 self.radius_m,
                 manifolds.spread,
                 manifolds.offsets_m,
-                half_extent=CHART_HALF_EXTENT,
+                half_extent=manifolds.half_extent,
             )
         except BuildError as error:
             log.warning("drawing with the slow reference renderer: %s", error)
@@ -83,7 +83,8 @@ class Renderer:
             raise InputError("The camera is inside the head: move it away.")
         uv = direction_to_chart(position / distance)
         # The skin, not the outermost sheet: a camera among the hair's outer sheets still sees something.
-        if np.abs(uv).max() < CHART_HALF_EXTENT and distance < sample_map(self.radius_m, uv):
+        half_extent = self.portrait.manifolds.half_extent
+        if np.abs(uv).max() < half_extent and distance < sample_map(self.radius_m, uv, half_extent):
             raise InputError("The camera is inside the head: move it away.")
         _, depth = camera.project(np.zeros(3))
         if depth <= 0:
@@ -103,6 +104,7 @@ class Renderer:
                 torch.from_numpy(manifolds.spread),
                 torch.from_numpy(manifolds.offsets_m),
                 camera.resized(camera.width_px * samples, camera.height_px * samples),
+                half_extent=manifolds.half_extent,
                 implementation="reference",
             )
             return torch.nn.functional.avg_pool2d(accumulated.permute(2, 0, 1), samples).permute(1, 2, 0)

@@ -15,7 +15,6 @@ from ..cuda_ops.close_sheets import Gaps, close_sheets
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .masks import dilated, eroded, holes_filled, largest_part
 from .networks.geometry import chart_grid, points_at, resampled
 from .networks.inversion import Inversion
@@ -57,8 +56,9 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
     for turn_deg in TURNS_DEG:
-        stack = Stack(radius, spread, offsets, CHART_HALF_EXTENT, camera.orbited(turn_deg))
-        alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, stack.camera)
+        stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
+        maps = (radius_m, geometry.spread, offsets)
+        alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
         gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
         opacity = close_sheets(stack, opacity, gaps)
         if turn_deg:  # transparency closes as opacity does
@@ -95,5 +95,5 @@ def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: 
     points = points_at(camera, depth_m)
     distance = points.norm(dim=-1)
     maps = torch.stack([radius_m, geometry.spread])[None]
-    radius, spread = F.grid_sample(maps, chart_grid(points)[None], "bilinear", "border", False)[0]
+    radius, spread = F.grid_sample(maps, chart_grid(points, geometry.half_extent)[None], "bilinear", "border", False)[0]
     return sheet_level((distance - radius) / spread, geometry.offsets_m)

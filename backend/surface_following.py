@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .networks.geometry import beside_face, calmed, kept, resampled, smoothed
+from .networks.geometry import beside_face, calmed, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -30,7 +30,7 @@ def following(network: Inversion, painting: Painting) -> Painting:
     spread = resampled(geometry.spread, size)
     moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
     radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
-    moved = moved * kept(_beside_face, size, moved)
+    moved = moved * geometry.kept(_beside_face, size, moved)
     # The surface found is steep where the displacement was not: it is calmed as that was.
     moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
     moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
@@ -49,9 +49,9 @@ def following(network: Inversion, painting: Painting) -> Painting:
 
 
 @cache
-def _beside_face(size: int) -> Tensor:
+def _beside_face(size: int, half_extent: float) -> Tensor:
     with torch.inference_mode(False):
-        return torch.from_numpy(beside_face(size))
+        return torch.from_numpy(beside_face(size, half_extent))
 
 
 def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:

@@ -12,7 +12,6 @@ from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
@@ -48,7 +47,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
         painting.painted[0],
         painting.confidence[0],
-        strand_shade(painting, texture_size),
+        strand_shade(painting, texture_size, geometry.half_extent),
         network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
         torch.cat([photo.rgb, matte[..., None]], -1),
         _surface_depth(geometry, opacity, painting.radius_m[0], view),
@@ -64,7 +63,7 @@ def paint_textures(network: Inversion, painting: Painting, view: InputView, text
 def stack_before(camera: Camera, geometry: SheetGeometry, radius_m: Tensor, texture_size: int) -> Stack:
     """The texels of sheets of radius [G, G] before a camera."""
     radius, spread = (resampled(x, texture_size) for x in (radius_m, geometry.spread))
-    return Stack(radius, spread, geometry.offsets_m, CHART_HALF_EXTENT, camera)
+    return Stack(radius, spread, geometry.offsets_m, geometry.half_extent, camera)
 
 
 def _near_person(
@@ -84,7 +83,8 @@ def _near_person(
 def _surface_depth(geometry: SheetGeometry, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:
     """Depth [P, P] of what the photograph shows, farthest where that is nothing."""
     camera = view.camera.resized(SURFACE_PX, SURFACE_PX)
-    alpha, depth_m = render_opacity(opacity, radius_m, geometry.spread, geometry.offsets_m, camera)
+    maps = (radius_m, geometry.spread, geometry.offsets_m)
+    alpha, depth_m = render_opacity(opacity, *maps, camera, geometry.half_extent)
     return shown(alpha[None, None], depth_m[None, None]).depth_m[0, 0]
 
 

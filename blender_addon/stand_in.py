@@ -74,8 +74,8 @@ def stand_in_arrays(portrait: Portrait) -> MeshArrays:
 def _surface_m(portrait: Portrait, directions: np.ndarray) -> np.ndarray:
     """Distance [N] of the stand-in at unit directions [N, 3]."""
     manifolds, uv = portrait.manifolds, direction_to_chart(directions)
-    radius, spread = sample_map(manifolds.total_radius_m(), uv), sample_map(manifolds.spread, uv)
-    coordinates = map_coordinates(portrait.texture_size)
+    radius, spread = (sample_map(x, uv, manifolds.half_extent) for x in (manifolds.total_radius_m(), manifolds.spread))
+    coordinates = map_coordinates(portrait.texture_size, manifolds.half_extent)
     column = np.clip(np.searchsorted(coordinates, uv[:, 0]), 0, portrait.texture_size - 1)
     row = np.clip(np.searchsorted(coordinates, -uv[:, 1]), 0, portrait.texture_size - 1)
     opacity = portrait.textures[:, row, column, 3] / 255.0  # [S, N]

@@ -27,6 +27,7 @@ def render_manifolds(
     offsets: Tensor,
     camera: Any,
     *,
+    half_extent: float = CHART_HALF_EXTENT,
     mip_levels: int | None = None,
     skip_empty: bool = True,
     implementation: Implementation = "auto",
@@ -37,6 +38,7 @@ def render_manifolds(
     radius    [G, G] metres: mean radius plus displacement, resampled to one size
     spread    [G, G]; offsets [S] metres, ascending
     camera    backend Camera, or N of them with pictures of one size: what the views share is then made ready once
+    half_extent of the chart
     mip_levels  number of mip levels, all by default, 1 for none
     skip_empty  pass over tiles of 16 x 16 texels without opacity; texels in them then get no gradient
     implementation  "native" (C++ on the CPU, CUDA on a GPU), "reference" (plain torch), or what there is
@@ -53,19 +55,24 @@ def render_manifolds(
     if implementation == "reference":
         pictures = torch.stack(
             [
-                render_manifolds_reference(levels, radius, spread, offsets, one, half_extent=CHART_HALF_EXTENT)
+                render_manifolds_reference(levels, radius, spread, offsets, one, half_extent=half_extent)
                 for one in cameras
             ]
         )
     else:
         views = [View.of(one) for one in cameras]
         function = _native_function(textures.device.type)
-        pictures = function.apply(views, skip_empty, CHART_HALF_EXTENT, radius, spread, offsets, *levels)
+        pictures = function.apply(views, skip_empty, half_extent, radius, spread, offsets, *levels)
     return pictures if isinstance(camera, Sequence) else pictures[0]
 
 
 def render_opacity(
-    opacity: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, camera: Any
+    opacity: Tensor,
+    radius: Tensor,
+    spread: Tensor,
+    offsets: Tensor,
+    camera: Any,
+    half_extent: float = CHART_HALF_EXTENT,
 ) -> tuple[Tensor, Tensor]:
     """Opacity 0..1 and expected depth in metres, 0 where nothing is, [H, W] each, of sheets without colour.
 
@@ -77,11 +84,12 @@ def render_opacity(
     if default_implementation(opacity.device.type) == "native" and not opacity.is_cuda:
         textures = np.zeros(colourless.shape, np.uint8)
         textures[..., 3] = (opacity.detach() * 255.0 + 0.5).to(torch.uint8).numpy()
-        maps = (np.ascontiguousarray(x.detach().numpy()) for x in (radius, spread, offsets))
-        scene = NativeScene([textures], *maps, half_extent=CHART_HALF_EXTENT)
+        arrays = (np.ascontiguousarray(x.detach().numpy()) for x in (radius, spread, offsets))
+        scene = NativeScene([textures], *arrays, half_extent=half_extent)
         rgba, depth_m = (torch.from_numpy(x) for x in scene.render(View.of(camera)))
     else:
-        drawn = render_manifolds(colourless.contiguous(), radius, spread, offsets, camera, mip_levels=1)
+        maps = (radius, spread, offsets, camera)
+        drawn = render_manifolds(colourless.contiguous(), *maps, half_extent=half_extent, mip_levels=1)
         rgba, depth_m = finish_picture(drawn)
     return rgba[..., 3], torch.where(depth_m.isfinite(), depth_m, 0.0)
 

@@ -129,6 +129,23 @@ def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
     network, before, networks, after = necked
     now, was = ((p.radius_m[0], n.geometry.spread) for n, p in ((networks, after), (network, before)))
     level = sheet_level(offset_before(now, was, networks.geometry.offsets_m, SIZE), network.geometry.offsets_m)
-    for name in ("opacity", "confidence"):
+    before_ears = torch.tensor(chart_angles_deg(SIZE)[0] < 60.0)  # behind them the head ends above the neck
+    for name, where in (("opacity", before_ears), ("confidence", torch.ones_like(before_ears))):
         held = looked_up(getattr(before, name)[:, :, None], level[None])[:, 1:, 0]
-        torch.testing.assert_close(getattr(after, name)[:, 1:], held, atol=1e-4, rtol=0.0)
+        torch.testing.assert_close(getattr(after, name)[:, 1:, where], held[..., where], atol=1e-4, rtol=0.0)
+
+
+def test_behind_the_ears_the_head_narrows_down_to_the_neck(
+    necked: tuple[Inversion, Painting, Inversion, Painting], person: torch.Tensor
+) -> None:
+    _, before, networks, after = necked
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    column = column_radius(Silhouette.of(person.numpy(), camera()), SIZE)
+    beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0] - column  # [S, T, T]
+    seen = after.opacity[0] > 0.5
+    for least_deg, most_deg, most_m in ((-90.0, -36.0, 0.001), (-28.0, -26.0, 0.014), (-20.0, -18.0, 0.024)):
+        behind = (azimuth_deg > 106.0) & (elevation_deg > least_deg) & (elevation_deg < most_deg)
+        assert before.opacity[0, :, behind].any() or most_deg < -35.0
+        assert float(beyond[1:, behind][seen[1:, behind]].amax() if seen[1:, behind].any() else 0.0) < most_m
+    before_ears = azimuth_deg < 60.0
+    assert float(beyond[:, before_ears][seen[:, before_ears]].amax()) > 0.02

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.portrait import Portrait
 
@@ -44,6 +45,16 @@ def test_a_portrait_at_the_default_size_is_small(tmp_path: Path, head: Portrait)
     full.save(tmp_path / "full.portrait")
     assert (tmp_path / "full.portrait").stat().st_size < 30e6
     assert same(head, Portrait.load(tmp_path / "head.portrait"))
+
+
+def test_the_chart_comes_back_and_files_without_one_have_that_of_before(tmp_path: Path) -> None:
+    portrait = random_portrait(texture_size=32)
+    wide = replace(portrait, manifolds=replace(portrait.manifolds, half_extent=WIDE_HALF_EXTENT))
+    wide.save(tmp_path / "wide.portrait")
+    assert same(wide, Portrait.load(tmp_path / "wide.portrait"))
+    saved = (tmp_path / "wide.portrait").read_bytes()
+    first = rewritten(tmp_path / "first.portrait", saved, metadata={"format_version": "1"})
+    assert Portrait.load(first).manifolds.half_extent == CHART_HALF_EXTENT < WIDE_HALF_EXTENT
 
 
 def test_an_empty_portrait_is_a_portrait(tmp_path: Path) -> None:
@@ -95,7 +106,10 @@ def rewritten(path: Path, saved: bytes, tensors: dict | None = None, metadata: d
 @pytest.mark.parametrize(
     ("tensors", "metadata", "word"),
     [
-        ({}, {"format_version": "2"}, "version '2'"),
+        ({}, {"format_version": "3"}, "version '3'"),
+        ({}, {"chart_half_extent": "2.5"}, "chart"),
+        ({}, {"chart_half_extent": "nan"}, "chart"),
+        ({}, {"chart_half_extent": "wide"}, "damaged"),
         ({}, {"format": "other"}, "not a portrait"),
         ({}, {"texture_size": "48000"}, "not possible"),
         ({}, {"texture_size": "16"}, "tiles"),

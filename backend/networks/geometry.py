@@ -17,6 +17,9 @@ from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 Values = TypeVar("Values", np.ndarray, Tensor)
 
+ChartMap = Callable[[int, float], Tensor]
+"""Makes a map of so many texels a side over a chart of that half extent."""
+
 RADIUS_SIZE = 128
 LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
 MAX_INNER_SHARE = 0.5
@@ -86,9 +89,11 @@ class SheetGeometry(nn.Module):
     radius_m: Tensor
     spread: Tensor
     offsets_m: Tensor
+    half_extent: float  # of the chart
 
     def __init__(self, sheets: int) -> None:
         super().__init__()
+        self.half_extent = CHART_HALF_EXTENT
         self.register_buffer("radius_m", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
         self.register_buffer("spread", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
         self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
@@ -104,8 +109,17 @@ class SheetGeometry(nn.Module):
 
     def laid(self, spread: Tensor, offsets_m: Tensor) -> "SheetGeometry":
         """Sheets about the same mean, laid otherwise."""
+        return self._with(spread=spread, offsets_m=offsets_m)
+
+    def over(self, half_extent: float, radius_m: Tensor, spread: Tensor) -> "SheetGeometry":
+        """Sheets at the same offsets, of maps [128, 128] over a chart of another extent."""
+        other = self._with(radius_m=radius_m, spread=spread)
+        other.half_extent = half_extent
+        return other
+
+    def _with(self, **buffers: Tensor) -> "SheetGeometry":
         other = copy(self)
-        other._buffers = self._buffers | {"spread": spread, "offsets_m": offsets_m}
+        other._buffers = {**self._buffers, **buffers}
         return other
 
     def mean_radius(self, size: int) -> Tensor:
@@ -120,6 +134,10 @@ class SheetGeometry(nn.Module):
         """r + delta [B, G, G] at the resolution of r, for the renderer; displacement [B, D, D]."""
         return self.radius_m + resampled(displacement_m, RADIUS_SIZE)
 
+    def kept(self, made: ChartMap, size: int, like: Tensor) -> Tensor:
+        """`kept` of this chart."""
+        return kept(made, size, like, self.half_extent)
+
     def points(
         self, displacement_m: Tensor, size: int, offsets_m: Tensor | None = None, rows: slice = slice(None)
     ) -> Tensor:
@@ -127,7 +145,7 @@ class SheetGeometry(nn.Module):
         offsets = self.offsets_m if offsets_m is None else offsets_m
         radius = resampled(self.total_radius(displacement_m), size)[:, rows]
         sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)[rows]
-        return sheets[..., None] * kept(texel_directions, size, radius)[rows]
+        return sheets[..., None] * self.kept(texel_directions, size, radius)[rows]
 
 
 def resampled(maps: Tensor, size: int) -> Tensor:
@@ -138,22 +156,22 @@ def resampled(maps: Tensor, size: int) -> Tensor:
     return F.interpolate(flat, (size, size), mode="bilinear", align_corners=False).reshape(*maps.shape[:-2], size, size)
 
 
-def kept(made: Callable[[int], Tensor], size: int, like: Tensor) -> Tensor:
+def kept(made: ChartMap, size: int, like: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """The chart map that `made` makes of a size, on the device and of the type of another tensor; copied there once."""
-    return _kept(made, size, like.device, like.dtype)
+    return _kept(made, size, half_extent, like.device, like.dtype)
 
 
 @cache
-def _kept(made: Callable[[int], Tensor], size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _kept(made: ChartMap, size: int, half_extent: float, device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):  # training may need it
-        return made(size).to(device, dtype)
+        return made(size, half_extent).to(device, dtype)
 
 
 @cache
-def texel_directions(size: int) -> Tensor:
+def texel_directions(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
     with torch.inference_mode(False):  # kept, and training may need it
-        return torch.tensor(chart_to_direction(map_grid(size)), dtype=torch.float32)
+        return torch.tensor(chart_to_direction(map_grid(size, half_extent)), dtype=torch.float32)
 
 
 def calmed(log_radius: Tensor) -> Tensor:
@@ -184,24 +202,24 @@ def points_at(camera: Camera, depth_m: Tensor) -> Tensor:
     return pose[:3, 3].to(depth_m) + rays.to(depth_m) * depth_m[..., None]
 
 
-def chart_grid(points: Tensor) -> Tensor:
+def chart_grid(points: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Where points [..., 3] lie in a chart map, as grid_sample has it: -1..1, right and down, [..., 2]."""
     directions = points / points.norm(dim=-1, keepdim=True)
     squared = 2.0 / (1.0 + directions[..., 2:]).clamp_min(1e-9)
     scale = squared.double().sqrt().to(points)  # torch's root of floats is not right to the last bit, numpy's is
-    return scale * directions[..., :2] * directions.new_tensor([1.0, -1.0]) / CHART_HALF_EXTENT
+    return scale * directions[..., :2] * directions.new_tensor([1.0, -1.0]) / half_extent
 
 
 @cache
-def low_down(size: int) -> Tensor:
+def low_down(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
     with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size)[1], CALM_DEG), dtype=torch.float32)
+        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], CALM_DEG), dtype=torch.float32)
 
 
-def beside_face(size: int) -> np.ndarray:
+def beside_face(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
     """How far the texels of a chart map [size, size] lie beside the face: 0 on it, 1 outside its ellipse."""
-    return ramp(face_distance(map_grid(size)), (ON_FACE, 1.0))
+    return ramp(face_distance(map_grid(size, half_extent)), (ON_FACE, 1.0))
 
 
 def face_distance(chart: np.ndarray) -> np.ndarray:
@@ -210,17 +228,17 @@ def face_distance(chart: np.ndarray) -> np.ndarray:
 
 
 @cache
-def chart_angles_deg(size: int) -> tuple[np.ndarray, np.ndarray]:
+def chart_angles_deg(size: int, half_extent: float = CHART_HALF_EXTENT) -> tuple[np.ndarray, np.ndarray]:
     """Azimuth from the front, 0 to 180 to either side, and elevation of a chart map's texels, [size, size] each."""
-    x, y, z = chart_to_direction(map_grid(size)).transpose(2, 0, 1)
+    x, y, z = chart_to_direction(map_grid(size, half_extent)).transpose(2, 0, 1)
     return np.degrees(np.arctan2(np.abs(x), z)), np.degrees(np.arcsin(np.clip(y, -1.0, 1.0)))
 
 
 @cache
-def rows_below(size: int, elevation_deg: float) -> slice:
+def rows_below(size: int, elevation_deg: float, half_extent: float = CHART_HALF_EXTENT) -> slice:
     """The rows of a chart map [size, size] in which what begins below an elevation shows; coarser maps are
     interpolated."""
-    rows = (chart_angles_deg(size)[1] < elevation_deg).any(1)
+    rows = (chart_angles_deg(size, half_extent)[1] < elevation_deg).any(1)
     return slice(max(int(rows.argmax()) - size // 64, 0), size)
 
 

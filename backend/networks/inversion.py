@@ -182,14 +182,15 @@ class Inversion(nn.Module):
         """
         middle = torch.zeros(1, device=displacement_m.device)
         turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
-        return torch.maximum(turned, kept(low_down, size, turned))
+        return torch.maximum(turned, self.geometry.kept(low_down, size, turned))
 
     def render(
         self, textures: Tensor, radius_m: Tensor, camera: Camera | Sequence[Camera], *, mip_levels: int | None = None
     ) -> Tensor:
         """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by one camera or several, see render_manifolds."""
         geometry = self.geometry
-        return render_manifolds(textures, radius_m, geometry.spread, geometry.offsets_m, camera, mip_levels=mip_levels)
+        maps = (radius_m, geometry.spread, geometry.offsets_m, camera)
+        return render_manifolds(textures, *maps, half_extent=geometry.half_extent, mip_levels=mip_levels)
 
     def _read(self, picture: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""

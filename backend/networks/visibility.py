@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..conventions import CHART_HALF_EXTENT
 from .geometry import chart_angles_deg, kept, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
@@ -137,10 +138,10 @@ def other_light(photographed: Tensor, weight: Tensor) -> Tensor:
 
 
 @cache
-def scalp_maps(size: int) -> Tensor:
+def scalp_maps(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Two chart maps [2, size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the
     scalp, hairy or bald."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     above_ears, beside_temples = ramp(elevation_deg, EAR_TOP_DEG), ramp(azimuth_deg, TEMPLE_DEG)
     behind = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, NAPE_DEG)
     sides = np.maximum(behind, above_ears * beside_temples)

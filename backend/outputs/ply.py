@@ -11,7 +11,6 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 
 from ..atomic import atomic_path
-from ..conventions import CHART_HALF_EXTENT
 from ..errors import InputError
 from ..manifolds import map_grid
 from ..portrait import Portrait
@@ -57,7 +56,7 @@ def visible_texels(portrait: Portrait) -> np.ndarray:
     opacity = portrait.textures[..., 3]
     manifolds, size = portrait.manifolds, portrait.texture_size
     # Texels an oblique ray slips sideways per metre of offset, on the typical part of the head.
-    texel_m = float(np.median(manifolds.total_radius_m())) * 2.0 * CHART_HALF_EXTENT / size
+    texel_m = float(np.median(manifolds.total_radius_m())) * 2.0 * manifolds.half_extent / size
     slip = _OBLIQUENESS * float(np.median(manifolds.spread)) / texel_m
     visible = np.zeros(opacity.shape, bool)
     cover, reach = np.zeros((size, size), np.float32), 0.0
@@ -75,8 +74,8 @@ def visible_texels(portrait: Portrait) -> np.ndarray:
 def _splats(portrait: Portrait, sheet: int, visible: np.ndarray) -> np.ndarray:
     """One record of `_FIELDS` for each texel of the mask [V, U]."""
     size, manifolds = portrait.texture_size, portrait.manifolds
-    uv = map_grid(size)[visible]  # [N, 2]
-    texel = 2.0 * CHART_HALF_EXTENT / size
+    uv = map_grid(size, manifolds.half_extent)[visible]  # [N, 2]
+    texel = 2.0 * manifolds.half_extent / size
     centre = manifolds.points(sheet, uv)
     across, up = (
         0.5 * (manifolds.points(sheet, uv + step) - manifolds.points(sheet, uv - step))

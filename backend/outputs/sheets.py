@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..conventions import CHART_HALF_EXTENT
+from ..manifolds import ANTIPODE
 from ..portrait import Portrait
 
 GRID_CELLS = 256
@@ -19,14 +19,15 @@ def sheet_mesh(portrait: Portrait, sheet: int, cells: int = GRID_CELLS) -> Sheet
     [M, 3] int32, counter-clockwise from outside. Faces are kept where bilinear filtering can find some opacity. An
     empty sheet gives empty arrays.
     """
-    kept = _cells_with_opacity(portrait.textures[sheet, ..., 3] > 0, cells)
+    half_extent = portrait.manifolds.half_extent
+    kept = _cells_with_opacity(portrait.textures[sheet, ..., 3] > 0, cells, half_extent)
     row, column = np.nonzero(kept)
     corner = row * (cells + 1) + column  # top left vertex of each cell
     used, compact = np.unique(corner[:, None] + [0, 1, cells + 1, cells + 2], return_inverse=True)
     top_left, top_right, low_left, low_right = compact.reshape(-1, 4).T
     faces = np.stack([low_left, low_right, top_right, low_left, top_right, top_left], axis=1).reshape(-1, 3)
     uv = np.stack([used % (cells + 1), used // (cells + 1)], axis=1) / cells
-    chart = (uv * 2.0 - 1.0) * (CHART_HALF_EXTENT, -CHART_HALF_EXTENT)
+    chart = (uv * 2.0 - 1.0) * (half_extent, -half_extent)
     vertices = portrait.manifolds.points(sheet, chart)
     return vertices.astype(np.float32), uv.astype(np.float32), faces.astype(np.int32)
 
@@ -60,7 +61,7 @@ def _push_pull(texture: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _cells_with_opacity(opaque: np.ndarray, cells: int) -> np.ndarray:
+def _cells_with_opacity(opaque: np.ndarray, cells: int, half_extent: float) -> np.ndarray:
     """Which grid cells [cells, cells] touch a texel of some opacity or its neighbours; cells off the sphere are out."""
     reach = opaque.copy()
     reach[1:] |= opaque[:-1]
@@ -73,5 +74,5 @@ def _cells_with_opacity(opaque: np.ndarray, cells: int) -> np.ndarray:
         reach = reach.reshape(cells, size // cells, cells, size // cells).any(axis=(1, 3))
     elif size < cells:
         reach = reach.repeat(cells // size, axis=0).repeat(cells // size, axis=1)
-    centre = ((np.arange(cells) + 0.5) / cells * 2.0 - 1.0) * CHART_HALF_EXTENT
-    return reach & (centre**2 + centre[:, None] ** 2 < 4.0)
+    centre = ((np.arange(cells) + 0.5) / cells * 2.0 - 1.0) * half_extent
+    return reach & (centre**2 + centre[:, None] ** 2 < ANTIPODE**2)

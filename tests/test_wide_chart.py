@@ -1,0 +1,93 @@
+"""A painting over a wider chart: the same head where it was, carried on round the back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import tensors
+from test_surface_following import CONFIG, SIZE, drawn, painting
+
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.manifolds import map_grid, sample_map
+from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.outputs.sheets import sheet_mesh
+from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.wide_chart import over_wide_chart
+from portrait_manifolds.cuda_ops.render_manifolds import Implementation, finish_picture, render_manifolds
+
+BALL_M = 0.1
+
+
+def ball(half_extent: float) -> Portrait:
+    """An opaque sphere over a chart."""
+    portrait = made_portrait(texture_size=64, sheets=1)
+    radius, displacement = np.full((128, 128), BALL_M), np.zeros((64, 64))
+    manifolds = replace(
+        portrait.manifolds,
+        radius_m=radius,
+        spread=np.ones_like(radius),
+        displacement_m=displacement,
+        half_extent=half_extent,
+    )
+    return replace(portrait, manifolds=manifolds, textures=np.full((1, 64, 64, 4), 255, np.uint8))
+
+
+def from_the_side(yaw_deg: float = 0.0) -> Camera:
+    return look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=128, height_px=128).orbited(yaw_deg)
+
+
+def farthest_back_deg(alpha: np.ndarray, camera: Camera) -> float:
+    """How far from the front the ball is seen, along the picture's middle row."""
+    origin, directions = camera.rays()
+    row = directions[64][alpha[64] > 0.5]
+    row = row / np.linalg.norm(row, axis=-1, keepdims=True)
+    along = -(row @ origin) - np.sqrt(np.maximum((row @ origin) ** 2 - origin @ origin + BALL_M**2, 0.0))
+    return float(np.degrees(np.arccos(np.clip((origin + along[:, None] * row)[:, 2] / BALL_M, -1.0, 1.0))).max())
+
+
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+@pytest.mark.parametrize(("half_extent", "reach_deg"), [(CHART_HALF_EXTENT, 110.0), (WIDE_HALF_EXTENT, 140.0)])
+def test_a_sheet_ends_where_its_chart_does(
+    half_extent: float, reach_deg: float, implementation: Implementation
+) -> None:
+    portrait, camera = ball(half_extent), from_the_side(90.0)
+    drawn = render_manifolds(*tensors(portrait), camera, half_extent=half_extent, implementation=implementation)
+    alpha = finish_picture(drawn)[0][..., 3].numpy()
+    assert farthest_back_deg(alpha, camera) == pytest.approx(reach_deg, abs=2.0)
+    np.testing.assert_allclose(portrait.render(camera)[0][..., 3], alpha, atol=0.02)
+
+
+def test_meshes_go_as_far_as_the_chart() -> None:
+    for half_extent, reach_deg in ((CHART_HALF_EXTENT, 110.0), (WIDE_HALF_EXTENT, 140.0)):
+        vertices, _, _ = sheet_mesh(ball(half_extent), 0)
+        level = vertices[(abs(vertices[:, 1]) < 1e-4) & (abs(vertices[:, 0]) > 0.01)]  # corners reach the antipode
+        assert np.degrees(np.arccos(level[:, 2].min() / BALL_M)) == pytest.approx(reach_deg, abs=1.0)
+
+
+def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
+    network = Inversion(CONFIG).eval()
+    grid = map_grid(128)
+    network.geometry.set_mean(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]))
+    before = painting(network, torch.zeros(SIZE, SIZE))
+    bump = 0.004 * torch.exp(-((torch.arange(CONFIG.chart) - 0.5 * CONFIG.chart) ** 2) / 8.0)
+    before = replace(before, displacement_m=(bump[:, None] * bump / 0.004)[None])
+    before = replace(before, radius_m=network.geometry.total_radius(before.displacement_m))
+    networks, after = over_wide_chart(network, before)
+    assert networks.geometry.half_extent == WIDE_HALF_EXTENT and network.geometry.half_extent == CHART_HALF_EXTENT
+    assert after.opacity.shape == before.opacity.shape and after.displacement_m.shape == before.displacement_m.shape
+
+    torch.testing.assert_close(networks.geometry.total_radius(after.displacement_m), after.radius_m)
+    inside = grid[np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05]
+    old, new = (
+        sample_map(p.radius_m[0].numpy(), inside, extent)
+        for p, extent in ((before, CHART_HALF_EXTENT), (after, WIDE_HALF_EXTENT))
+    )
+    assert np.abs(old - new).max() < 2e-4
+    front, other = (drawn(*pair, 0.0) for pair in ((network, before), (networks, after)))
+    assert float((front[..., :4] - other[..., :4]).abs().mean()) < 2e-3
+    side, other = (drawn(*pair, 60.0)[..., 3] for pair in ((network, before), (networks, after)))
+    assert float(other.sum()) > 1.03 * float(side.sum())  # what was cut behind the ear is there
+    assert float((side - other).clamp_min(0.0).mean()) < 2e-3
