@@ -35,7 +35,7 @@ DISPLACEMENT_SIZE = 64
 """Side of a portrait's displacement map."""
 
 TEXTURE_SIZE = 512
-"""Default side of a sheet's texture, about 0.6 mm a texel on the face."""
+"""Default side of a sheet's texture, 0.6 to 0.7 mm a texel on the face."""
 
 MIN_OPACITY = 1.0 / 255.0
 """Composited opacity below which a pixel has no depth."""

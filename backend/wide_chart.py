@@ -5,13 +5,19 @@ painted at their chart's border is carried on around the back.
 """
 
 from dataclasses import replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .conventions import WIDE_HALF_EXTENT
+from .networks.geometry import chart_angles_deg, kept, ramp, smoothed
 from .networks.inversion import Inversion, Painting
+
+BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
+"""Azimuths behind which, and elevations above which, the head is smoothed; by a Gaussian of so many of 128 texels. The
+photograph says nothing of its shape there: hair would end above the ears in a step."""
 
 
 def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, Painting]:
@@ -20,6 +26,9 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
     ratio = WIDE_HALF_EXTENT / geometry.half_extent
     displacement = _wider(painting.displacement_m[:1], ratio, "bicubic")
     total, spread = (_wider(x, ratio, "bicubic") for x in (painting.radius_m[:1], geometry.spread[None]))
+    total = torch.lerp(
+        total, smoothed(total, SMOOTH_TEXELS), kept(_behind_ears, total.shape[-1], total, WIDE_HALF_EXTENT)
+    )
     # What the displacement's coarser texels lose of the face goes into the radius.
     mean = geometry.radius_m + (total - geometry.total_radius(displacement))[0]
     painting = replace(
@@ -33,6 +42,15 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
         radius_m=total,
     )
     return network.with_geometry(geometry.over(WIDE_HALF_EXTENT, mean, spread[0])), painting
+
+
+@cache
+def _behind_ears(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    share = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, ABOVE_NAPE_DEG)
+    with torch.inference_mode(False):
+        return torch.tensor(share, dtype=torch.float32)
 
 
 def _wider(maps: Tensor, ratio: float, mode: str = "bilinear") -> Tensor:
