@@ -10,6 +10,7 @@ from PIL import Image
 
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend import relief
+from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.neck import OFFSET_M
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
@@ -124,6 +125,18 @@ def test_a_turned_head_is_whole(portrait: Portrait) -> None:
     for yaw in (-30.0, 30.0):
         rgba, _ = portrait.render(portrait.camera(128, 128).orbited(yaw))
         assert rgba[50:80, 54:74, 3].min() > 0.8
+
+
+@needs_weights
+def test_the_head_goes_on_behind_the_ears(portrait: Portrait) -> None:
+    assert portrait.manifolds.half_extent == WIDE_HALF_EXTENT
+    for side in (-1.0, 1.0):
+        azimuth = np.radians(125.0)
+        behind_ear = 0.07 * np.array([side * np.sin(azimuth), 0.0, np.cos(azimuth)])  # within a head of 8 cm and more
+        view = portrait.camera(256, 256).orbited(side * 45.0)
+        (column, row), _ = view.project(behind_ear)
+        rgba, _ = portrait.render(view)
+        assert rgba[int(row) - 2 : int(row) + 3, int(column) - 2 : int(column) + 3, 3].min() > 0.9
 
 
 @needs_weights

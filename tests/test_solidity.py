@@ -5,6 +5,7 @@ import torch
 
 from portrait_manifolds.backend import solidity
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.solidity import solid_opacity
@@ -13,9 +14,11 @@ SIZE = 128
 CAMERA = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)
 
 
-@pytest.fixture(scope="module")
-def network() -> Inversion:
-    return Inversion(inversion_config("default")).eval()
+@pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
+def network(request: pytest.FixtureRequest) -> Inversion:
+    network = Inversion(inversion_config("default")).eval()
+    geometry = network.geometry
+    return network.with_geometry(geometry.over(request.param, geometry.radius_m, geometry.spread))
 
 
 def seen(network: Inversion, opacity: torch.Tensor, turn_deg: float = 0.0) -> torch.Tensor:
@@ -69,6 +72,7 @@ def test_what_is_missing_at_an_edge_is_not_closed_in_the_air_before_it(network: 
     assert (gaps.surface_m[:, :60] == 1.20).all()
 
 
+@pytest.mark.parametrize("network", [CHART_HALF_EXTENT], indirect=True)  # it counts that chart's texels
 @torch.inference_mode()
 def test_what_hangs_loose_beside_the_head_clears(network: Inversion) -> None:
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()

@@ -9,6 +9,7 @@ import torch
 
 from portrait_manifolds.backend import texturing
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.input_view import WIDER, InputView
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
@@ -17,8 +18,8 @@ from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 SIZE = 64
 
 
-@pytest.fixture(scope="module")
-def painted() -> tuple[Inversion, Painting, InputView]:
+@pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
+def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputView]:
     """A grey painting of a head before a white photograph."""
     torch.manual_seed(0)
     network = Inversion(inversion_config("small")).eval()
@@ -27,6 +28,8 @@ def painted() -> tuple[Inversion, Painting, InputView]:
         painting = network(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
     solid = (network.geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
     painting = replace(painting, opacity=solid.contiguous())
+    geometry = network.geometry
+    network = network.with_geometry(geometry.over(request.param, geometry.radius_m, geometry.spread))
     wide = look_at((0.0, 0.0, 1.4), fov_deg=16.0 * WIDER, width_px=96, height_px=96)
     white, all_of_it = np.full((96, 96, 3), 255, np.uint8), np.ones((96, 96), np.float32)
     view = InputView(wide, white, all_of_it > 0, Foreground(all_of_it, np.ones((96, 96, 3), np.float32)))
@@ -50,6 +53,18 @@ def test_what_is_seen_along_its_side_keeps_the_networks_colour(
     believed = front(textures_of(network, painting, view, SIZE))
     monkeypatch.setattr(Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, size, size))
     assert front(textures_of(network, painting, view, SIZE)) < believed - 40.0
+
+
+def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Inversion, Painting, InputView]) -> None:
+    network, painting, view = painted
+    stripe = ((np.arange(96) > 36) & (np.arange(96) < 52))[:, None]
+    foreground = Foreground(view.foreground.opacity, np.where(stripe, view.foreground.rgb, 0.0).astype(np.float32))
+    striped = replace(view, picture=np.where(stripe, view.picture, 0).astype(np.uint8), foreground=foreground)
+    painting = replace(painting, confidence=torch.ones_like(painting.confidence))
+    textures = textures_of(network, painting, striped, SIZE)
+    drawn = network.render(torch.from_numpy(textures).float() / 255.0, painting.radius_m[0], view.camera).numpy()
+    middle = drawn[44:52, :, 1].mean(0)
+    assert middle[40:49].min() > 0.6 and middle[28:33].max() < 0.2 and middle[56:62].max() < 0.2
 
 
 def test_strands_shade_what_is_hidden_and_not_the_photograph(
@@ -89,6 +104,7 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
     assert usual_share < 0.05 < 0.3 < deep_share
 
 
+@pytest.mark.parametrize("painted", [CHART_HALF_EXTENT], indirect=True)  # it counts that chart's texels
 @torch.inference_mode()
 def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_the_matte(
     painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch

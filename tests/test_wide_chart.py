@@ -1,18 +1,24 @@
 """A painting over a wider chart: the same head where it was, carried on round the back."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from conftest import tensors
+from plyfile import PlyData
+from scipy import ndimage
 from test_surface_following import CONFIG, SIZE, drawn, painting
 
+from portrait_manifolds.backend.backprojection import match_colours
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import map_grid, sample_map
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.wide_chart import over_wide_chart
@@ -67,6 +73,24 @@ def test_meshes_go_as_far_as_the_chart() -> None:
         assert np.degrees(np.arccos(level[:, 2].min() / BALL_M)) == pytest.approx(reach_deg, abs=1.0)
 
 
+def test_splats_go_as_far_as_the_chart(tmp_path: Path) -> None:
+    export_ply(ball(WIDE_HALF_EXTENT), tmp_path / "ball.ply")
+    vertices = PlyData.read(str(tmp_path / "ball.ply"))["vertex"]
+    points = np.stack([vertices[axis] for axis in "xyz"], -1)
+    level = points[(abs(points[:, 1]) < 0.004) & (abs(points[:, 0]) > 0.01)]
+    assert np.degrees(np.arccos(level[:, 2].min() / BALL_M)) == pytest.approx(140.0, abs=5.0)
+
+
+def test_colours_are_carried_to_where_the_chart_has_them() -> None:
+    portrait, camera = ball(WIDE_HALF_EXTENT), from_the_side(60.0)
+    wanted = np.full((128, 128, 3), 0.2)
+    wanted[:, 70:] = 0.8
+    matched = match_colours(portrait, camera, wanted, np.ones((128, 128)), 3, "matching")
+    rgba, _ = matched.render(camera)
+    inside = ndimage.binary_erosion(rgba[..., 3] > 0.99, iterations=4) & (np.abs(np.arange(128) - 70) > 5)
+    np.testing.assert_allclose(rgba[inside][:, :3], wanted[inside], atol=0.05)
+
+
 def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
     network = Inversion(CONFIG).eval()
     grid = map_grid(128)
@@ -80,7 +104,7 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
     assert after.opacity.shape == before.opacity.shape and after.displacement_m.shape == before.displacement_m.shape
 
     torch.testing.assert_close(networks.geometry.total_radius(after.displacement_m), after.radius_m)
-    inside = grid[np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05]
+    inside = grid[(np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05) & (chart_angles_deg(128)[0] < 90.0)]
     old, new = (
         sample_map(p.radius_m[0].numpy(), inside, extent)
         for p, extent in ((before, CHART_HALF_EXTENT), (after, WIDE_HALF_EXTENT))
@@ -91,3 +115,19 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
     side, other = (drawn(*pair, 60.0)[..., 3] for pair in ((network, before), (networks, after)))
     assert float(other.sum()) > 1.03 * float(side.sum())  # what was cut behind the ear is there
     assert float((side - other).clamp_min(0.0).mean()) < 2e-3
+
+
+def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
+    network = Inversion(CONFIG).eval()
+    elevation_deg = chart_angles_deg(128)[1]
+    network.geometry.set_mean(np.where(elevation_deg > 10.0, 0.11, 0.09))
+    _, after = over_wide_chart(network, painting(network, torch.zeros(SIZE, SIZE)))
+    azimuth_deg, elevation_deg = chart_angles_deg(128, WIDE_HALF_EXTENT)
+
+    def steepest(least_deg: float, most_deg: float) -> float:
+        """Between neighbours in a column, in metres."""
+        there = (azimuth_deg > least_deg) & (azimuth_deg < most_deg) & (np.abs(elevation_deg - 10.0) < 15.0)
+        steps = np.abs(np.diff(after.radius_m[0].numpy(), axis=0))
+        return float(steps[there[1:] & there[:-1]].max())
+
+    assert steepest(0.0, 90.0) > 0.008 and steepest(118.0, 135.0) < 0.003
