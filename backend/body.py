@@ -89,7 +89,7 @@ class Relaid:
         return torch.isin(self.sheets.offsets_m, self.sheets_before.offsets_m)
 
     def lower(self, size: int) -> slice:
-        """Its lower rows, see there."""
+        """`lower` of this chart."""
         return lower(size, self.sheets.half_extent)
 
     def offset_before(self, size: int) -> Tensor:

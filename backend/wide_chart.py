@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .conventions import WIDE_HALF_EXTENT
-from .networks.geometry import chart_angles_deg, kept, ramp, smoothed
+from .networks.geometry import chart_angles_deg, kept, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 
 BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
@@ -30,7 +30,7 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
         total, smoothed(total, SMOOTH_TEXELS), kept(_behind_ears, total.shape[-1], total, WIDE_HALF_EXTENT)
     )
     # What the displacement's coarser texels lose of the face goes into the radius.
-    mean = geometry.radius_m + (total - geometry.total_radius(displacement))[0]
+    mean = (total - resampled(displacement, total.shape[-1]))[0]
     painting = replace(
         painting,
         **{
@@ -46,7 +46,7 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
 
 @cache
 def _behind_ears(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1."""
+    """Chart map [size, size], 0..1: where the head is smoothed."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     share = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, ABOVE_NAPE_DEG)
     with torch.inference_mode(False):

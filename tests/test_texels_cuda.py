@@ -107,7 +107,7 @@ def test_colours_are_matched_as_on_the_processor() -> None:
     manifolds = portrait.manifolds
     maps = (torch.from_numpy(x).cuda() for x in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m))
     given = (torch.from_numpy(x).cuda() for x in (wanted, weight))
-    on_device = PortraitOnGpu.of(torch.from_numpy(portrait.textures).cuda(), *maps)
+    on_device = PortraitOnGpu.of(torch.from_numpy(portrait.textures).cuda(), *maps, portrait.manifolds.half_extent)
     matched = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", noise=0.01).textures.cpu().numpy()
     difference = np.abs(matched.astype(int) - expected.textures)
     assert (difference > 2).mean() < 0.002 < 0.01 < (portrait.textures != expected.textures).mean()
