@@ -31,7 +31,7 @@ def test_maps_that_are_kept_can_be_trained_with() -> None:
     calls = []
 
     @cache
-    def made(size: int) -> torch.Tensor:
+    def made(size: int, half_extent: float) -> torch.Tensor:
         calls.append(size)
         with torch.inference_mode(False):
             return torch.ones(size, size)
