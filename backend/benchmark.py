@@ -26,7 +26,6 @@ from ..cuda_ops.seen_texels_reference import carried_back_reference, seen_texels
 from .backprojection import MOST_HALVINGS, stack_of
 from .benchmark_texels import on_gpu, random_colours, random_paint, soft_sheets, surface_of
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .made_portrait import made_portrait
 from .portrait import Portrait
 
@@ -148,7 +147,7 @@ def _cuda_rows(portrait: Portrait) -> Iterator[Row]:
     manifolds = portrait.manifolds
     levels = [torch.from_numpy(level).cuda() for level in pyramid_u8(portrait.textures)]
     maps = [torch.from_numpy(x).cuda() for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)]
-    scene = CudaScene(levels, *maps, half_extent=CHART_HALF_EXTENT)
+    scene = CudaScene(levels, *maps, half_extent=manifolds.half_extent)
     for size in SIZES:
         camera = portrait.camera(*size)
         view = View.of(camera)
