@@ -147,6 +147,6 @@ def test_behind_the_ears_the_head_narrows_down_to_the_neck(
         behind = (azimuth_deg > 106.0) & (elevation_deg > least_deg) & (elevation_deg < most_deg)
         assert before.opacity[0, :, behind].any() or most_deg < -35.0
         assert float(beyond[1:, behind][seen[1:, behind]].amax() if seen[1:, behind].any() else 0.0) < most_m
-    assert seen[1:, (azimuth_deg > 106.0) & (elevation_deg > -20.0) & (elevation_deg < -12.0)].any()  # not all cleared
+    assert seen[1:, (azimuth_deg > 106.0) & (elevation_deg > -20.0) & (elevation_deg < -12.0)].any()
     before_ears = azimuth_deg < 60.0
     assert float(beyond[:, before_ears][seen[:, before_ears]].amax()) > 0.02
