@@ -50,8 +50,8 @@ BESIDE_DEG = (20.0, 45.0)
 
 NAPE = ((105.0, 90.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.008, 0.018, 0.028, 0.06))
 LOBES = ((80.0, 65.0), (-46.0, -38.0, -34.0, -28.0, -20.0), (0.2, -0.004, -0.004, 0.012, 0.06))
-"""How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which that
-comes to hold; elevations in degrees; and how many metres at these."""
+"""How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which
+that comes to hold; elevations in degrees; and how many metres at these."""
 
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
