@@ -12,7 +12,6 @@ from functools import cache
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from scipy import ndimage
 from torch import Tensor
 
@@ -21,26 +20,37 @@ from .conventions import CHART_HALF_EXTENT
 from .networks.geometry import (
     CameraBatch,
     SheetGeometry,
-    Values,
     chart_angles_deg,
     kept,
     ramp,
     resampled,
     rows_below,
+    smoothed,
     texel_directions,
 )
 from .networks.inversion import Inversion, Painting
+from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
 OFFSET_M = -0.042
 """Of the innermost sheet, once it is the neck's."""
 
-HALF_DEPTH_M, LEAN, WIDEST_M, LOWEST_M = 0.06, 0.05, (0.07, 0.13), -0.25
-"""The column: half its depth; how far back it goes for each metre down; its greatest half width at the jaw and where
-shoulders begin; and its end. Chosen on one scanned head and within what the head model's neck has."""
+ROW_M = 0.005
+ROWS_M, SMOOTHING_ROWS = 0.12 - ROW_M * np.arange(105), 1.5
+"""Heights at which the silhouette's width is measured, and how smooth it is over them."""
 
-JAW_M, SHOULDERS_M = -0.12, -0.17
-"""Heights at which these widths count."""
+HEIGHTS_M = (-0.08, -0.12, -0.14, -0.16, -0.18, -0.20, -0.22)
+FRONT_M, BACK_M, WIDEST_M = (
+    np.interp(-ROWS_M, np.negative(HEIGHTS_M), values_m)
+    for values_m in (
+        (0.056, 0.056, 0.05, 0.045, 0.04, 0.04, 0.04),
+        (-0.06, -0.063, -0.069, -0.075, -0.083, -0.09, -0.096),
+        (0.07, 0.07, 0.075, 0.1, 0.16, 0.19, 0.20),
+    )
+)
+AXIS_M, HALF_DEPTH_M, LEAST_WIDTH_M, LOWEST_M = 0.5 * (FRONT_M + BACK_M), 0.5 * (FRONT_M - BACK_M), 0.02, -0.25
+"""The column: how far before the head's centre it begins and ends at these heights, and its greatest half width there,
+taken from one scanned head; its least half width, and its own end."""
 
 BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
 """Elevations between which the sheets are laid anew, and up to which the column stays under the skin, by how much."""
@@ -59,15 +69,13 @@ ENDLESS_M, ENDING_M = 0.2, 0.004
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
-INWARDS = 0.8
-"""Colours are the photograph's, from no farther out than this share of the silhouette's half width."""
+INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
+"""Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
+between these azimuths that comes to hold."""
 
-ROWS_M, SMOOTHING_ROWS = np.linspace(0.12, -0.40, 105), 1.5
-"""Heights at which the silhouette's width is measured, and how smooth it is over them."""
-
-MARCH_M = np.linspace(0.02, 0.40, 77)
-COLUMN_SIZE = 64
-"""Distances from the head's centre at which the column's end is looked for, and directions along the chart's side."""
+MARCH_M, HALVINGS, COLUMN_TEXELS = np.linspace(0.02, 0.40, 20), 5, 2.0
+"""Distances from the head's centre between which the column's end is looked for; how often its place is halved then;
+and how smooth it is, in texels of 128: grazed by rays, a step would tear."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Silhouette:
     right: np.ndarray  # [3], to the picture's right, level
     forward: np.ndarray  # [3], towards the camera, level
     camera_m: float  # along `forward`
-    ends_m: np.ndarray  # [2, len(ROWS_M)], along `right`, negative and positive
+    ends_m: np.ndarray  # [len(ROWS_M), 2], along `right`, negative and positive
 
     @staticmethod
     def of(matte: np.ndarray, camera: Camera) -> "Silhouette":
@@ -86,26 +94,16 @@ class Silhouette:
         forward = forward / np.linalg.norm(forward)
         right = np.array([forward[2], 0.0, -forward[0]])
         size = matte.shape[0]
-        axis = ROWS_M[:, None] * (0.0, 1.0, 0.0) + _axis(ROWS_M)[:, None] * forward
+        axis = ROWS_M[:, None] * (0.0, 1.0, 0.0) + AXIS_M[:, None] * forward
         (pixels, _), (beside, _) = (camera.resized(size, size).project(axis + x * right) for x in (0.0, 0.01))
         columns, rows = np.clip(pixels, 0, size - 1).astype(int).T
         outside, after = matte[rows] < 0.5, np.arange(size) - columns[:, None]  # [rows, size]
         last, first = np.where(outside & (after <= 0), after, -size), np.where(outside & (after >= 0), after, size)
-        ends = np.stack([last.max(1), first.min(1)])
-        ends_m = ends * 0.01 / (beside - pixels)[:, 0]
-        smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS)
+        ends = np.stack([last.max(1), first.min(1)], 1)
+        ends_m = ends * 0.01 / (beside - pixels)[:, :1]
+        smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS, axis=0)
         ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
         return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
-
-    def ends_at(self, height_m: Tensor) -> tuple[Tensor, Tensor]:
-        """Both ends at heights of any shape, float64."""
-        left, right = (interpolated(-height_m, -ROWS_M, ends) for ends in self.ends_m)
-        return left, right
-
-    def beside(self, points_m: Tensor) -> Tensor:
-        """How far points [..., 3] are seen beside the axis, measured at its depth."""
-        depth = self.camera_m - along(points_m, self.forward)
-        return along(points_m, self.right) * (self.camera_m - _axis(points_m[..., 1])) / depth
 
 
 def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Inversion, Painting]:
@@ -118,7 +116,7 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
     low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
-    column = resampled(column_radius(silhouette, COLUMN_SIZE, geometry.half_extent, device), size)
+    column = column_radius(silhouette, size, geometry.half_extent, device)
     inmost = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
     wanted = torch.maximum((inmost - old) / OFFSET_M, LEAST_SPREAD * spread)
     moved = torch.lerp(old, inmost - OFFSET_M * wanted, low) - old
@@ -144,9 +142,8 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
-    painted[:, 0] = _colours(
-        silhouette, inner * geometry.kept(texel_directions, painted.shape[-1], inner), camera, picture
-    )
+    points = inner * geometry.kept(texel_directions, painted.shape[-1], inner)
+    painted[:, 0] = _colours(silhouette, points, camera, picture, painting.matte[:1])
     painting = replace(
         painting,
         opacity=opacity,
@@ -202,29 +199,36 @@ def column_radius(
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """Distance [size, size] from the head's centre at which directions leave the column, metres, float32."""
-    march_m = torch.tensor(MARCH_M, device=device)
-    points = kept(texel_directions, size, march_m, half_extent)[..., None, :] * march_m[:, None]  # [V, U, M, 3]
-    height = points[..., 1]
-    widest = interpolated(-height, (-JAW_M, -SHOULDERS_M), WIDEST_M)
-    left, right = silhouette.ends_at(height)
-    left, right = torch.maximum(left, -widest).clamp(max=-0.02), torch.minimum(right, widest).clamp(min=0.02)
-    across = (silhouette.beside(points) - 0.5 * (left + right)) / (0.5 * (right - left))
-    depth = (along(points, silhouette.forward) - _axis(height)) / HALF_DEPTH_M
-    level = torch.maximum(across**2 + depth**2, height / LOWEST_M)
-    after = (level > 1.0).to(torch.uint8).argmax(-1, keepdim=True).clamp_min(1)
-    before, beyond = (level.gather(-1, index)[..., 0] for index in (after - 1, after))
-    share = ((1.0 - before) / (beyond - before).clamp_min(1e-6)).clamp(0.0, 1.0)
-    return interpolated(after[..., 0] - 1 + share, np.arange(len(MARCH_M)), MARCH_M).float()
+    left = np.maximum(silhouette.ends_m[:, 0], -WIDEST_M).clip(max=-LEAST_WIDTH_M)
+    right = np.minimum(silhouette.ends_m[:, 1], WIDEST_M).clip(min=LEAST_WIDTH_M)
+    section = np.stack([AXIS_M, HALF_DEPTH_M, 0.5 * (left + right), 0.5 * (right - left)], 1)
+    directions = kept(texel_directions, size, torch.zeros((), device=device), half_extent)[..., None, :]  # [V, U, 1, 3]
+
+    def outside(distance_m: Tensor) -> Tensor:
+        """Whether what lies so far along the directions [V, U, M] is outside the column."""
+        points = directions * distance_m[..., None]
+        axis, half_depth, middle, half_width = at_heights(section, points[..., 1]).unbind(-1)
+        before = along(points, silhouette.forward)
+        seen_beside = along(points, silhouette.right) * (silhouette.camera_m - axis) / (silhouette.camera_m - before)
+        level = ((seen_beside - middle) / half_width) ** 2 + ((before - axis) / half_depth) ** 2
+        return torch.maximum(level, points[..., 1] / LOWEST_M) > 1.0
+
+    march_m = torch.tensor(MARCH_M, dtype=torch.float32, device=device)
+    after = outside(march_m.expand(size, size, -1)).to(torch.uint8).argmax(-1).clamp_min(1)
+    low, high = march_m[after - 1], march_m[after]
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        there = outside(middle[..., None])[..., 0]
+        low, high = torch.where(there, low, middle), torch.where(there, middle, high)
+    return smoothed((0.5 * (low + high)).log()[None], COLUMN_TEXELS * size / 128)[0].exp()
 
 
-def interpolated(x: Tensor, places: ArrayLike, values: ArrayLike) -> Tensor:
-    """`np.interp` of a tensor of any shape, float64."""
-    x = x.double()
-    known, at = (torch.tensor(np.asarray(y, np.float64), device=x.device) for y in (places, values))
-    slope = at.diff() / known.diff()
-    below = (torch.searchsorted(known, x, right=True) - 1).clamp(0, len(slope) - 1)
-    between = slope[below] * (x.clamp(known[0], known[-1]) - known[below]) + at[below]
-    return torch.where(x >= known[-1], at[-1], between)
+def at_heights(rows: np.ndarray, height_m: Tensor) -> Tensor:
+    """What is known at ROWS_M, [len(ROWS_M), C], at heights of any shape: [..., C]."""
+    known = torch.tensor(rows, dtype=height_m.dtype, device=height_m.device)
+    place = ((ROWS_M[0] - height_m) / ROW_M).clamp(0.0, len(rows) - 1.001)
+    above = place.long()
+    return torch.lerp(known[above], known[above + 1], (place - above)[..., None])
 
 
 def along(points_m: Tensor, axis: np.ndarray) -> Tensor:
@@ -232,19 +236,20 @@ def along(points_m: Tensor, axis: np.ndarray) -> Tensor:
     return points_m @ torch.tensor(axis, dtype=points_m.dtype, device=points_m.device)
 
 
-def _axis(height_m: Values) -> Values:
-    """How far before the head's centre the neck's axis lies."""
-    return LEAN * height_m.clip(max=0.0)
+def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor, matte: Tensor) -> Tensor:
+    """What the picture shows of points [V, U, 3] in front, and beside and behind at the silhouette's edges: [3, V, U].
 
-
-def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor) -> Tensor:
-    """What the picture shows of points [V, U, 3] moved inwards, from the silhouette's edge and beyond: [3, V, U]."""
-    points = points_m.double()
-    left, right = silhouette.ends_at(points[..., 1])
-    beside = along(points, silhouette.right)
-    moved = torch.minimum(torch.maximum(beside, INWARDS * left), INWARDS * right) - beside
-    inward = (points + moved[..., None] * torch.tensor(silhouette.right, device=points.device)).float()
-    projected, _ = CameraBatch.of([camera], picture.device).project(inward[None, None])
-    reach = picture.shape[-1] // 64
-    soft = F.avg_pool2d(F.pad(picture[:, :3], 4 * (reach,), "replicate"), 2 * reach + 1, 1)
-    return F.grid_sample(soft, projected[0], "bilinear", "border", False)[0]
+    A collar stands higher behind than where those edges show it.
+    """
+    beside, before = along(points_m, silhouette.right), along(points_m, silhouette.forward)
+    height = points_m[..., 1] - RISE_M
+    axis, left, right = at_heights(np.column_stack([AXIS_M, silhouette.ends_m]), height).unbind(-1)
+    edge = torch.where(beside < 0.0, left + INSET_M[0], right - INSET_M[0])
+    axes = points_m.new_tensor(np.stack([silhouette.right, (0.0, 1.0, 0.0), silhouette.forward]))
+    at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
+    share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
+    projected, _ = CameraBatch.of([camera], picture.device).project(torch.lerp(points_m, at_edge, share)[None, None])
+    reach = picture.shape[-1] // 128
+    person = (-F.max_pool2d(-matte, 2 * reach + 1, 1, reach) > 0.9).float()
+    colours = push_pull(picture[:, :3], person)
+    return F.grid_sample(colours, projected[0], "bilinear", "border", False)[0]

@@ -30,13 +30,14 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """The portrait with the detail of its photograph, by at most `steps` of back-projection.
 
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
-    shows change.
+    shows change, and never the innermost sheet's: that is the neck's, which takes the jaw's colours where that is soft.
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
+    neck = portrait.textures[:1]
     for count, rays, noise in _stages(steps, view.camera.width_px):
         portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, STAGE, rays, noise)
-    return portrait
+    return portrait.recoloured(np.concatenate([neck, portrait.textures[1:]]))
 
 
 def sharpens_on_gpu() -> bool:
@@ -51,6 +52,8 @@ def refine_on_gpu(
     textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
 ) -> "Tensor":
     """What `refine` makes of textures [S, T, T, 4] uint8 on sheets of r + delta [G, G], before they leave the GPU."""
+    import torch
+
     from .backprojection_cuda import PortraitOnGpu
     from .texturing import stack_before
 
@@ -60,7 +63,7 @@ def refine_on_gpu(
     portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m, geometry.half_extent)
     for count, rays, noise in _stages(steps, view.camera.width_px):
         portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise)
-    return portrait.textures
+    return torch.cat([textures[:1], portrait.textures[1:]])
 
 
 def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:
