@@ -2,8 +2,9 @@
 
 A direction from the head's centre meets the neck's side and then, farther out, the shoulders; the networks' sheets
 follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
-the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it. The
-other sheets are laid between it and what they reached before, and hold what they held.
+the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it, those
+of a collar, too. The other sheets are laid between it and what they reached before, and hold what they held, but for
+what the networks let hang behind the ears.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ FRONT_M, BACK_M, WIDEST_M = (
         (0.07, 0.07, 0.075, 0.1, 0.16, 0.19, 0.20),
     )
 )
-AXIS_M, HALF_DEPTH_M, LEAST_WIDTH_M, LOWEST_M = 0.5 * (FRONT_M + BACK_M), 0.5 * (FRONT_M - BACK_M), 0.02, -0.25
+AXIS_M, LEAST_WIDTH_M, LOWEST_M = 0.5 * (FRONT_M + BACK_M), 0.02, -0.25
 """The column: how far before the head's centre it begins and ends at these heights, and its greatest half width there,
 taken from one scanned head; its least half width, and its own end."""
 
@@ -58,13 +59,17 @@ BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
 BESIDE_DEG = (20.0, 45.0)
 """And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
 
-NAPE = ((105.0, 90.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.008, 0.018, 0.028, 0.06))
-LOBES = ((80.0, 65.0), (-46.0, -38.0, -34.0, -28.0, -20.0), (0.2, -0.004, -0.004, 0.012, 0.06))
+NAPE = ((96.0, 84.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.002, 0.010, 0.022, 0.06))
+LOBES = ((80.0, 65.0), (-46.0, -38.0, -34.0, -28.0, -20.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
 """How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which
 that comes to hold; elevations in degrees; and how many metres at these."""
 
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
+
+HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.15, -0.11
+"""Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
+sides: as wide as that, up to the third, and back to the last."""
 
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
@@ -105,6 +110,12 @@ class Silhouette:
         ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
         return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
 
+    def hair(self) -> float:
+        """How surely hair hangs down beside the neck, 0..1."""
+        height_m, within_m = HANGS_M
+        beside = abs(ROWS_M - height_m) < within_m
+        return float(ramp((abs(self.ends_m) - WIDEST_M[:, None])[beside].min(), HAIR_M))
+
 
 def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck.
@@ -138,7 +149,7 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     opacity = again(painting.opacity[:1, :, None])[:, :, 0]
     colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
-    opacity = opacity * _before_nape(sheets, radius, column, opacity.shape[-1])
+    opacity = opacity * _before_nape(sheets, radius, column, silhouette, opacity.shape[-1])
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
@@ -155,13 +166,21 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     return network.with_geometry(sheets), painting
 
 
-def _before_nape(geometry: SheetGeometry, radius_m: Tensor, column_m: Tensor, size: int) -> Tensor:
-    """What stays of the sheets' texels [S, size, size], 0..1: behind the ears the head narrows down to the neck.
+def _before_nape(
+    geometry: SheetGeometry, radius_m: Tensor, column_m: Tensor, silhouette: Silhouette, size: int
+) -> Tensor:
+    """What stays of the sheets' texels [S, size, size], 0..1: behind the ears the head narrows down to the neck, where
+    no hair hangs.
 
     radius_m and column_m [G, G]. The networks end the head there in a ledge, or go on to a back that hangs in air.
     """
     radius, column, spread = (resampled(x, size) for x in (radius_m, column_m, geometry.spread))
-    beyond = radius - column - geometry.kept(_nape_m, size, radius) + geometry.offsets_m[:, None, None] * spread
+    most = column + geometry.kept(_nape_m, size, radius)
+    hair = silhouette.hair()
+    if hair > 0.0:
+        hanging = resampled(column_radius(silhouette, len(column_m), geometry.half_extent, column.device, True), size)
+        most = torch.lerp(most, torch.maximum(most, hanging), hair)
+    beyond = radius - most + geometry.offsets_m[:, None, None] * spread
     return 1.0 - ramp(beyond, (0.0, ENDING_M))
 
 
@@ -197,11 +216,16 @@ def column_radius(
     size: int,
     half_extent: float = CHART_HALF_EXTENT,
     device: torch.device | str = "cpu",
+    hair: bool = False,
 ) -> Tensor:
-    """Distance [size, size] from the head's centre at which directions leave the column, metres, float32."""
-    left = np.maximum(silhouette.ends_m[:, 0], -WIDEST_M).clip(max=-LEAST_WIDTH_M)
-    right = np.minimum(silhouette.ends_m[:, 1], WIDEST_M).clip(min=LEAST_WIDTH_M)
-    section = np.stack([AXIS_M, HALF_DEPTH_M, 0.5 * (left + right), 0.5 * (right - left)], 1)
+    """Distance [size, size] from the head's centre at which directions leave the column, metres, float32.
+
+    With `hair` it is that which hangs around the neck.
+    """
+    widest, back = (HAIR_WIDEST_M, np.minimum(BACK_M, HAIR_BACK_M)) if hair else (WIDEST_M, BACK_M)
+    left = np.maximum(silhouette.ends_m[:, 0], -widest).clip(max=-LEAST_WIDTH_M)
+    right = np.minimum(silhouette.ends_m[:, 1], widest).clip(min=LEAST_WIDTH_M)
+    section = 0.5 * np.stack([FRONT_M + back, FRONT_M - back, left + right, right - left], 1)
     directions = kept(texel_directions, size, torch.zeros((), device=device), half_extent)[..., None, :]  # [V, U, 1, 3]
 
     def outside(distance_m: Tensor) -> Tensor:
