@@ -32,6 +32,8 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
     shows change, and never the innermost sheet's: that is the neck's, which takes the jaw's colours where that is soft.
     """
+    if steps < 1:
+        return portrait
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
     neck = portrait.textures[:1]

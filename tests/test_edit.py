@@ -115,10 +115,7 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
 
 
 def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(portrait: Portrait) -> None:
-    truth = portrait.render(portrait.input_camera, 2)[0]
-    foreground = Foreground(truth[..., 3], truth[..., :3])
-    picture = np.rint(truth[..., :3] * 255.0).astype(np.uint8)
-    view = InputView(portrait.input_camera, picture, np.ones(truth.shape[:2], bool), foreground)
+    view, truth = input_view_of(portrait)
     blurred = portrait.textures.copy()
     for shift in (1, 2, 3):
         blurred[..., :3] = (blurred[..., :3].astype(int) + np.roll(blurred[..., :3], shift, axis=2)) // 2
@@ -135,3 +132,22 @@ def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(port
     seen = np.abs(after.render(behind)[0] - before.render(behind)[0])
     assert float(np.percentile(seen[..., :3], 90)) < 1.5 / 255.0
     assert refine(before, view, 0) is before
+
+
+def test_the_necks_sheet_takes_nothing_of_what_is_before_it(portrait: Portrait) -> None:
+    view, _ = input_view_of(portrait)
+    seen_through = portrait.textures // 2
+    seen_through[0] = 255 - seen_through[portrait.manifolds.sheets // 2]
+    seen_through[0, ..., 3] = 255
+    before = replace(portrait, textures=seen_through)
+    after = refine(before, view, 2)
+    assert np.array_equal(after.textures[0], before.textures[0])
+    assert not np.array_equal(after.textures[1:], before.textures[1:])
+
+
+def input_view_of(portrait: Portrait) -> tuple[InputView, np.ndarray]:
+    """What its input camera sees, as a photograph, and as RGBA [H, W, 4]."""
+    truth = portrait.render(portrait.input_camera, 2)[0]
+    foreground = Foreground(truth[..., 3], truth[..., :3])
+    picture = np.rint(truth[..., :3] * 255.0).astype(np.uint8)
+    return InputView(portrait.input_camera, picture, np.ones(truth.shape[:2], bool), foreground), truth

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from portrait_manifolds.backend.matting import cut_out
+from portrait_manifolds.backend.matting import _without_steps, cut_out
 
 SIDE = 160
 
@@ -51,3 +51,34 @@ def test_a_picture_without_background_is_all_person() -> None:
     found = cut_out(noise, everywhere, everywhere)
     assert found.opacity.min() > 0.99
     assert np.abs(found.rgb - noise / 255.0).max() < 0.01
+
+
+def test_a_firm_outline_loses_its_steps_and_stays_where_it_is() -> None:
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    stepped = np.clip(0.5 * SIDE + y // 6 - x + 0.5, 0.0, 1.0)  # a pixel aside every sixth row
+    smooth = _without_steps(stepped)
+    inner = slice(12, -12)
+    (before, slope), (after, _) = (roughness(opacity[inner]) for opacity in (stepped, smooth))
+    assert slope == pytest.approx(1.0 / 6.0, rel=0.02)
+    assert after < 0.4 * before
+    edge = (smooth > 0.1) & (smooth < 0.9)
+    assert edge[inner].sum(1).max() < 4  # as sharp as it was
+    assert abs((smooth - stepped)[inner].mean(1)).max() * SIDE < 0.6
+
+
+def test_a_wide_edge_of_hair_stays() -> None:
+    hair = np.clip((np.mgrid[0:SIDE, 0:SIDE][1] - 0.5 * SIDE) / 14.0, 0.0, 1.0)
+    hair *= 0.7 + 0.3 * np.random.default_rng(0).random(hair.shape)
+    within = (hair > 0.1) & (hair < 0.7)
+    assert (
+        abs(_without_steps(hair) - hair)[within].mean()
+        < 0.1 * abs(ndimage.gaussian_filter(hair, 1.5) - hair)[within].mean()
+    )
+
+
+def roughness(opacity: np.ndarray) -> tuple[float, float]:
+    """How far an outline's places in the rows lie from a straight line, pixels, and that line's slope."""
+    places = opacity.sum(1)
+    rows = np.arange(len(places))
+    slope, start = np.polyfit(rows, places, 1)
+    return float(np.std(places - slope * rows - start)), float(slope)

@@ -9,14 +9,16 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.neck import (
-    HALF_DEPTH_M,
+from portrait_manifolds.backend.neck import OFFSET_M, with_neck
+from portrait_manifolds.backend.neck_column import (
+    BACK_M,
+    FRONT_M,
     LOWEST_M,
-    OFFSET_M,
+    ROWS_M,
+    WIDEST_M,
     Silhouette,
+    at_heights,
     column_radius,
-    interpolated,
-    with_neck,
 )
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
@@ -57,6 +59,11 @@ def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tenso
     return network.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
 
 
+def ends_at(silhouette: Silhouette, *heights_m: float) -> np.ndarray:
+    """Both ends at heights, [2, N]."""
+    return at_heights(silhouette.ends_m, torch.tensor(heights_m, dtype=torch.float64)).numpy().T
+
+
 def rows(high_m: float, low_m: float) -> slice:
     """Of the pictures, between two heights at the head's centre."""
     (_, top), (_, bottom) = camera().project(np.array([[0.0, high_m, 0.0], [0.0, low_m, 0.0]]))[0]
@@ -65,22 +72,40 @@ def rows(high_m: float, low_m: float) -> slice:
 
 def test_the_silhouettes_ends_are_measured_at_the_neck(person: torch.Tensor) -> None:
     silhouette = Silhouette.of(person.numpy(), camera())
-    left, right = silhouette.ends_at(torch.tensor([0.0, -0.13]))
+    left, right = ends_at(silhouette, 0.0, -0.13)
     pixel_m = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
     np.testing.assert_allclose(right, (HEAD_M, NECK_M), atol=1.5 * pixel_m)
     np.testing.assert_allclose(left, -right, atol=1.5 * pixel_m)
-    wide = silhouette.ends_at(torch.tensor([-0.25]))
-    assert wide[1][0] > 0.15 and wide[0][0] < -0.15
+    left, right = ends_at(silhouette, -0.25)
+    assert right[0] > 0.15 and left[0] < -0.15
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
 def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(person: torch.Tensor, yaw_deg: float) -> None:
     silhouette = Silhouette.of(person.numpy(), camera(yaw_deg))
-    points = column_radius(silhouette, 64).numpy()[..., None] * texel_directions(64).numpy()
-    neck = points[(points[..., 1] < -0.10) & (points[..., 1] > -0.16)]
-    assert abs(neck @ silhouette.right).max() == pytest.approx(NECK_M, abs=0.008)
-    assert abs(neck @ silhouette.forward).max() == pytest.approx(HALF_DEPTH_M, abs=0.015)
+    points = column_radius(silhouette, 128).numpy()[..., None] * texel_directions(128).numpy()
+    for height_m in (-0.11, -0.13, -0.15):
+        neck = points[np.abs(points[..., 1] - height_m) < 0.005]
+        front_m, back_m = (np.interp(height_m, ROWS_M[::-1], ends[::-1]) for ends in (FRONT_M, BACK_M))
+        assert abs(neck @ silhouette.right).max() == pytest.approx(NECK_M, abs=0.008)
+        assert (neck @ silhouette.forward).max() == pytest.approx(front_m, abs=0.006)
+        assert (neck @ silhouette.forward).min() == pytest.approx(back_m, abs=0.008)
     assert points[..., 1].min() == pytest.approx(LOWEST_M, abs=0.003)
+    assert points[chart_angles_deg(128)[1] > 87.0, 1].min() > 0.15  # no end above
+
+
+def test_a_wide_silhouette_is_a_neck_no_wider_than_necks_or_hair_around_it(person: torch.Tensor) -> None:
+    wide = torch.zeros_like(person)
+    wide[:, PX // 2 - 26 : PX // 2 + 26] = 1.0  # 14 cm to either side
+    bare, hung = (Silhouette.of(matte.numpy(), camera()) for matte in (person, wide))
+    assert bare.hair() == 0.0 and hung.hair() == 1.0
+    neck, hair = (column_radius(hung, 128, hair=hair).numpy()[..., None] for hair in (False, True))
+    beside = np.abs(neck * texel_directions(128).numpy() + (0.0, 0.10, 0.0))[..., 1] < 0.005
+    across = (neck * texel_directions(128).numpy())[beside][:, 0]
+    assert across.max() == pytest.approx(np.interp(-0.10, ROWS_M[::-1], WIDEST_M[::-1]), abs=0.006)
+    hanging = hair * texel_directions(128).numpy()
+    level = np.abs(hanging[..., 1] + 0.05) < 0.005
+    assert hanging[level][:, 0].max() == pytest.approx(0.14, abs=0.01) and hanging[level][:, 2].min() < -0.10
 
 
 def test_a_neck_is_seen_from_beside_in_its_own_colours(
@@ -101,7 +126,7 @@ def test_what_lies_above_the_jaw_stays(necked: tuple[Inversion, Painting, Invers
         one, other = (drawn(*pair, yaw_deg)[rows(0.2, 0.0)] for pair in ((network, before), (networks, after)))
         assert float((one[..., :4] - other[..., :4]).abs().mean()) < 2e-3
     azimuth_deg, elevation_deg = chart_angles_deg(after.opacity.shape[-1])
-    high = torch.tensor((elevation_deg > -15.0) & (azimuth_deg < 120.0))
+    high = torch.tensor((elevation_deg > -15.0) & (azimuth_deg < 84.0))
     assert float((after.opacity - before.opacity)[0, 1:, high].abs().max()) < 0.01
 
 
@@ -117,10 +142,32 @@ def test_the_sheets_are_a_portraits(necked: tuple[Inversion, Painting, Inversion
     assert network.geometry is not geometry and float(network.geometry.offsets_m[0]) > OFFSET_M  # as it was
 
 
-def test_interpolation_is_numpys() -> None:
-    places, values = np.array([-1.0, 0.5, 2.0]), np.array([3.0, -1.0, 4.0])
-    x = np.array([[-5.0, -1.0, 0.0, 0.5], [1.0, 2.0, 2.5, 9.0]])
-    np.testing.assert_allclose(interpolated(torch.from_numpy(x), places, values), np.interp(x, places, values))
+def test_what_is_known_of_heights_is_interpolated() -> None:
+    height_m = np.array([[0.5, 0.12, 0.0213], [-0.1377, -0.4, -0.9]])
+    found = at_heights(np.stack([BACK_M, ROWS_M], 1), torch.from_numpy(height_m)).numpy()
+    np.testing.assert_allclose(found[..., 0], np.interp(height_m, ROWS_M[::-1], BACK_M[::-1]), atol=1e-4)
+    np.testing.assert_allclose(found[..., 1], np.clip(height_m, ROWS_M[-1], ROWS_M[0]), atol=1e-5)
+
+
+def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
+    """In front the column has the picture's own colours, beside and behind those of the silhouette's edges."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
+    heights = np.linspace(PX, -PX, PX)[:, None] * 0.5 * (2.4 * np.tan(np.radians(12.0)) / PX)
+    dressed = torch.tensor(heights < -0.14).expand(PX, PX)
+    picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
+    picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
+    networks, after = with_neck(network, bare, camera(), torch.cat([picture, person[None]])[None])
+    points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
+    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
+    beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
+    skin, collar = (
+        after.painted[0, 0][:, beside & (points[..., 1] > low) & (points[..., 1] < high)].T
+        for low, high in ((-0.105, -0.09), (-0.16, -0.135))
+    )
+    assert len(skin) and float((skin - skin.new_tensor(RED)).abs().max()) < 0.05
+    assert len(collar) and float((collar - collar.new_tensor(GREEN)).abs().max()) < 0.05
 
 
 def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
@@ -143,7 +190,7 @@ def test_behind_the_ears_the_head_narrows_down_to_the_neck(
     column = column_radius(Silhouette.of(person.numpy(), camera()), SIZE)
     beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0] - column  # [S, T, T]
     seen = after.opacity[0] > 0.5
-    for least_deg, most_deg, most_m in ((-90.0, -36.0, 0.001), (-28.0, -26.0, 0.014), (-20.0, -18.0, 0.024)):
+    for least_deg, most_deg, most_m in ((-90.0, -36.0, 0.001), (-28.0, -26.0, 0.008), (-20.0, -18.0, 0.018)):
         behind = (azimuth_deg > 106.0) & (elevation_deg > least_deg) & (elevation_deg < most_deg)
         assert before.opacity[0, :, behind].any() or most_deg < -35.0
         assert float(beyond[1:, behind][seen[1:, behind]].amax() if seen[1:, behind].any() else 0.0) < most_m

@@ -1,0 +1,122 @@
+"""The column that a neck is taken for, from the photograph's silhouette: as wide as that, and as deep as necks are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from .camera import Camera
+from .conventions import CHART_HALF_EXTENT
+from .networks.geometry import kept, ramp, smoothed, texel_directions
+
+ROW_M = 0.005
+ROWS_M, SMOOTHING_ROWS = 0.12 - ROW_M * np.arange(105), 1.5
+"""Heights at which the silhouette's width is measured, and how smooth it is over them."""
+
+HEIGHTS_M = (-0.08, -0.12, -0.14, -0.16, -0.18, -0.20, -0.22)
+FRONT_M, BACK_M, WIDEST_M = (
+    np.interp(-ROWS_M, np.negative(HEIGHTS_M), values_m)
+    for values_m in (
+        (0.056, 0.056, 0.05, 0.045, 0.04, 0.04, 0.04),
+        (-0.06, -0.063, -0.069, -0.075, -0.083, -0.09, -0.096),
+        (0.07, 0.07, 0.075, 0.1, 0.16, 0.19, 0.20),
+    )
+)
+AXIS_M, LEAST_WIDTH_M, LOWEST_M = 0.5 * (FRONT_M + BACK_M), 0.02, -0.25
+"""The column: how far before the head's centre it begins and ends at these heights, and its greatest half width there,
+taken from one scanned head; its least half width, and its own end."""
+
+HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.15, -0.11
+"""Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
+sides: as wide as that, up to the third, and back to the last."""
+
+MARCH_M, HALVINGS, COLUMN_TEXELS = np.linspace(0.02, 0.40, 20), 5, 2.0
+"""Distances from the head's centre between which the column's end is looked for; how often its place is halved then;
+and how smooth it is, in texels of 128: grazed by rays, a step would tear."""
+
+
+@dataclass(frozen=True)
+class Silhouette:
+    """Where the person ends to either side of the neck's axis, in metres at the axis' depth."""
+
+    right: np.ndarray  # [3], to the picture's right, level
+    forward: np.ndarray  # [3], towards the camera, level
+    camera_m: float  # along `forward`
+    ends_m: np.ndarray  # [len(ROWS_M), 2], along `right`, negative and positive
+
+    @staticmethod
+    def of(matte: np.ndarray, camera: Camera) -> "Silhouette":
+        """Of a matte [H, H], 0..1, that the camera sees."""
+        forward = camera.position_m * (1.0, 0.0, 1.0)
+        forward = forward / np.linalg.norm(forward)
+        right = np.array([forward[2], 0.0, -forward[0]])
+        size = matte.shape[0]
+        axis = ROWS_M[:, None] * (0.0, 1.0, 0.0) + AXIS_M[:, None] * forward
+        (pixels, _), (beside, _) = (camera.resized(size, size).project(axis + x * right) for x in (0.0, 0.01))
+        columns, rows = np.clip(pixels, 0, size - 1).astype(int).T
+        outside, after = matte[rows] < 0.5, np.arange(size) - columns[:, None]  # [rows, size]
+        last, first = np.where(outside & (after <= 0), after, -size), np.where(outside & (after >= 0), after, size)
+        ends = np.stack([last.max(1), first.min(1)], 1)
+        ends_m = ends * 0.01 / (beside - pixels)[:, :1]
+        smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS, axis=0)
+        ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
+        return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
+
+    def hair(self) -> float:
+        """How surely hair hangs down beside the neck, 0..1."""
+        height_m, within_m = HANGS_M
+        beside = abs(ROWS_M - height_m) < within_m
+        return float(ramp((abs(self.ends_m) - WIDEST_M[:, None])[beside].min(), HAIR_M))
+
+
+def column_radius(
+    silhouette: Silhouette,
+    size: int,
+    half_extent: float = CHART_HALF_EXTENT,
+    device: torch.device | str = "cpu",
+    hair: bool = False,
+) -> Tensor:
+    """Distance [size, size] from the head's centre at which directions leave the column, metres, float32.
+
+    With `hair` it is that which hangs around the neck.
+    """
+    widest, back = (HAIR_WIDEST_M, np.minimum(BACK_M, HAIR_BACK_M)) if hair else (WIDEST_M, BACK_M)
+    left = np.maximum(silhouette.ends_m[:, 0], -widest).clip(max=-LEAST_WIDTH_M)
+    right = np.minimum(silhouette.ends_m[:, 1], widest).clip(min=LEAST_WIDTH_M)
+    section = 0.5 * np.stack([FRONT_M + back, FRONT_M - back, left + right, right - left], 1)
+    directions = kept(texel_directions, size, torch.zeros((), device=device), half_extent)[..., None, :]  # [V, U, 1, 3]
+
+    def outside(distance_m: Tensor) -> Tensor:
+        """Whether what lies so far along the directions [V, U, M] is outside the column."""
+        points = directions * distance_m[..., None]
+        axis, half_depth, middle, half_width = at_heights(section, points[..., 1]).unbind(-1)
+        before = along(points, silhouette.forward)
+        seen_beside = along(points, silhouette.right) * (silhouette.camera_m - axis) / (silhouette.camera_m - before)
+        level = ((seen_beside - middle) / half_width) ** 2 + ((before - axis) / half_depth) ** 2
+        return torch.maximum(level, points[..., 1] / LOWEST_M) > 1.0
+
+    march_m = torch.tensor(MARCH_M, dtype=torch.float32, device=device)
+    crossed = outside(march_m.expand(size, size, -1)).to(torch.uint8)
+    crossed[..., -1] = 1  # upwards it has no end
+    after = crossed.argmax(-1).clamp_min(1)
+    low, high = march_m[after - 1], march_m[after]
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        there = outside(middle[..., None])[..., 0]
+        low, high = torch.where(there, low, middle), torch.where(there, middle, high)
+    return smoothed((0.5 * (low + high)).log()[None], COLUMN_TEXELS * size / 128)[0].exp()
+
+
+def at_heights(rows: np.ndarray, height_m: Tensor) -> Tensor:
+    """What is known at ROWS_M, [len(ROWS_M), C], at heights of any shape: [..., C]."""
+    known = torch.tensor(rows, dtype=height_m.dtype, device=height_m.device)
+    place = ((ROWS_M[0] - height_m) / ROW_M).clamp(0.0, len(rows) - 1.001)
+    above = place.long()
+    return torch.lerp(known[above], known[above + 1], (place - above)[..., None])
+
+
+def along(points_m: Tensor, axis: np.ndarray) -> Tensor:
+    """How far points [..., 3] lie along an axis [3]."""
+    return points_m @ torch.tensor(axis, dtype=points_m.dtype, device=points_m.device)
