@@ -32,9 +32,10 @@ HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.
 """Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
 sides: as wide as that, up to the third, and back to the last."""
 
-MARCH_M, HALVINGS, COLUMN_TEXELS = np.linspace(0.02, 0.40, 20), 5, 2.0
-"""Distances from the head's centre between which the column's end is looked for; how often its place is halved then;
-and how smooth it is, in texels of 128: grazed by rays, a step would tear."""
+MARCH_M, HALVINGS, SMOOTH_TEXELS = np.linspace(0.02, 0.40, 20), 5, (2.0, 0.8)
+"""Distances from the head's centre between which the column's end is looked for; how often they are halved then; and
+how smooth it is inwards and altogether, in texels of 128: grazed by rays, a step would tear, and beyond the silhouette
+it would be cut."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ def column_radius(
         middle = 0.5 * (low + high)
         there = outside(middle[..., None])[..., 0]
         low, high = torch.where(there, low, middle), torch.where(there, middle, high)
-    return smoothed((0.5 * (low + high)).log()[None], COLUMN_TEXELS * size / 128)[0].exp()
+    radius = (0.5 * (low + high)).log()[None]
+    inwards, altogether = (texels * size / 128 for texels in SMOOTH_TEXELS)
+    return smoothed(torch.minimum(radius, smoothed(radius, inwards)), altogether)[0].exp()
 
 
 def at_heights(rows: np.ndarray, height_m: Tensor) -> Tensor:

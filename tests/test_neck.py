@@ -89,7 +89,7 @@ def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(person: t
         front_m, back_m = (np.interp(height_m, ROWS_M[::-1], ends[::-1]) for ends in (FRONT_M, BACK_M))
         assert abs(neck @ silhouette.right).max() == pytest.approx(NECK_M, abs=0.008)
         assert (neck @ silhouette.forward).max() == pytest.approx(front_m, abs=0.006)
-        assert (neck @ silhouette.forward).min() == pytest.approx(back_m, abs=0.008)
+        assert (neck @ silhouette.forward).min() == pytest.approx(back_m, abs=0.012)
     assert points[..., 1].min() == pytest.approx(LOWEST_M, abs=0.003)
     assert points[chart_angles_deg(128)[1] > 87.0, 1].min() > 0.15  # no end above
 
