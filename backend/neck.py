@@ -118,6 +118,7 @@ def _before_nape(
     hair = silhouette.hair()
     if hair > 0.0:
         hanging = resampled(column_radius(silhouette, len(column_m), geometry.half_extent, column.device, True), size)
+        hanging = hanging + geometry.kept(_before_ears_m, size, radius)
         most = torch.lerp(most, torch.maximum(most, hanging), hair)
     beyond = radius - most + geometry.offsets_m[:, None, None] * spread
     return 1.0 - ramp(beyond, (0.0, ENDING_M))
@@ -133,6 +134,14 @@ def _nape_m(size: int, half_extent: float) -> Tensor:
     )
     with torch.inference_mode(False):
         return torch.tensor(np.minimum(nape, lobes), dtype=torch.float32)
+
+
+@cache
+def _before_ears_m(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: nothing behind the ears, without an end before them."""
+    with torch.inference_mode(False):
+        azimuth_deg, _ = chart_angles_deg(size, half_extent)
+        return torch.tensor(ENDLESS_M * ramp(azimuth_deg, NAPE[0]), dtype=torch.float32)
 
 
 @cache
