@@ -94,9 +94,16 @@ def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(person: t
     assert points[chart_angles_deg(128)[1] > 87.0, 1].min() > 0.15  # no end above
 
 
-def test_a_wide_silhouette_is_a_neck_no_wider_than_necks_or_hair_around_it(person: torch.Tensor) -> None:
-    wide = torch.zeros_like(person)
-    wide[:, PX // 2 - 26 : PX // 2 + 26] = 1.0  # 14 cm to either side
+@pytest.fixture(scope="module")
+def wide() -> torch.Tensor:
+    """[PX, PX]: hair to 14 cm on either side, as long as the picture is."""
+    columns = torch.arange(PX)
+    return ((columns - PX // 2 + 0.5).abs() < 26).float().expand(PX, PX)
+
+
+def test_a_wide_silhouette_is_a_neck_no_wider_than_necks_or_hair_around_it(
+    person: torch.Tensor, wide: torch.Tensor
+) -> None:
     bare, hung = (Silhouette.of(matte.numpy(), camera()) for matte in (person, wide))
     assert bare.hair() == 0.0 and hung.hair() == 1.0
     neck, hair = (column_radius(hung, 128, hair=hair).numpy()[..., None] for hair in (False, True))
@@ -197,3 +204,20 @@ def test_behind_the_ears_the_head_narrows_down_to_the_neck(
     assert seen[1:, (azimuth_deg > 106.0) & (elevation_deg > -20.0) & (elevation_deg < -12.0)].any()
     before_ears = azimuth_deg < 60.0
     assert float(beyond[:, before_ears][seen[:, before_ears]].amax()) > 0.02
+
+
+def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.Tensor, wide: torch.Tensor) -> None:
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), 0.14))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    low = (elevation_deg > -38.0) & (elevation_deg < -28.0)
+    for matte, stays in ((person, False), (wide, True)):
+        before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
+        before = replace(before, opacity=torch.ones_like(before.opacity))
+        picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
+        networks, after = with_neck(network, before, camera(), picture)
+        beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
+        assert bool((beside > 0.99).all()) is stays
+        hanging = column_radius(Silhouette.of(matte.numpy(), camera()), SIZE, hair=True)
+        beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0, 1:] - hanging
+        assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0
