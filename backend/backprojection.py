@@ -35,10 +35,15 @@ MOST_HALVINGS = 3
 class Seen:
     """The texels of a portrait that a camera sees, and what they take from its pictures."""
 
-    def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None) -> None:
-        """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too."""
+    def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None, hidden: int = 0) -> None:
+        """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too, but
+        for those of the `hidden` innermost sheets."""
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
-        self.texels = seen_texels(portrait.textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
+        textures = portrait.textures
+        if hidden:
+            textures = textures.copy()
+            textures[:hidden] = 0
+        self.texels = seen_texels(textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
         self.index = self.texels.texel  # [N], into [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
@@ -71,18 +76,20 @@ def match_colours(
     stage: str,
     samples: int = 1,
     noise: float = 0.0,
+    hidden: int = 0,
 ) -> Portrait:
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
     `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays; only what
-    differs by more than `noise` (0..1) is carried back. A step that brings nothing nearer is taken back and halved:
-    fewer than `steps` may do. Progress is reported as `stage` between them, where it can be cancelled.
+    differs by more than `noise` (0..1) is carried back, and nothing to the `hidden` innermost sheets. A step that brings
+    nothing nearer is taken back and halved: fewer than `steps` may do. Progress is reported as `stage` between them,
+    where it can be cancelled.
     """
     if steps < 1:
         return portrait
     rgba, depth_m = portrait.render(camera, samples)
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
-    texels = Seen(portrait, camera, depth_m)
+    texels = Seen(portrait, camera, depth_m, hidden)
     seen = portrait.textures.view(np.uint32).ravel()[texels.index]  # whole texels: three times as fast
     colours = seen.view(np.uint8).reshape(-1, 4)[:, :3] / np.float32(255.0)
 

@@ -41,6 +41,7 @@ class PortraitOnGpu:
         stage: str,
         samples: int = 1,
         noise: float = 0.0,
+        hidden: int = 0,
     ) -> "PortraitOnGpu":
         """As `match_colours`, before the stack's camera; `wanted` [H, W, 3] and `weight` [H, W] are on the GPU."""
         if steps < 1:
@@ -48,7 +49,9 @@ class PortraitOnGpu:
         view = View.of(stack.camera, samples)
         rgba, depth_m = self.scene.render(view)
         weight = (weight * (rgba[..., 3] > LEAST_OPACITY))[..., None]
-        texels = seen_texels(self.textures, stack, Surface(depth_m, MARGIN_M, SOFTNESS_M), MOST_HALVINGS)
+        textures = self.textures.clone()
+        textures[:hidden] = 0
+        texels = seen_texels(textures, stack, Surface(depth_m, MARGIN_M, SOFTNESS_M), MOST_HALVINGS)
         colours = self.textures.view(-1, 4)[texels.texel, :3] / 255.0
 
         def tried(now: Match, length: float) -> Match:

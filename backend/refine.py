@@ -22,6 +22,9 @@ NOISE, MORE_NOISE = 1.0 / 255.0, 2.0 / 255.0
 """Smaller differences stay, and larger ones when steps go on: they are noise and compression of the photograph, which
 would be carried into every other view."""
 
+NECK = 1
+"""So many sheets, the innermost, are the neck's and take nothing: under a soft jaw they would take its colours."""
+
 MOST_RAYS = 1200
 """Rays along the compared picture's side; a larger picture has one a pixel however many the steps."""
 
@@ -30,16 +33,13 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     """The portrait with the detail of its photograph, by at most `steps` of back-projection.
 
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
-    shows change, and never the innermost sheet's: that is the neck's, which takes the jaw's colours where that is soft.
+    shows change.
     """
-    if steps < 1:
-        return portrait
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
-    neck = portrait.textures[:1]
     for count, rays, noise in _stages(steps, view.camera.width_px):
-        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, STAGE, rays, noise)
-    return portrait.recoloured(np.concatenate([neck, portrait.textures[1:]]))
+        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, STAGE, rays, noise, NECK)
+    return portrait
 
 
 def sharpens_on_gpu() -> bool:
@@ -54,8 +54,6 @@ def refine_on_gpu(
     textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
 ) -> "Tensor":
     """What `refine` makes of textures [S, T, T, 4] uint8 on sheets of r + delta [G, G], before they leave the GPU."""
-    import torch
-
     from .backprojection_cuda import PortraitOnGpu
     from .texturing import stack_before
 
@@ -64,8 +62,8 @@ def refine_on_gpu(
     stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
     portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m, geometry.half_extent)
     for count, rays, noise in _stages(steps, view.camera.width_px):
-        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise)
-    return torch.cat([textures[:1], portrait.textures[1:]])
+        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise, NECK)
+    return portrait.textures
 
 
 def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:
