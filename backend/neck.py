@@ -138,10 +138,10 @@ def _nape_m(size: int, half_extent: float) -> Tensor:
 
 @cache
 def _before_ears_m(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size]: nothing behind the ears, without an end before them."""
+    """Chart map [size, size]: how far beyond hair's own column it goes on; without an end before the ears."""
     with torch.inference_mode(False):
-        azimuth_deg, _ = chart_angles_deg(size, half_extent)
-        return torch.tensor(ENDLESS_M * ramp(azimuth_deg, NAPE[0]), dtype=torch.float32)
+        share = ramp(chart_angles_deg(size, half_extent)[0], NAPE[0])
+        return torch.tensor(ENDLESS_M * share, dtype=torch.float32)
 
 
 @cache
@@ -162,7 +162,8 @@ def _free(size: int, half_extent: float) -> Tensor:
 def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor, matte: Tensor) -> Tensor:
     """What the picture shows of points [V, U, 3] in front, and beside and behind at the silhouette's edges: [3, V, U].
 
-    A collar stands higher behind than where those edges show it.
+    `picture` [1, 3 or more, H, H] and `matte` [1, 1, H, H], 0..1; what is not surely the person's is left out. A collar
+    stands higher behind than where those edges show it.
     """
     beside, before = along(points_m, silhouette.right), along(points_m, silhouette.forward)
     height = points_m[..., 1] - RISE_M
