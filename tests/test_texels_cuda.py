@@ -98,20 +98,24 @@ def test_mip_levels_are_the_processors(portrait: Portrait) -> None:
 
 
 @needs_gpu
-def test_colours_are_matched_as_on_the_processor() -> None:
+@pytest.mark.parametrize("hidden", [0, 2])
+def test_colours_are_matched_as_on_the_processor(hidden: int) -> None:
     portrait, camera = made_portrait(texture_size=128, sheets=4), made_camera().resized(100, 100)
     drawn = portrait.render(camera)[0]
     wanted = np.clip(drawn[..., :3] + 0.2 * np.random.default_rng(1).random((100, 100, 1), np.float32), 0.0, 1.0)
     weight = (drawn[..., 3] > 0.9).astype(np.float32)
-    expected = match_colours(portrait, camera, wanted, weight, 3, "matching", noise=0.01)
+    expected = match_colours(portrait, camera, wanted, weight, 3, "matching", noise=0.01, hidden=hidden)
     manifolds = portrait.manifolds
     maps = (torch.from_numpy(x).cuda() for x in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m))
     given = (torch.from_numpy(x).cuda() for x in (wanted, weight))
     on_device = PortraitOnGpu.of(torch.from_numpy(portrait.textures).cuda(), *maps, portrait.manifolds.half_extent)
-    matched = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", noise=0.01).textures.cpu().numpy()
+    on_device = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", noise=0.01, hidden=hidden)
+    matched = on_device.textures.cpu().numpy()
     difference = np.abs(matched.astype(int) - expected.textures)
     assert (difference > 2).mean() < 0.002 < 0.01 < (portrait.textures != expected.textures).mean()
     assert np.array_equal(matched[..., 3], portrait.textures[..., 3])
+    taken = (matched != portrait.textures).any((1, 2, 3))
+    assert taken.tolist() == [False, not hidden, True, True]  # the innermost sheet lies behind the others
 
 
 @needs_gpu
