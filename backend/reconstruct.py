@@ -97,6 +97,7 @@ def aligned_portrait(
 
     import torch
 
+    from ..cuda_ops.recorded import recording
     from .body import with_body
     from .neck import with_neck
     from .networks.inversion import as_input
@@ -111,7 +112,8 @@ def aligned_portrait(
     side_px = network.config.photo_px
     camera = alignment.crop_camera(side_px)
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
-    with torch.inference_mode(), LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
+    played = recording(device_name == "cuda" and sharpens_on_gpu())
+    with torch.inference_mode(), played, LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
         picture = as_input(crop, detector.person(crop)).to(device_name)
         painting = network(picture, [camera], fine_colours=False)
         matte = painting.matte[0, 0].cpu().numpy()

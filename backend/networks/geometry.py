@@ -4,13 +4,14 @@ from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...cuda_ops.recorded import recorded
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
@@ -48,12 +49,12 @@ class CameraBatch:
     @staticmethod
     def of(cameras: list[Camera], device: torch.device | str = "cpu") -> "CameraBatch":
         """A batch of the backend's cameras."""
-        inverse = [np.linalg.inv(camera.camera_to_world)[:3] for camera in cameras]
-        focal = [(c.fx_px / c.width_px, c.fy_px / c.height_px) for c in cameras]
-        centre = [(c.cx_px / c.width_px, c.cy_px / c.height_px) for c in cameras]
-        return CameraBatch(
-            *(torch.tensor(np.array(x), dtype=torch.float32, device=device) for x in (inverse, focal, centre))
-        )
+        lenses = [
+            (c.fx_px / c.width_px, c.fy_px / c.height_px, c.cx_px / c.width_px, c.cy_px / c.height_px) for c in cameras
+        ]
+        rows = [(*np.linalg.inv(c.camera_to_world)[:3], lens) for c, lens in zip(cameras, lenses, strict=True)]
+        numbers = torch.tensor(np.array(rows), dtype=torch.float32, device=device)  # in one copy
+        return CameraBatch(*(x.contiguous() for x in (numbers[:, :3], numbers[:, 3, :2], numbers[:, 3, 2:])))
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Points [B, S, V, U, 3] to picture coordinates in -1..1 (right, down) [..., 2] and depth [...] in metres."""
@@ -117,6 +118,11 @@ class SheetGeometry(nn.Module):
         other.half_extent = half_extent
         return other
 
+    def mapped(self, change: Callable[[Any], Any]) -> "SheetGeometry":
+        """With maps and offsets changed; see cuda_ops/recorded.py."""
+        change(self.half_extent)
+        return self._with(**{name: change(values) for name, values in self._buffers.items()})
+
     def _with(self, **buffers: Tensor) -> "SheetGeometry":
         other = copy(self)
         other._buffers = {**self._buffers, **buffers}
@@ -168,6 +174,13 @@ def _kept(made: ChartMap, size: int, half_extent: float, device: torch.device, d
 
 
 @cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Numbers [N] float32 on a device, copied there once."""
+    with torch.inference_mode(False):  # training may need it
+        return torch.tensor(values, device=device)
+
+
+@cache
 def texel_directions(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
     with torch.inference_mode(False):  # kept, and training may need it
@@ -193,10 +206,22 @@ def smoothed(maps: Tensor, texels: float) -> Tensor:
 
 def points_at(camera: Camera, depth_m: Tensor) -> Tensor:
     """Points [H, W, 3] that a camera sees through its pixels' centres at a depth [H, W], metres."""
+    return points_through(pinhole(camera, depth_m.device), depth_m)
+
+
+def pinhole(camera: Camera, device: torch.device | str) -> Tensor:
+    """A camera's pose in the world and, below it, cx, cy, fx and fy in pixels: [5, 4] float64."""
+    lens = (camera.cx_px, camera.cy_px, camera.fx_px, camera.fy_px)
+    return torch.tensor(np.vstack([camera.camera_to_world, lens]), device=device)
+
+
+@recorded
+def points_through(pinhole: Tensor, depth_m: Tensor) -> Tensor:
+    """As `points_at`, of what `pinhole` says of the camera."""
     device, double = depth_m.device, torch.float64
-    pose = torch.tensor(camera.camera_to_world, device=device)
-    column, row = (torch.arange(n, device=device, dtype=double) + 0.5 for n in (camera.width_px, camera.height_px))
-    x, y = (column - camera.cx_px) / camera.fx_px, (row - camera.cy_px) / camera.fy_px
+    pose, (cx, cy, fx, fy) = pinhole[:4], pinhole[4].unbind()
+    row, column = (torch.arange(n, device=device, dtype=double) + 0.5 for n in depth_m.shape)
+    x, y = (column - cx) / fx, (row - cy) / fy
     y, x = torch.meshgrid(y, x, indexing="ij")
     rays = torch.stack([x, -y, -torch.ones_like(x)], -1) @ pose[:3, :3].T  # their depth is one metre
     return pose[:3, 3].to(depth_m) + rays.to(depth_m) * depth_m[..., None]
@@ -207,7 +232,8 @@ def chart_grid(points: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor
     directions = points / points.norm(dim=-1, keepdim=True)
     squared = 2.0 / (1.0 + directions[..., 2:]).clamp_min(1e-9)
     scale = squared.double().sqrt().to(points)  # torch's root of floats is not right to the last bit, numpy's is
-    return scale * directions[..., :2] * directions.new_tensor([1.0, -1.0]) / half_extent
+    u, v = (scale * directions[..., :2]).unbind(-1)
+    return torch.stack([u, -v], -1) / half_extent
 
 
 @cache

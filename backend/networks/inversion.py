@@ -1,21 +1,23 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...cuda_ops.recorded import recorded
 from ...cuda_ops.render_manifolds import render_manifolds
 from ..camera import Camera
 from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, kept, low_down, resampled, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, constant, kept, low_down, resampled, texel_directions
 from .layers import enlarged
 from .precision import autocast
 from .super_resolution import SuperResolution
@@ -65,6 +67,20 @@ class Painting:
         return torch.cat([colour, self.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What the networks say before it is known what of it the photographs show; as of a painting."""
+
+    opacity: Tensor
+    coarse_opacity: Tensor  # [B, S, T, T]
+    confidence: Tensor
+    painted: Tensor  # [B, S, 3, T, T], logits
+    displacement_m: Tensor
+    coarse_displacement_m: Tensor
+    radius_m: Tensor
+    matte: Tensor
+
+
 class Inversion(nn.Module):
     """All parts, put together."""
 
@@ -98,7 +114,15 @@ class Inversion(nn.Module):
                 └── drawn from the photo's camera ── visibility ── confidence x visibility
                                                                    └── surroundings ── + colour
         """
-        photo, views = picture[:, :3], CameraBatch.of(cameras, picture.device)
+        views = CameraBatch.of(cameras, picture.device)
+        sheets = self._decoded(picture, views, fine)
+        with torch.no_grad():
+            seen = self.shown(sheets.coarse_opacity, sheets.radius_m, cameras)
+        return self._coloured(picture, views, sheets, seen, fine and fine_colours)
+
+    @recorded
+    def _decoded(self, picture: Tensor, views: CameraBatch, fine: bool) -> Decoded:
+        photo = picture[:, :3]
         manifolds, voxel, matte, coarse_g, g = self._read(picture, views)
         mean = self.geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
@@ -119,25 +143,33 @@ class Inversion(nn.Module):
         opacity = opacity * hull(matte, projected)
         # What is continued smoothly over hidden places needs no texels finer than the decoder's own.
         coarse = F.avg_pool2d(opacity, 2) if fine else opacity
+        coarse_displacement = mean * torch.expm1(coarse_g)
+        return Decoded(opacity, coarse, confidence, painted.float(), displacement, coarse_displacement, radius, matte)
+
+    @recorded
+    def _coloured(
+        self, picture: Tensor, views: CameraBatch, sheets: Decoded, seen: Shown, fine_colours: bool
+    ) -> Painting:
+        photo, coarse, confidence = picture[:, :3], sheets.coarse_opacity, sheets.confidence
+        displacement = sheets.displacement_m
         with torch.no_grad():
-            seen = self.shown(coarse, radius, cameras)
             visible, photographed = self._photographed(photo, seen, views, displacement, coarse.shape[-1])
             around = surroundings(photographed, coarse * confidence * visible)
-        painted = torch.sigmoid(painted.float() + torch.logit(around, 0.02))
-        if fine and fine_colours:
+        painted = torch.sigmoid(sheets.painted + torch.logit(around, 0.02))
+        if fine_colours:
             confidence = enlarged(confidence)
             painted = enlarged(painted.flatten(1, 2)).unflatten(1, (self.config.sheets, 3))
-            visible, photographed = self._photographed(photo, seen, views, displacement, opacity.shape[-1])
+            visible, photographed = self._photographed(photo, seen, views, displacement, sheets.opacity.shape[-1])
         return Painting(
-            opacity,
+            sheets.opacity,
             confidence,
             visible,
             painted,
             photographed,
             displacement,
-            mean * torch.expm1(coarse_g),
-            radius,
-            matte,
+            sheets.coarse_displacement_m,
+            sheets.radius_m,
+            sheets.matte,
         )
 
     @torch.no_grad()
@@ -157,6 +189,11 @@ class Inversion(nn.Module):
         other = copy(self)
         other._modules = self._modules | {"geometry": geometry}
         return other
+
+    def mapped(self, change: Callable[[Any], Any]) -> "Inversion":
+        """With the tensors of its sheets changed; see cuda_ops/recorded.py."""
+        change(self.decoder)  # which networks they are
+        return self.with_geometry(self.geometry.mapped(change))
 
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""
@@ -209,7 +246,7 @@ class Inversion(nn.Module):
         with torch.autocast(synthesised.device.type, torch.bfloat16, enabled=synthesised.dtype == torch.bfloat16):
             coarse = self.displacement.coarse(synthesised)
             with torch.no_grad():
-                tried = torch.tensor(HULL_LOG_RADII, device=coarse.device)[None, :, None, None]
+                tried = constant(HULL_LOG_RADII, coarse.device)[None, :, None, None]
                 radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
                 radii = self.geometry.mean_radius(size) * torch.exp(radii)
                 projected, _ = views.project(radii[..., None] * kept(texel_directions, size, radii))

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT
 from .geometry import chart_angles_deg, kept, ramp
 
@@ -150,6 +151,7 @@ def scalp_maps(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
         return torch.tensor(np.stack([sides, scalp]), dtype=torch.float32)
 
 
+@recorded
 def push_pull(colour: Tensor, weight: Tensor) -> Tensor:
     """Colours [B, 3, H, W] where `weight` [B, 1, H, W] is one, smoothly continued to where it is zero.
 
