@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .body_surface import PersonSurface
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
@@ -86,7 +87,7 @@ class Relaid:
     @property
     def old(self) -> Tensor:
         """Which of the sheets [S] there were before."""
-        return torch.isin(self.sheets.offsets_m, self.sheets_before.offsets_m)
+        return (self.sheets.offsets_m[:, None] == self.sheets_before.offsets_m).any(1)
 
     def lower(self, size: int) -> slice:
         """`lower` of this chart."""
@@ -103,16 +104,15 @@ class Relaid:
         level = sheet_level(self.offset_before(size), self.sheets_before.offsets_m)
         level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
         moved = stack.new_zeros(1, len(level), *stack.shape[2:])
-        moved[:, self.old] = stack
+        moved[:, torch.searchsorted(self.sheets.offsets_m, self.sheets_before.offsets_m)] = stack
         moved[..., self.lower(size), :] = looked_up(stack[..., self.lower(size), :], level[None])
         return moved
 
-    def seen(self, camera: Camera, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
+    def seen(self, camera: CameraBatch, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
-        points = self.sheets.points(self.displacement_m, size, rows=self.lower(size))
-        projected, depth = CameraBatch.of([camera], points.device).project(points)
+        projected, depth = camera.project(self.sheets.points(self.displacement_m, size, rows=self.lower(size)))
         sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
-        return depth[0], sampled.unflatten(1, points.shape[1:3])
+        return depth[0], sampled.unflatten(1, depth.shape[1:3])
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
@@ -123,24 +123,44 @@ class Relaid:
 def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
     the photograph shows no body."""
-    geometry = network.geometry
+    geometry, size = network.geometry, painting.radius_m.shape[-1]
     surface = PersonSurface.of(network, painting, view)
     facing = camera_facing(view.camera)
-    levels = sheet_levels(surface, facing, geometry.radius_m.shape[-1], geometry.half_extent)
+    levels = sheet_levels(surface, facing, size, geometry.half_extent)
     if levels is None:
         return network, painting
-    sheets, displacement = _laid(geometry, painting, facing, *levels)
+    per_metre = lean_level(geometry.kept(texel_directions, size, painting.radius_m), facing)
+    offsets = geometry.offsets_m
+    between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
+    offsets = torch.cat([offsets, between]).sort().values
+    camera = CameraBatch.of([view.camera], offsets.device)
+    return _with_levels(network, painting, surface, camera, offsets, *(level / per_metre for level in levels))
+
+
+@recorded
+def _with_levels(
+    network: Inversion,
+    painting: Painting,
+    surface: PersonSurface,
+    camera: CameraBatch,
+    offsets_m: Tensor,
+    inner_m: Tensor,
+    outer_m: Tensor,
+) -> tuple[Inversion, Painting]:
+    """Of the camera of the surface, and sheets at these offsets that begin and end at such radii [G, G] or farther."""
+    geometry = network.geometry
+    sheets, displacement = _laid(geometry, painting, offsets_m, inner_m, outer_m)
     relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0])
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
     confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)
     rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
-    _, colours = relaid.seen(view.camera, stack.shape[-1], surface.rgb)
+    _, colours = relaid.seen(camera, stack.shape[-1], surface.rgb)
     painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
     confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
     painting = replace(
         painting,
-        opacity=_opacity(relaid, painting.opacity[:1], surface, view.camera),
+        opacity=_opacity(relaid, painting.opacity[:1], surface, camera),
         confidence=confidence[:, :, 0],
         visible=visible[:, :, 0],
         painted=painted,
@@ -151,7 +171,7 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     return network.with_geometry(sheets), painting
 
 
-def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Camera) -> Tensor:
+def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: CameraBatch) -> Tensor:
     """Opacity [1, S, T, T] from what it was: the body's in place of it below the jaw."""
     opacity = relaid.again(before[:, :, None])[:, :, 0]
     size = opacity.shape[-1]
@@ -231,17 +251,15 @@ def sheet_levels(
 
 
 def _laid(
-    geometry: SheetGeometry, painting: Painting, facing: tuple[float, float], first_m: Tensor, last_m: Tensor
+    geometry: SheetGeometry, painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor
 ) -> tuple[SheetGeometry, Tensor]:
-    """Sheets from the neck's or level `first_m` to those at `last_m` [G, G], and their displacement [1, D, D]."""
+    """Sheets at offsets, from the neck's or radii `inner_m` to `outer_m` [G, G], and the displacement [1, D, D]."""
     offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
     size = radius.shape[-1]
     close, share, neck = (geometry.kept(made, size, radius) for made in (close_together, leaning, neck_share))
-    per_metre = lean_level(geometry.kept(texel_directions, size, radius), facing)
     before = radius + offsets[0] * geometry.spread
-    inner = first_m / per_metre
-    inner = torch.lerp(inner, torch.minimum(inner, before), neck)
-    outer = torch.maximum(last_m / per_metre, inner + DEEP_M).clamp(max=FARTHEST_M)
+    inner = torch.lerp(inner_m, torch.minimum(inner_m, before), neck)
+    outer = torch.maximum(outer_m, inner + DEEP_M).clamp(max=FARTHEST_M)
     spread = (outer - inner) / (offsets[-2] - offsets[0])
     moved = share * (inner - offsets[0] * spread - radius)
     displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
@@ -250,5 +268,4 @@ def _laid(
     stays = (now - torch.lerp(before, inner, share)) / -offsets[0]  # the neck, whatever displacement's texels hold
     spread = torch.lerp(spread, stays, share * neck).clamp_min(LEAST_SPREAD)
     spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
-    between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
-    return geometry.laid(spread, torch.cat([offsets, between]).sort().values), displacement
+    return geometry.laid(spread, offsets_m), displacement

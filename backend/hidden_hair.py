@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .conventions import CHART_HALF_EXTENT, WHORL
-from .networks.geometry import kept, texel_directions
+from .networks.geometry import constant, kept, texel_directions
 from .networks.inversion import Painting
 from .networks.visibility import scalp_maps
 
@@ -29,6 +30,7 @@ SHARPER = 1.4
 MAX_CONTRAST = 0.2
 
 
+@recorded
 def strand_shade(painting: Painting, size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Factors [size, size] on the brightness of the first photograph's hidden scalp: 1 where there is none."""
     sides = kept(scalp_maps, size, painting.opacity, half_extent)[0]
@@ -41,7 +43,7 @@ def _contrast(painting: Painting, half_extent: float) -> Tensor:
     weight = F.adaptive_avg_pool2d(painting.opacity[0], visible.shape[-1]) * visible
     total = weight.sum(0)
     seen = (painting.photographed[0] * weight[:, None]).sum(0) / total.clamp_min(1e-4)[None]
-    luma = torch.einsum("c,cvu->vu", seen.new_tensor(LUMA), seen)
+    luma = torch.einsum("c,cvu->vu", constant(LUMA, seen.device), seen)
     log = torch.log(luma + 0.02)[None, None]
     residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
     known = -F.max_pool2d(-total.clamp_max(1.0)[None, None], BLUR_TEXELS, 1, BLUR_TEXELS // 2)[0, 0]

@@ -15,13 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
-from .neck_column import AXIS_M, Silhouette, along, at_heights, column_radius
+from .neck_column import AXIS_M, Silhouette, at_heights, column_radius
 from .networks.geometry import (
     CameraBatch,
-    SheetGeometry,
     chart_angles_deg,
+    constant,
+    kept,
     ramp,
     resampled,
     rows_below,
@@ -61,12 +63,30 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
 
     `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
     """
-    geometry, device = network.geometry, picture.device
+    half_extent, device = network.geometry.half_extent, picture.device
     silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
+    column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
+    farthest = _farthest(silhouette, column, painting.opacity.shape[-1], half_extent)
+    arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
+    axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
+    return _around_column(network, painting, column, farthest, axes, edges, CameraBatch.of([camera], device), picture)
+
+
+@recorded
+def _around_column(
+    network: Inversion,
+    painting: Painting,
+    column: Tensor,  # [G, G]
+    farthest: Tensor,  # [T, T], of the head
+    axes: Tensor,  # [3, 3], of the silhouette
+    edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
+    camera: CameraBatch,
+    picture: Tensor,
+) -> tuple[Inversion, Painting]:
+    geometry = network.geometry
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
     low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
-    column = column_radius(silhouette, size, geometry.half_extent, device)
     inmost = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
     wanted = torch.maximum((inmost - old) / OFFSET_M, LEAST_SPREAD * spread)
     moved = torch.lerp(old, inmost - OFFSET_M * wanted, low) - old
@@ -75,7 +95,7 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     radius = geometry.total_radius(displacement)[0]
     laid = torch.lerp(spread, (inmost - radius) / OFFSET_M, low)
     laid = torch.minimum(laid, (CENTRE_M - radius) / OFFSET_M).clamp_min(0.1)
-    sheets = geometry.laid(laid, torch.cat([offsets.new_tensor([OFFSET_M]), offsets[1:]]))
+    sheets = geometry.laid(laid, torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]]))
 
     def again(stack: Tensor) -> Tensor:
         """[1, S, C, T, T] where the sheets lie now; the innermost is yet to be filled."""
@@ -88,12 +108,14 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     opacity = again(painting.opacity[:1, :, None])[:, :, 0]
     colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
-    opacity = opacity * _before_nape(sheets, radius, column, silhouette, opacity.shape[-1])
+    middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
+    beyond = middle - farthest + sheets.offsets_m[:, None, None] * apart
+    opacity = opacity * (1.0 - ramp(beyond, (0.0, ENDING_M)))
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
     points = inner * geometry.kept(texel_directions, painted.shape[-1], inner)
-    painted[:, 0] = _colours(silhouette, points, camera, picture, painting.matte[:1])
+    painted[:, 0] = _colours(points, axes, edges, camera, picture, painting.matte[:1])
     painting = replace(
         painting,
         opacity=opacity,
@@ -105,23 +127,19 @@ def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: T
     return network.with_geometry(sheets), painting
 
 
-def _before_nape(
-    geometry: SheetGeometry, radius_m: Tensor, column_m: Tensor, silhouette: Silhouette, size: int
-) -> Tensor:
-    """What stays of the sheets' texels [S, size, size], 0..1: behind the ears the head narrows down to the neck, where
-    no hair hangs.
+def _farthest(silhouette: Silhouette, column_m: Tensor, size: int, half_extent: float) -> Tensor:
+    """How far the head goes on, [size, size]: behind the ears it narrows down to the neck, where no hair hangs.
 
-    radius_m and column_m [G, G]. The networks end the head there in a ledge, or go on to a back that hangs in air.
+    column_m [G, G]. The networks end the head there in a ledge, or go on to a back that hangs in air.
     """
-    radius, column, spread = (resampled(x, size) for x in (radius_m, column_m, geometry.spread))
-    most = column + geometry.kept(_nape_m, size, radius)
+    column = resampled(column_m, size)
+    farthest = column + kept(_nape_m, size, column, half_extent)
     hair = silhouette.hair()
     if hair > 0.0:
-        hanging = resampled(column_radius(silhouette, len(column_m), geometry.half_extent, column.device, True), size)
-        hanging = hanging + geometry.kept(_before_ears_m, size, radius)
-        most = torch.lerp(most, torch.maximum(most, hanging), hair)
-    beyond = radius - most + geometry.offsets_m[:, None, None] * spread
-    return 1.0 - ramp(beyond, (0.0, ENDING_M))
+        hanging = resampled(column_radius(silhouette, len(column_m), half_extent, column.device, True), size)
+        hanging = hanging + kept(_before_ears_m, size, column, half_extent)
+        farthest = torch.lerp(farthest, torch.maximum(farthest, hanging), hair)
+    return farthest
 
 
 @cache
@@ -159,20 +177,21 @@ def _free(size: int, half_extent: float) -> Tensor:
         return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG), dtype=torch.float32)
 
 
-def _colours(silhouette: Silhouette, points_m: Tensor, camera: Camera, picture: Tensor, matte: Tensor) -> Tensor:
+def _colours(
+    points_m: Tensor, axes: Tensor, edges: Tensor, camera: CameraBatch, picture: Tensor, matte: Tensor
+) -> Tensor:
     """What the picture shows of points [V, U, 3] in front, and beside and behind at the silhouette's edges: [3, V, U].
 
     `picture` [1, 3 or more, H, H] and `matte` [1, 1, H, H], 0..1; what is not surely the person's is left out. A collar
     stands higher behind than where those edges show it.
     """
-    beside, before = along(points_m, silhouette.right), along(points_m, silhouette.forward)
+    beside, before = points_m @ axes[0], points_m @ axes[2]
     height = points_m[..., 1] - RISE_M
-    axis, left, right = at_heights(np.column_stack([AXIS_M, silhouette.ends_m]), height).unbind(-1)
+    axis, left, right = at_heights(edges, height).unbind(-1)
     edge = torch.where(beside < 0.0, left + INSET_M[0], right - INSET_M[0])
-    axes = points_m.new_tensor(np.stack([silhouette.right, (0.0, 1.0, 0.0), silhouette.forward]))
     at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
-    projected, _ = CameraBatch.of([camera], picture.device).project(torch.lerp(points_m, at_edge, share)[None, None])
+    projected, _ = camera.project(torch.lerp(points_m, at_edge, share)[None, None])
     reach = picture.shape[-1] // 128
     person = (-F.max_pool2d(-matte, 2 * reach + 1, 1, reach) > 0.9).float()
     colours = push_pull(picture[:, :3], person)

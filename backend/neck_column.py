@@ -7,9 +7,10 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
-from .networks.geometry import kept, ramp, smoothed, texel_directions
+from .networks.geometry import constant, kept, ramp, smoothed, texel_directions
 
 ROW_M = 0.005
 ROWS_M, SMOOTHING_ROWS = 0.12 - ROW_M * np.arange(105), 1.5
@@ -32,7 +33,7 @@ HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.
 """Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
 sides: as wide as that, up to the third, and back to the last."""
 
-MARCH_M, HALVINGS, SMOOTH_TEXELS = np.linspace(0.02, 0.40, 20), 5, (2.0, 0.8)
+MARCH_M, HALVINGS, SMOOTH_TEXELS = tuple(np.linspace(0.02, 0.40, 20).tolist()), 5, (2.0, 0.8)
 """Distances from the head's centre between which the column's end is looked for; how often they are halved then; and
 how smooth it is inwards and altogether, in texels of 128: grazed by rays, a step would tear, and beyond the silhouette
 it would be cut."""
@@ -65,6 +66,10 @@ class Silhouette:
         ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
         return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
 
+    def axes(self) -> np.ndarray:
+        """Right, up and towards the camera, [3, 3]."""
+        return np.stack([self.right, (0.0, 1.0, 0.0), self.forward])
+
     def hair(self) -> float:
         """How surely hair hangs down beside the neck, 0..1."""
         height_m, within_m = HANGS_M
@@ -87,18 +92,28 @@ def column_radius(
     left = np.maximum(silhouette.ends_m[:, 0], -widest).clip(max=-LEAST_WIDTH_M)
     right = np.minimum(silhouette.ends_m[:, 1], widest).clip(min=LEAST_WIDTH_M)
     section = 0.5 * np.stack([FRONT_M + back, FRONT_M - back, left + right, right - left], 1)
-    directions = kept(texel_directions, size, torch.zeros((), device=device), half_extent)[..., None, :]  # [V, U, 1, 3]
+    section, axes, camera_m = (
+        torch.tensor(x, dtype=torch.float32, device=device) for x in (section, silhouette.axes(), silhouette.camera_m)
+    )
+    return _radius(section, axes, camera_m, size, half_extent)
+
+
+@recorded
+def _radius(section: Tensor, axes: Tensor, camera_m: Tensor, size: int, half_extent: float) -> Tensor:
+    """Of an axis, half a depth, a middle and half a width at ROWS_M, [len(ROWS_M), 4]."""
+    directions = kept(texel_directions, size, section, half_extent)[..., None, :]  # [V, U, 1, 3]
+    right, _, forward = axes
 
     def outside(distance_m: Tensor) -> Tensor:
         """Whether what lies so far along the directions [V, U, M] is outside the column."""
         points = directions * distance_m[..., None]
         axis, half_depth, middle, half_width = at_heights(section, points[..., 1]).unbind(-1)
-        before = along(points, silhouette.forward)
-        seen_beside = along(points, silhouette.right) * (silhouette.camera_m - axis) / (silhouette.camera_m - before)
+        before = points @ forward
+        seen_beside = (points @ right) * (camera_m - axis) / (camera_m - before)
         level = ((seen_beside - middle) / half_width) ** 2 + ((before - axis) / half_depth) ** 2
         return torch.maximum(level, points[..., 1] / LOWEST_M) > 1.0
 
-    march_m = torch.tensor(MARCH_M, dtype=torch.float32, device=device)
+    march_m = constant(MARCH_M, section.device)
     crossed = outside(march_m.expand(size, size, -1)).to(torch.uint8)
     crossed[..., -1] = 1  # upwards it has no end
     after = crossed.argmax(-1).clamp_min(1)
@@ -112,14 +127,9 @@ def column_radius(
     return smoothed(torch.minimum(radius, smoothed(radius, inwards)), altogether)[0].exp()
 
 
-def at_heights(rows: np.ndarray, height_m: Tensor) -> Tensor:
+def at_heights(rows: np.ndarray | Tensor, height_m: Tensor) -> Tensor:
     """What is known at ROWS_M, [len(ROWS_M), C], at heights of any shape: [..., C]."""
-    known = torch.tensor(rows, dtype=height_m.dtype, device=height_m.device)
+    known = torch.as_tensor(rows, dtype=height_m.dtype, device=height_m.device)
     place = ((ROWS_M[0] - height_m) / ROW_M).clamp(0.0, len(rows) - 1.001)
     above = place.long()
     return torch.lerp(known[above], known[above + 1], (place - above)[..., None])
-
-
-def along(points_m: Tensor, axis: np.ndarray) -> Tensor:
-    """How far points [..., 3] lie along an axis [3]."""
-    return points_m @ torch.tensor(axis, dtype=points_m.dtype, device=points_m.device)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch.nn.functional as F
 
+from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .networks.geometry import CameraBatch, low_down, texel_directions
 from .networks.inversion import Inversion, Painting
@@ -25,13 +26,18 @@ def with_relief(network: Inversion, painting: Painting, camera: Camera) -> Paint
     Sheets move along directions from the head's centre, by what the rays' movement has along these: a head's sides stay
     where the silhouette has them. Below the jaw nothing moves.
     """
+    return _deeper(network, painting, CameraBatch.of([camera], painting.displacement_m.device))
+
+
+@recorded
+def _deeper(network: Inversion, painting: Painting, camera: CameraBatch) -> Painting:
     geometry = network.geometry
     displacement = painting.displacement_m[:1]
     size = displacement.shape[-1]
     mean = geometry.mean_radius(size)
     directions = geometry.kept(texel_directions, size, displacement)
     points = (mean + displacement[0])[..., None] * directions  # [D, D, 3]
-    position = CameraBatch.of([camera], displacement.device).position()[0]
+    position = camera.position()[0]
     towards = F.normalize(position - points, dim=-1)
     moved = RELIEF * (points @ F.normalize(position, dim=-1) - EYES_M)
     moved = moved * (towards * directions).sum(-1) * (1.0 - geometry.kept(low_down, size, displacement))

@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.close_sheets import Gaps, close_sheets
+from ..cuda_ops.recorded import recorded
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .masks import dilated, eroded, holes_filled, largest_part
-from .networks.geometry import chart_grid, points_at, resampled
+from .networks.geometry import chart_grid, pinhole, points_through, resampled
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 from .surface_following import sheet_level
@@ -59,7 +60,8 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
         stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
-        gaps = _gaps(network, radius_m, stack.camera, alpha, depth_m, _filled(alpha) if turn_deg else wanted)
+        should = _filled(alpha) if turn_deg else wanted
+        gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should)
         opacity = close_sheets(stack, opacity, gaps)
         if turn_deg:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
@@ -67,21 +69,24 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     return opacity
 
 
-def _gaps(network: Inversion, radius_m: Tensor, camera: Camera, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> Gaps:
-    """What a picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
+@recorded
+def _gaps(network: Inversion, radius_m: Tensor, camera: Tensor, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> Gaps:
+    """What a `pinhole`'s picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     known = (alpha > 0.5).float()[None, None]
     surface_m = push_pull(depth_m[None, None] * known, known)
     surface_m = F.max_pool2d(surface_m, 2 * RIM_PX + 1, 1, RIM_PX)[0, 0]  # beside an edge not in the air before it
-    level = _sheet_level(network, radius_m, camera, surface_m)
+    level = _sheet_level(network, radius_m, points_through(camera, surface_m))
     return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
 
 
+@recorded
 def _filled(alpha: Tensor) -> Tensor:
     """A picture's silhouette [H, W] without holes, but for its rim."""
     return eroded(holes_filled(alpha > 0.5), RIM_PX).to(alpha)
 
 
+@recorded
 def _loose(alpha: Tensor) -> Tensor:
     """Parts of a picture [H, W] beside its largest one, and what is thin at that one's rim; 0 or 1."""
     some = alpha > LOOSE_OPACITY
@@ -89,10 +94,9 @@ def _loose(alpha: Tensor) -> Tensor:
     return (dilated(some & ~firm, HALO_PX) & ~dilated(firm)).to(alpha)
 
 
-def _sheet_level(network: Inversion, radius_m: Tensor, camera: Camera, depth_m: Tensor) -> Tensor:
-    """Which sheet, as a fraction between two, passes through each pixel's point at `depth_m` [H, W]."""
+def _sheet_level(network: Inversion, radius_m: Tensor, points: Tensor) -> Tensor:
+    """Which sheet, as a fraction between two, passes through points [H, W, 3]."""
     geometry = network.geometry
-    points = points_at(camera, depth_m)
     distance = points.norm(dim=-1)
     maps = torch.stack([radius_m, geometry.spread])[None]
     radius, spread = F.grid_sample(maps, chart_grid(points, geometry.half_extent)[None], "bilinear", "border", False)[0]

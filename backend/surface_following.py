@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .networks.geometry import beside_face, calmed, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
@@ -21,6 +22,7 @@ SMOOTHING = 1.0
 """Of the moves, in texels of the displacement."""
 
 
+@recorded
 def following(network: Inversion, painting: Painting) -> Painting:
     """The first portrait of a batch with its sheets moved; `visible` and `photographed` stay as they were."""
     geometry = network.geometry

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .conventions import WIDE_HALF_EXTENT
 from .networks.geometry import chart_angles_deg, kept, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
@@ -20,6 +21,7 @@ BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 
 photograph says nothing of its shape there: hair would end above the ears in a step."""
 
 
+@recorded
 def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, over the wide chart; maps keep their sizes."""
     geometry = network.geometry

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .build import load_library
 from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, level_count, scene_extent
+from .recorded import recorded
 from .tensor_calls import call_cuda, with_errors
 
 
@@ -40,17 +41,22 @@ class CudaScene:
         levels = [level.detach().contiguous() for level in levels]
         radius, spread, offsets = (x.detach().float().contiguous() for x in (radius, spread, offsets))
         self.device, self.levels, self.map_size = levels[0].device, levels, radius.shape[0]
-        numbers = _scene_numbers(radius, spread, offsets, half_extent)
-        self.scene = Scene(**numbers, texture_size=levels[0].shape[1], level_count=len(levels))
-        cells = _cells(radius, spread)
-        self.keep: list[Tensor] = [cells, offsets]
+        skip_empty = skip_empty and levels[0].shape[1] >= FINE_TILE
+        opacity = levels[0][..., 3] if skip_empty else None
+        cells, extent, tiles = _made_ready(opacity, radius, spread, offsets, half_extent)
+        self.scene = Scene(
+            **scene_extent(*extent.tolist()),
+            half_extent=half_extent,
+            map_size=radius.shape[0],
+            sheets=len(offsets),
+            texture_size=levels[0].shape[1],
+            level_count=len(levels),
+        )
+        self.keep = [cells, offsets, *tiles]
         self.scene.cells, self.scene.offsets = cells.data_ptr(), offsets.data_ptr()
         self.scene.levels = (c_void_p * MAX_LEVELS)(*(level.data_ptr() for level in levels))
-        if skip_empty and levels[0].shape[1] >= FINE_TILE:
-            opacity = levels[0][..., 3].float()
-            tiles = [_occupied(opacity, count) for count in (opacity.shape[1] // FINE_TILE, COARSE_TILES)]
+        if skip_empty:
             self.scene.fine, self.scene.coarse = (tile.data_ptr() for tile in tiles)
-            self.keep += tiles
 
     def recoloured(self, levels: list[Tensor]) -> "CudaScene":
         """The same with a pyramid of other colours; opacity, and what was worked out of it, stays."""
@@ -122,17 +128,26 @@ class RenderCuda(torch.autograd.Function):
         return None, None, None, radius, None, None, *levels
 
 
-def _scene_numbers(radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float) -> dict[str, Any]:
-    """`scene_numbers` worked out on the device, which waits once for four of them instead of for whole maps."""
+@recorded
+def _made_ready(
+    opacity: Tensor | None, radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float
+) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """The scene's cells, the numbers [4] of its extent, and where there is an opacity [S, T, T] its fine and coarse
+    tiles."""
+    tiles: tuple[Tensor, ...] = ()
+    if opacity is not None:
+        counts = opacity.shape[1] // FINE_TILE, COARSE_TILES
+        opacity = opacity.float()
+        tiles = tuple(_occupied(opacity, count) for count in counts)
+    return _cells(radius, spread), _extent(radius, spread, offsets, half_extent), tiles
+
+
+def _extent(radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float) -> Tensor:
+    """What `scene_extent` takes, [4], worked out on the device: to wait for, instead of for whole maps."""
     outermost = radius + offsets[-1].clamp_min(0.0) * spread
     logs = torch.log(outermost.clamp_min(1e-6))
     slope = torch.hypot(*torch.gradient(logs, spacing=2.0 * half_extent / radius.shape[0])).max()
-    farthest, steepest, first, last = torch.stack([outermost.max(), slope, offsets[0], offsets[-1]]).tolist()
-    return scene_extent(farthest, steepest, first, last) | {
-        "half_extent": half_extent,
-        "map_size": radius.shape[0],
-        "sheets": len(offsets),
-    }
+    return torch.stack([outermost.max(), slope, offsets[0], offsets[-1]])
 
 
 def _cells(radius: Tensor, spread: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from portrait_manifolds.backend import solidity
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.geometry import pinhole
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.solidity import solid_opacity
 
@@ -65,7 +66,8 @@ def test_what_is_missing_at_an_edge_is_not_closed_in_the_air_before_it(network: 
     depth_m[:, 64:] = 1.28
     alpha = torch.ones(SIZE, SIZE)
     alpha[:, 63:65], depth_m[:, 63:65] = 0.6, 1.24  # half of either is drawn there
-    gaps = solidity._gaps(network, network.geometry.radius_m, CAMERA, alpha, depth_m, torch.ones(SIZE, SIZE))
+    seen = (pinhole(CAMERA, "cpu"), alpha, depth_m, torch.ones(SIZE, SIZE))
+    gaps = solidity._gaps(network, network.geometry.radius_m, *seen)
     lacking = gaps.missing > 0.0
     assert lacking[:, 63:65].all() and lacking.sum() == 2 * SIZE
     assert (gaps.surface_m[lacking] == 1.28).all()
