@@ -128,6 +128,9 @@ def test_a_portrait_made_on_a_gpu_is_the_processors() -> None:
         pictures = (portrait.render(camera)[0] for portrait in (expected, found))
         a, b = (picture[..., :3] * picture[..., 3:] for picture in pictures)
         assert -10.0 * np.log10(np.square(a - b).mean()) > least_db
+    for _ in range(2):  # its work is recorded, then played
+        again = reconstruct(photo, texture_size=256, device="cuda")
+        assert (again.textures != found.textures).mean() < 1e-3
 
 
 def test_halved_pictures_of_tensors_are_those_of_arrays() -> None:
