@@ -53,10 +53,15 @@ class Alignment:
     crop_to_photo: np.ndarray  # [2, 3]
     camera: Camera  # of the whole photograph, on its own pixel grid
     residual_px: float  # weighted RMS distance of the fitted template from the landmarks, photo pixels
+    landmarks_px: np.ndarray  # [478, 2], photo pixels
 
     def crop_camera(self, size_px: int) -> Camera:
         """The camera of the aligned crop at `size_px` x `size_px`: the same place, turned and zoomed."""
         return self.camera.cropped(self.crop_to_photo, size_px, size_px)
+
+    def crop_landmarks(self, size_px: int) -> np.ndarray:
+        """The landmarks [478, 2] in pixels of the aligned crop at `size_px` x `size_px`."""
+        return (invert_crop(self.crop_to_photo, self.landmarks_px) + 1.0) * (0.5 * size_px)
 
 
 def align(
@@ -84,7 +89,7 @@ def align(
         centre = np.array([0.5 * width_px, 0.5 * height_px])
     flat = Camera(np.eye(4), focal, focal, float(centre[0]), float(centre[1]), width_px, height_px)
     camera, residual_px = fit_pose(points_px, flat, template)
-    return Alignment(crop, camera, residual_px)
+    return Alignment(crop, camera, residual_px, points_px)
 
 
 def crop_from_landmarks(points_px: np.ndarray, scale: float = CROP_SCALE) -> np.ndarray:

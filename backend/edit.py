@@ -67,8 +67,10 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
     painted = _resampled(painted, camera.width_px, camera.height_px)
     rgb = over_grey(painted) if painted.shape[2] == 4 else painted
     photograph = photograph_of(np.rint(rgb * 255.0).astype(np.uint8))
-    alignment = Alignment(portrait.crop.to_photo, camera, residual_px=0.0)
-    reshaped = aligned_portrait(photograph, alignment, portrait.texture_size, choose_device("auto"))
+    device_name = choose_device("auto")
+    mean_px, _ = camera.project(load_weights(device_name).template.points_m)
+    alignment = Alignment(portrait.crop.to_photo, camera, residual_px=0.0, landmarks_px=mean_px)
+    reshaped = aligned_portrait(photograph, alignment, portrait.texture_size, device_name)
     if painted.shape[2] == 3:
         return reshaped
     drawn, _ = reshaped.render(camera, VIEW_SAMPLES)

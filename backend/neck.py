@@ -43,7 +43,7 @@ BESIDE_DEG = (20.0, 45.0)
 """And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
 
 NAPE = ((96.0, 84.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.002, 0.010, 0.022, 0.06))
-LOBES = ((80.0, 65.0), (-46.0, -38.0, -34.0, -28.0, -20.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
+LOBES = ((90.0, 76.0), (-46.0, -41.0, -38.0, -34.0, -29.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
 """How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which
 that comes to hold; elevations in degrees; and how many metres at these."""
 

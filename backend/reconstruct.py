@@ -99,6 +99,7 @@ def aligned_portrait(
 
     from ..cuda_ops.recorded import recording
     from .body import with_body
+    from .ears import with_ears
     from .neck import with_neck
     from .networks.inversion import as_input
     from .networks.weights import load_weights
@@ -121,6 +122,7 @@ def aligned_portrait(
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
+        network, painting = with_ears(network, painting, camera, picture, alignment.crop_landmarks(side_px))
         network, painting = with_neck(network, painting, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = seen.result()

@@ -40,7 +40,7 @@ LEAST_MISSING = 1e-3
 NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
-NEAR_M, SOFTNESS_M = 0.020, 0.004
+NEAR_M, SOFTNESS_M = (0.008, 0.020), 0.004
 """And not farther from it than this: a ray leaves the head through the same sheets, and enters leaning ones far before
 it."""
 
@@ -62,6 +62,7 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
         should = _filled(alpha) if turn_deg else wanted
         gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should)
+        gaps = replace(gaps, margin_m=NEAR_M[bool(turn_deg)])
         opacity = close_sheets(stack, opacity, gaps)
         if turn_deg:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
@@ -77,7 +78,7 @@ def _gaps(network: Inversion, radius_m: Tensor, camera: Tensor, alpha: Tensor, d
     surface_m = push_pull(depth_m[None, None] * known, known)
     surface_m = F.max_pool2d(surface_m, 2 * RIM_PX + 1, 1, RIM_PX)[0, 0]  # beside an edge not in the air before it
     level = _sheet_level(network, radius_m, points_through(camera, surface_m))
-    return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
+    return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M[0], SOFTNESS_M, LEAST_MISSING)
 
 
 @recorded

@@ -1,0 +1,133 @@
+"""Ears that stand off the head.
+
+The networks lay one slope from the cheek to an ear's rim: seen from beside, what the photograph shows of the ear was
+drawn out over the side of the face. Here that side goes straight back from where the face ends in the photograph, and
+the ear stands off it, turned to the front; what the photograph does not show takes the colours around it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .camera import Camera
+from .neck_column import ROWS_M, Silhouette, at_heights
+from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, smoothed, texel_directions
+from .networks.inversion import Inversion, Painting
+from .networks.visibility import push_pull
+
+OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
+"""Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
+
+EAR_TOP, EAR, LOBE, JAW_ANGLE = 1, slice(1, 4), 4, 5
+"""Which of them lie beside an ear's top, its middle and its lobe, and where there is none any more."""
+
+INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.006, 0.62, -0.03
+"""An ear begins so far inside of these landmarks and so far before the head's centre, which it falls behind by so much
+for each metre farther out, and no farther than the last."""
+
+ABOVE_M, RAISED_M, EDGE_M = 0.012, .006, 0.003
+"""Above its top the head goes over into what it was; and by so much more than before an ear may stand off."""
+
+WIDEST_M, NEAR_DEG, FAR_DEG = (0.045, 0.036), (10.0, 4.0), (-14.0, -8.0)
+"""What is wider beside a face is hair; an ear that is turned to the camera lies as the networks have it, and one that is
+turned away is not seen."""
+
+BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
+"""From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
+
+LEAST_OF_EAR, REACH_TEXELS = 0.01, 2.0
+"""How much an ear's own colours count in what is continued beside it, and how smooth that is."""
+
+
+@dataclass(frozen=True)
+class FaceEnd:
+    """Where a face ends on one side, at ROWS_M."""
+
+    side: float  # -1 or 1, along x
+    beside_m: np.ndarray  # along x to that side
+    head: np.ndarray  # 0..1, where the head's side goes straight back
+    ear: np.ndarray  # 0..1, where an ear stands off
+
+    @staticmethod
+    def of(camera: Camera, outline_px: np.ndarray, side: float, silhouette: Silhouette) -> "FaceEnd":
+        """Of one of OUTLINES [N, 2] in the camera's pixels."""
+        points = on_plane(camera, outline_px, CORNER_M)
+        height, beside = points[:, 1], side * points[:, 0]
+        ends_m = side * np.interp(-height, -ROWS_M, silhouette.ends_m[:, int(side > 0.0)])
+        turned_deg = np.degrees(np.arctan2(side * camera.position_m[0], camera.position_m[2]))
+        seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
+        seen = seen * ramp((ends_m - beside)[EAR].min(), WIDEST_M)
+        below_top = seen * ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
+        return FaceEnd(
+            side,
+            np.interp(-ROWS_M, -height, beside) - INSET_M,
+            below_top * ramp(ROWS_M, (height[-1], height[-2])),
+            below_top * ramp(ROWS_M, (height[JAW_ANGLE], height[LOBE])),
+        )
+
+
+def with_ears(
+    network: Inversion, painting: Painting, camera: Camera, picture: Tensor, landmarks_px: np.ndarray
+) -> tuple[Inversion, Painting]:
+    """The first portrait of a batch, and the networks, with ears that stand off the head.
+
+    `picture` [1, 4, H, W] is what the networks saw, the camera's; `landmarks_px` [478, 2] are in its pixels. `visible`
+    and `photographed` stay as they were.
+    """
+    silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
+    before, radius = network.geometry, painting.radius_m[0]
+    continued, ear = torch.zeros_like(radius), torch.zeros_like(radius)
+    for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
+        end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
+        radius, beside, on_ear = _standing_off(before, radius, end)
+        continued, ear = torch.maximum(continued, beside), torch.maximum(ear, on_ear)
+    moved = radius - painting.radius_m[0]
+    geometry = before.over(before.half_extent, before.radius_m + moved, before.spread)
+    network = network.with_geometry(geometry)
+    size = painting.painted.shape[-1]
+    continued, ear = resampled(smoothed(torch.stack([continued, ear]), REACH_TEXELS), size)
+    views = CameraBatch.of([camera], radius.device)
+    turned = network.turned_to(views, painting.displacement_m, size)
+    middle, _ = views.project(geometry.points(painting.displacement_m, size, before.offsets_m.new_zeros(1)))
+    person = (-F.max_pool2d(-painting.matte[:1], 5, 1, 2) > 0.9).float()
+    maps = torch.cat([picture[:, :3], person], 1)
+    colour, known = F.grid_sample(maps, middle[:, 0], "bilinear", "border", False).split((3, 1), 1)
+    known = known * turned.square()[:, None]
+    around = push_pull(colour, known * (1.0 - (1.0 - LEAST_OF_EAR) * ear))[0]
+    around = torch.lerp(smoothed(around, REACH_TEXELS), colour[0], known[0])
+    painting = replace(
+        painting,
+        painted=torch.lerp(painting.painted, around, continued),
+        confidence=painting.confidence * (1.0 - continued * (1.0 - turned)),
+        radius_m=radius[None],
+    )
+    return network, painting
+
+
+def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor]:
+    """Radius [G, G] with an ear on one side, and where colours are to be continued and where the ear is, 0..1."""
+    x, y, z = geometry.kept(texel_directions, radius_m.shape[-1], radius_m).unbind(-1)
+    across = end.side * x
+    known = np.stack([end.beside_m, end.head, end.ear], 1)
+    radius = radius_m
+    for _ in range(3):  # how far out a direction ends tells at which height
+        beside, head, ear = at_heights(known, radius * y).unbind(-1)
+        head, ear = head * (across > 0.0), ear * (across > 0.0)
+        side = beside / across.clamp_min(1e-3)
+        front = (CORNER_M + SLOPE * beside) / (z + SLOPE * across).clamp_min(1e-3)
+        stands_off = torch.minimum(front, BACK_M / z.clamp_max(-1e-3))
+        most = radius_m + RAISED_M * ear * (stands_off > side)
+        radius = torch.lerp(radius_m, torch.minimum(most, torch.maximum(side, stands_off)), head)
+    beyond = radius * across - beside
+    continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
+    return radius, continued, head * ramp(beyond, (0.0, EDGE_M))
+
+
+def on_plane(camera: Camera, pixels: np.ndarray, z_m: float) -> np.ndarray:
+    """Where rays through pixels [N, 2] meet the plane z = z_m, [N, 3] in metres."""
+    x, y = (pixels - (camera.cx_px, camera.cy_px)).T / ((camera.fx_px,), (camera.fy_px,))
+    rays = np.stack([x, -y, -np.ones_like(x)], 1) @ camera.camera_to_world[:3, :3].T
+    return camera.position_m + rays * ((z_m - camera.position_m[2]) / rays[:, 2:])
