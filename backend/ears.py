@@ -28,12 +28,12 @@ INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.006, 0.62, -0.03
 """An ear begins so far inside of these landmarks and so far before the head's centre, which it falls behind by so much
 for each metre farther out, and no farther than the last."""
 
-ABOVE_M, RAISED_M, EDGE_M = 0.012, .006, 0.003
+ABOVE_M, RAISED_M, EDGE_M = 0.012, 0.006, 0.003
 """Above its top the head goes over into what it was; and by so much more than before an ear may stand off."""
 
-WIDEST_M, NEAR_DEG, FAR_DEG = (0.045, 0.036), (10.0, 4.0), (-14.0, -8.0)
-"""What is wider beside a face is hair; an ear that is turned to the camera lies as the networks have it, and one that is
-turned away is not seen."""
+WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (10.0, 4.0), (-14.0, -8.0)
+"""What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
+is turned away is not seen."""
 
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
@@ -59,7 +59,7 @@ class FaceEnd:
         ends_m = side * np.interp(-height, -ROWS_M, silhouette.ends_m[:, int(side > 0.0)])
         turned_deg = np.degrees(np.arctan2(side * camera.position_m[0], camera.position_m[2]))
         seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
-        seen = seen * ramp((ends_m - beside)[EAR].min(), WIDEST_M)
+        seen = seen * ramp((ends_m - beside)[EAR].max(), WIDEST_M)
         below_top = seen * ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
         return FaceEnd(
             side,
@@ -79,32 +79,37 @@ def with_ears(
     """
     silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     before, radius = network.geometry, painting.radius_m[0]
-    continued, ear = torch.zeros_like(radius), torch.zeros_like(radius)
+    beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
     for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
-        radius, beside, on_ear = _standing_off(before, radius, end)
-        continued, ear = torch.maximum(continued, beside), torch.maximum(ear, on_ear)
+        radius, *shares = _standing_off(before, radius, end)
+        beside, ears = (torch.maximum(*pair) for pair in zip((beside, ears), shares, strict=True))
     moved = radius - painting.radius_m[0]
-    geometry = before.over(before.half_extent, before.radius_m + moved, before.spread)
-    network = network.with_geometry(geometry)
+    network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
+    painting = replace(painting, radius_m=radius[None])
+    return network, _continued(network, painting, camera, picture, torch.stack([beside, ears]))
+
+
+def _continued(
+    network: Inversion, painting: Painting, camera: Camera, picture: Tensor, beside_and_ears: Tensor
+) -> Painting:
+    """The painting with colours continued where the first of two maps [2, G, G] says, from what is not the second's."""
     size = painting.painted.shape[-1]
-    continued, ear = resampled(smoothed(torch.stack([continued, ear]), REACH_TEXELS), size)
-    views = CameraBatch.of([camera], radius.device)
+    beside, ears = resampled(smoothed(beside_and_ears, REACH_TEXELS), size)
+    views, middle_m = CameraBatch.of([camera], beside.device), beside.new_zeros(1)
     turned = network.turned_to(views, painting.displacement_m, size)
-    middle, _ = views.project(geometry.points(painting.displacement_m, size, before.offsets_m.new_zeros(1)))
+    projected, _ = views.project(network.geometry.points(painting.displacement_m, size, middle_m))
     person = (-F.max_pool2d(-painting.matte[:1], 5, 1, 2) > 0.9).float()
     maps = torch.cat([picture[:, :3], person], 1)
-    colour, known = F.grid_sample(maps, middle[:, 0], "bilinear", "border", False).split((3, 1), 1)
+    colour, known = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False).split((3, 1), 1)
     known = known * turned.square()[:, None]
-    around = push_pull(colour, known * (1.0 - (1.0 - LEAST_OF_EAR) * ear))[0]
+    around = push_pull(colour, known * (1.0 - (1.0 - LEAST_OF_EAR) * ears))[0]
     around = torch.lerp(smoothed(around, REACH_TEXELS), colour[0], known[0])
-    painting = replace(
+    return replace(
         painting,
-        painted=torch.lerp(painting.painted, around, continued),
-        confidence=painting.confidence * (1.0 - continued * (1.0 - turned)),
-        radius_m=radius[None],
+        painted=torch.lerp(painting.painted, around, beside),
+        confidence=painting.confidence * (1.0 - beside * (1.0 - turned)),
     )
-    return network, painting
 
 
 def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor]:

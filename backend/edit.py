@@ -63,6 +63,8 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
     `painted` is as in `edit`; paint beside the person is taken too, and what is clear is clear in the new portrait. No
     face is looked for. Raises InputError as `edit` does, ProcessingError where weights or MediaPipe are missing.
     """
+    from .networks.weights import load_weights
+
     camera = portrait.input_camera
     painted = _resampled(painted, camera.width_px, camera.height_px)
     rgb = over_grey(painted) if painted.shape[2] == 4 else painted

@@ -26,9 +26,14 @@ VIEW_PX = 384
 OVERDONE = 2.0
 """What is missing is closed by so much more, since no texel takes all of it."""
 
-TURNS_DEG, RIM_PX = (0.0, -30.0, 30.0), 2
-"""Looks: as the photograph sees it, then from beside for holes and loose parts; silhouettes' rims are no holes, and so
-near to an edge what lies behind it counts."""
+NEAREST_M, NEAR_M, SOFTNESS_M = 0.008, 0.020, 0.004
+"""Sheets close so near to the surface, and how suddenly they are too far from it: a ray leaves the head through the
+same sheets, and enters leaning ones far before it."""
+
+LOOKS, RIM_PX = ((0.0, NEAREST_M), (0.0, NEAR_M), (-30.0, NEAR_M), (30.0, NEAR_M)), 2
+"""Looks by turns in degrees, and how near sheets close then: as the photograph sees the person, first where that can be
+done close by; then from beside for holes and loose parts. Silhouettes' rims are no holes, and so near to an edge what
+lies behind it counts."""
 
 LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
 """What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is
@@ -40,10 +45,6 @@ LEAST_MISSING = 1e-3
 NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
-NEAR_M, SOFTNESS_M = (0.008, 0.020), 0.004
-"""And not farther from it than this: a ray leaves the head through the same sheets, and enters leaning ones far before
-it."""
-
 
 def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
     """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and until no holes are seen from beside.
@@ -51,18 +52,17 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
     wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")
-    # A little more than the matte: textures are cut by it afterwards, at its own resolution.
-    wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0]
+    # At first a little more than the matte: textures are cut by it afterwards, at its own resolution.
+    more, wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0], wanted[0, 0]
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
-    for turn_deg in TURNS_DEG:
+    for turn_deg, near_m in LOOKS:
         stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
-        should = _filled(alpha) if turn_deg else wanted
-        gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should)
-        gaps = replace(gaps, margin_m=NEAR_M[bool(turn_deg)])
+        should = _filled(alpha) if turn_deg else more if near_m == NEAREST_M else wanted
+        gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
         opacity = close_sheets(stack, opacity, gaps)
         if turn_deg:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
@@ -71,14 +71,22 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
 
 
 @recorded
-def _gaps(network: Inversion, radius_m: Tensor, camera: Tensor, alpha: Tensor, depth_m: Tensor, wanted: Tensor) -> Gaps:
+def _gaps(
+    network: Inversion,
+    radius_m: Tensor,
+    camera: Tensor,
+    alpha: Tensor,
+    depth_m: Tensor,
+    wanted: Tensor,
+    near_m: float,
+) -> Gaps:
     """What a `pinhole`'s picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     known = (alpha > 0.5).float()[None, None]
     surface_m = push_pull(depth_m[None, None] * known, known)
     surface_m = F.max_pool2d(surface_m, 2 * RIM_PX + 1, 1, RIM_PX)[0, 0]  # beside an edge not in the air before it
     level = _sheet_level(network, radius_m, points_through(camera, surface_m))
-    return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, NEAR_M[0], SOFTNESS_M, LEAST_MISSING)
+    return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, near_m, SOFTNESS_M, LEAST_MISSING)
 
 
 @recorded

@@ -30,7 +30,7 @@ def seen(network: Inversion, opacity: torch.Tensor, turn_deg: float = 0.0) -> to
 
 @torch.inference_mode()
 def test_holes_close_where_the_photograph_shows_the_person(network: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solidity, "TURNS_DEG", (0.0,))
+    monkeypatch.setattr(solidity, "LOOKS", solidity.LOOKS[:2])
     solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
     holed = solid.clone()
     holed[:, 56:72, 56:72] *= 0.05
@@ -67,7 +67,7 @@ def test_what_is_missing_at_an_edge_is_not_closed_in_the_air_before_it(network: 
     alpha = torch.ones(SIZE, SIZE)
     alpha[:, 63:65], depth_m[:, 63:65] = 0.6, 1.24  # half of either is drawn there
     seen = (pinhole(CAMERA, "cpu"), alpha, depth_m, torch.ones(SIZE, SIZE))
-    gaps = solidity._gaps(network, network.geometry.radius_m, *seen)
+    gaps = solidity._gaps(network, network.geometry.radius_m, *seen, solidity.NEAR_M)
     lacking = gaps.missing > 0.0
     assert lacking[:, 63:65].all() and lacking.sum() == 2 * SIZE
     assert (gaps.surface_m[lacking] == 1.28).all()
