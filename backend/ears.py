@@ -56,17 +56,16 @@ class FaceEnd:
         """Of one of OUTLINES [N, 2] in the camera's pixels."""
         points = on_plane(camera, outline_px, CORNER_M)
         height, beside = points[:, 1], side * points[:, 0]
-        ends_m = side * np.interp(-height, -ROWS_M, silhouette.ends_m[:, int(side > 0.0)])
+        ends_m = side * silhouette.ends_m[:, int(side > 0.0)]
         turned_deg = np.degrees(np.arctan2(side * camera.position_m[0], camera.position_m[2]))
         seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
-        seen = seen * ramp((ends_m - beside)[EAR].max(), WIDEST_M)
-        below_top = seen * ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
-        return FaceEnd(
-            side,
-            np.interp(-ROWS_M, -height, beside) - INSET_M,
-            below_top * ramp(ROWS_M, (height[-1], height[-2])),
-            below_top * ramp(ROWS_M, (height[JAW_ANGLE], height[LOBE])),
-        )
+        widest_m = (np.interp(-height, -ROWS_M, ends_m) - beside)[EAR].max()
+        below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
+        above_jaw = ramp(ROWS_M, (height[JAW_ANGLE], height[LOBE]))
+        beside = np.interp(-ROWS_M, -height, beside)
+        beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - INSET_M) * above_jaw
+        seen = seen * below_top * ramp(widest_m, WIDEST_M)
+        return FaceEnd(side, beside, seen * ramp(ROWS_M, (height[-1], height[-2])), seen * above_jaw)
 
 
 def with_ears(
