@@ -24,7 +24,7 @@ OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 28
 EAR_TOP, EAR, LOBE, JAW_ANGLE = 1, slice(1, 4), 4, 5
 """Which of them lie beside an ear's top, its middle and its lobe, and where there is none any more."""
 
-INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.006, 0.62, -0.03
+INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.012, 0.9, -0.03
 """An ear begins so far inside of these landmarks and so far before the head's centre, which it falls behind by so much
 for each metre farther out, and no farther than the last."""
 
