@@ -30,7 +30,7 @@ def test_outside_the_photo_its_border_goes_on_softly() -> None:
     """Streaks of border pixels would be taken for neither person nor background, and fray the shoulders there."""
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=64, height_px=64)
-    alignment = Alignment(np.array([[64.0, 0.0, 32.0], [0.0, 64.0, 32.0]]), camera, 0.0)
+    alignment = Alignment(np.array([[64.0, 0.0, 32.0], [0.0, 64.0, 32.0]]), camera, 0.0, np.zeros((478, 2)))
 
     class Detector:
         seen: np.ndarray

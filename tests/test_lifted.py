@@ -39,7 +39,15 @@ def portrait() -> RealPortrait:
     inside[:, :16] = 0.0
     opacity = on_ball.astype(np.float32)
     return RealPortrait(
-        "ball", picture, inside, opacity, picture, depth_m, on_ball, camera, Alignment(whole, estimate, 0)
+        "ball",
+        picture,
+        inside,
+        opacity,
+        picture,
+        depth_m,
+        on_ball,
+        camera,
+        Alignment(whole, estimate, 0, np.zeros((478, 2))),
     )
 
 

@@ -1,0 +1,124 @@
+"""Ears: heads go straight back to them, they stand off; hair and heads that are turned stay as they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_neck import NECK_M, camera
+from test_surface_following import CONFIG, SIZE, painting
+
+from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.ears import (
+    CORNER_M,
+    EAR_TOP,
+    INSET_M,
+    JAW_ANGLE,
+    LOBE,
+    OUTLINES,
+    SLOPE,
+    on_plane,
+    with_ears,
+)
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+
+HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
+HEIGHTS_M = (0.04, 0.02, 0.0, -0.02, -0.04, -0.06, -0.075, -0.09)
+RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.2, 0.8, 0.2], [0.1, 0.1, 0.9])
+
+
+def landmarks_px(view: Camera) -> np.ndarray:
+    """[478, 2], of which those count where the face ends."""
+    pixels = np.zeros((478, 2))
+    for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
+        points = [(side * FACE_M, height, CORNER_M) for height in HEIGHTS_M]
+        pixels[list(outline)], _ = view.project(np.array(points))
+    return pixels
+
+
+def with_sides(view: Camera, beside_m: float) -> tuple[Inversion, Painting, Inversion, Painting]:
+    """Before and after: a ball with a red face, green beside it out to `beside_m` in the picture, before blue."""
+    origin, directions = view.rays()
+    beside, height, _ = np.moveaxis(origin + directions * np.linalg.norm(view.position_m), -1, 0)
+    ends_m = np.interp(-height, (-HEIGHTS_M[LOBE], 0.045, 0.075, 0.08), (beside_m, FACE_M, FACE_M, NECK_M))
+    person = torch.tensor(np.abs(beside) < ends_m)
+    face = torch.tensor(np.abs(beside) < FACE_M)
+    shown, hidden = (
+        torch.where(person, torch.tensor(c)[:, None, None], torch.tensor(BLUE)[:, None, None]) for c in (GREEN, RED)
+    )
+    picture = torch.cat([torch.where(face, hidden, shown), person[None].float()])[None]
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None].float())
+    return network, before, *with_ears(network, before, view, picture, landmarks_px(view))
+
+
+@pytest.fixture(scope="module")
+def eared() -> tuple[Inversion, Painting, Inversion, Painting]:
+    return with_sides(camera(), EAR_M)
+
+
+def surface(portrait: Painting) -> torch.Tensor:
+    """Points [G, G, 3] of the middle sheet."""
+    radius = portrait.radius_m[0]
+    return radius[..., None] * texel_directions(len(radius))
+
+
+def test_pixels_meet_a_plane_where_they_see_it() -> None:
+    view = camera(20.0)
+    points = on_plane(view, np.array([[10.0, 20.0], [70.0, 50.0]]), 0.03)
+    np.testing.assert_allclose(view.project(points)[0], [[10.0, 20.0], [70.0, 50.0]], atol=1e-9)
+    np.testing.assert_allclose(points[:, 2], 0.03)
+
+
+def test_sides_go_straight_back_and_ears_stand_off_them(eared: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+    _, before, network, after = eared
+    x, y, z = surface(after).abs().unbind(-1)
+    y, z = surface(after)[..., 1], surface(after)[..., 2]
+    beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
+    wall = FACE_M - INSET_M
+    assert x[beside_ear & (z > CORNER_M + 0.004)].max() < wall + 0.002
+    ear = beside_ear & (x > wall + 0.004) & (z > -0.011)
+    assert x[ear].max() > 0.09
+    np.testing.assert_allclose(z[ear], CORNER_M - SLOPE * (x[ear] - wall), atol=0.003)
+    torch.testing.assert_close(network.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
+
+
+def test_the_face_what_is_above_and_what_is_below_stay(eared: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+    _, before, _, after = eared
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    y = surface(before)[..., 1]
+    same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + 0.015) | (y < HEIGHTS_M[-1])
+    torch.testing.assert_close(after.radius_m[0][same], before.radius_m[0][same])
+    changed = (azimuth_deg > 60.0) & (azimuth_deg < 80.0) & (elevation_deg.abs() < 8.0)
+    assert (after.radius_m[0] < before.radius_m[0] - 0.005)[changed].all()
+
+
+def test_hidden_sides_take_the_faces_colour_not_the_ears(
+    eared: tuple[Inversion, Painting, Inversion, Painting],
+) -> None:
+    _, before, _, after = eared
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    side = (azimuth_deg > 66.0) & (azimuth_deg < 74.0) & (elevation_deg < 4.0) & (elevation_deg > -14.0)
+    red, green, blue = after.painted[0, :, :, side].mean((0, 2))
+    assert red > 2.0 * green and red > 4.0 * blue
+    assert after.confidence[0, :, side].max() < 0.2 * before.confidence[0, :, side].min()
+    front = (azimuth_deg < 20.0) & (elevation_deg.abs() < 30.0)
+    torch.testing.assert_close(after.painted[..., front], before.painted[..., front])
+
+
+@pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (25.0, EAR_M), (-25.0, EAR_M)])
+def test_hair_and_heads_that_are_turned_stay(yaw_deg: float, beside_m: float) -> None:
+    _, before, _, after = with_sides(camera(yaw_deg), beside_m)
+    torch.testing.assert_close(after.radius_m, before.radius_m)
+    torch.testing.assert_close(after.painted, before.painted)
+
+
+def test_what_is_seen_below_ears_stays() -> None:
+    """A jaw that is as wide as the silhouette is not set back: clothes behind it would be seen."""
+    _, before, _, after = with_sides(camera(), EAR_M)
+    at, x = surface(before), surface(before)[..., 0].abs()
+    jaw = (at[..., 1] < HEIGHTS_M[JAW_ANGLE]) & (x < FACE_M) & (at[..., 2] > 0.02)
+    assert jaw.sum() > 100
+    assert (after.radius_m[0] - before.radius_m[0])[jaw].abs().max() < 0.002
