@@ -44,7 +44,7 @@ LEAST_OF_EAR, REACH_TEXELS = 0.01, 2.0
 
 @dataclass(frozen=True)
 class FaceEnd:
-    """Where a face ends on one side, at ROWS_M."""
+    """Where a face ends on one side; arrays are [len(ROWS_M)], from the top down."""
 
     side: float  # -1 or 1, along x
     beside_m: np.ndarray  # along x to that side
@@ -69,14 +69,18 @@ class FaceEnd:
 
 
 def with_ears(
-    network: Inversion, painting: Painting, camera: Camera, picture: Tensor, landmarks_px: np.ndarray
+    network: Inversion,
+    painting: Painting,
+    silhouette: Silhouette,
+    camera: Camera,
+    picture: Tensor,
+    landmarks_px: np.ndarray,
 ) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with ears that stand off the head.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's; `landmarks_px` [478, 2] are in its pixels. `visible`
     and `photographed` stay as they were.
     """
-    silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     before, radius = network.geometry, painting.radius_m[0]
     beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
     for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
@@ -112,7 +116,8 @@ def _continued(
 
 
 def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor]:
-    """Radius [G, G] with an ear on one side, and where colours are to be continued and where the ear is, 0..1."""
+    """Radius in metres with an ear on one side, and where colours are to be continued and where the ear is, 0..1;
+    [G, G] each."""
     x, y, z = geometry.kept(texel_directions, radius_m.shape[-1], radius_m).unbind(-1)
     across = end.side * x
     known = np.stack([end.beside_m, end.head, end.ear], 1)

@@ -58,13 +58,14 @@ INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
 between these azimuths that comes to hold."""
 
 
-def with_neck(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Inversion, Painting]:
+def with_neck(
+    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor
+) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck.
 
     `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
     """
     half_extent, device = network.geometry.half_extent, picture.device
-    silhouette = Silhouette.of(painting.matte[0, 0].cpu().numpy(), camera)
     column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
     farthest = _farthest(silhouette, column, painting.opacity.shape[-1], half_extent)
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])

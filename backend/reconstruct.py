@@ -101,6 +101,7 @@ def aligned_portrait(
     from .body import with_body
     from .ears import with_ears
     from .neck import with_neck
+    from .neck_column import Silhouette
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .relief import with_relief
@@ -122,8 +123,9 @@ def aligned_portrait(
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
-        network, painting = with_ears(network, painting, camera, picture, alignment.crop_landmarks(side_px))
-        network, painting = with_neck(network, painting, camera, picture)
+        silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
+        network, painting = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
+        network, painting = with_neck(network, painting, silhouette, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:

@@ -30,10 +30,11 @@ NEAREST_M, NEAR_M, SOFTNESS_M = 0.008, 0.020, 0.004
 """Sheets close so near to the surface, and how suddenly they are too far from it: a ray leaves the head through the
 same sheets, and enters leaning ones far before it."""
 
-LOOKS, RIM_PX = ((0.0, NEAREST_M), (0.0, NEAR_M), (-30.0, NEAR_M), (30.0, NEAR_M)), 2
-"""Looks by turns in degrees, and how near sheets close then: as the photograph sees the person, first where that can be
-done close by; then from beside for holes and loose parts. Silhouettes' rims are no holes, and so near to an edge what
-lies behind it counts."""
+LOOKS, RIM_PX = ((0.0, NEAREST_M, 2), (0.0, NEAR_M, 0), (-30.0, NEAR_M, 0), (30.0, NEAR_M, 0)), 2
+"""Looks by turns in degrees, how near sheets close then, and how many pixels beyond the matte: as the photograph sees
+the person, first where that can be done close by, and a little more, since textures are cut by the matte afterwards, at
+its own resolution; then from beside for holes and loose parts. Silhouettes' rims are no holes, and so near to an edge
+what lies behind it counts."""
 
 LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
 """What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is
@@ -52,16 +53,14 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
     wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")
-    # At first a little more than the matte: textures are cut by it afterwards, at its own resolution.
-    more, wanted = F.max_pool2d(wanted, 5, 1, 2)[0, 0], wanted[0, 0]
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
-    for turn_deg, near_m in LOOKS:
+    for turn_deg, near_m, more_px in LOOKS:
         stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
-        should = _filled(alpha) if turn_deg else more if near_m == NEAREST_M else wanted
+        should = _filled(alpha) if turn_deg else F.max_pool2d(wanted, 2 * more_px + 1, 1, more_px)[0, 0]
         gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
         opacity = close_sheets(stack, opacity, gaps)
         if turn_deg:  # transparency closes as opacity does
@@ -103,10 +102,11 @@ def _loose(alpha: Tensor) -> Tensor:
     return (dilated(some & ~firm, HALO_PX) & ~dilated(firm)).to(alpha)
 
 
-def _sheet_level(network: Inversion, radius_m: Tensor, points: Tensor) -> Tensor:
-    """Which sheet, as a fraction between two, passes through points [H, W, 3]."""
+def _sheet_level(network: Inversion, radius_m: Tensor, points_m: Tensor) -> Tensor:
+    """Which sheet, as a fraction between two, passes through points [H, W, 3]: [H, W]."""
     geometry = network.geometry
-    distance = points.norm(dim=-1)
+    distance = points_m.norm(dim=-1)
     maps = torch.stack([radius_m, geometry.spread])[None]
-    radius, spread = F.grid_sample(maps, chart_grid(points, geometry.half_extent)[None], "bilinear", "border", False)[0]
+    grid = chart_grid(points_m, geometry.half_extent)[None]
+    radius, spread = F.grid_sample(maps, grid, "bilinear", "border", False)[0]
     return sheet_level((distance - radius) / spread, geometry.offsets_m)

@@ -27,6 +27,7 @@ from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.neck import neck_share, with_neck
+from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, beside_face, chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
@@ -73,7 +74,8 @@ def bodied() -> Portraits:
     view = photograph()
     matte = torch.from_numpy(view.opacity)[None]
     picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
-    network, before = with_neck(network, replace(first, opacity=solid, matte=matte[None]), camera(), picture)
+    first = replace(first, opacity=solid, matte=matte[None])
+    network, before = with_neck(network, first, Silhouette.of(matte[0].numpy(), camera()), camera(), picture)
     return network, before, *with_body(network, before, view)
 
 

@@ -20,6 +20,7 @@ from portrait_manifolds.backend.ears import (
     on_plane,
     with_ears,
 )
+from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
@@ -44,14 +45,14 @@ def with_sides(view: Camera, beside_m: float) -> tuple[Inversion, Painting, Inve
     ends_m = np.interp(-height, (-HEIGHTS_M[LOBE], 0.045, 0.075, 0.08), (beside_m, FACE_M, FACE_M, NECK_M))
     person = torch.tensor(np.abs(beside) < ends_m)
     face = torch.tensor(np.abs(beside) < FACE_M)
-    shown, hidden = (
-        torch.where(person, torch.tensor(c)[:, None, None], torch.tensor(BLUE)[:, None, None]) for c in (GREEN, RED)
-    )
-    picture = torch.cat([torch.where(face, hidden, shown), person[None].float()])[None]
+    red, green, blue = (torch.tensor(colour)[:, None, None] for colour in (RED, GREEN, BLUE))
+    colours = torch.where(person, torch.where(face, red, green), blue)
+    picture = torch.cat([colours, person[None].float()])[None]
     network = Inversion(CONFIG).eval()
     network.geometry.set_mean(np.full((128, 128), HEAD_M))
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None].float())
-    return network, before, *with_ears(network, before, view, picture, landmarks_px(view))
+    silhouette = Silhouette.of(person.numpy().astype(np.float32), view)
+    return network, before, *with_ears(network, before, silhouette, view, picture, landmarks_px(view))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +75,8 @@ def test_pixels_meet_a_plane_where_they_see_it() -> None:
 
 def test_sides_go_straight_back_and_ears_stand_off_them(eared: tuple[Inversion, Painting, Inversion, Painting]) -> None:
     _, before, network, after = eared
-    x, y, z = surface(after).abs().unbind(-1)
-    y, z = surface(after)[..., 1], surface(after)[..., 2]
+    x, y, z = surface(after).unbind(-1)
+    x = x.abs()
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
     wall = FACE_M - INSET_M
     assert x[beside_ear & (z > CORNER_M + 0.004)].max() < wall + 0.002

@@ -51,7 +51,7 @@ def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painti
     before = replace(before, opacity=before.opacity * head, matte=person[None, None])
     picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
     picture = torch.cat([picture, person[None]])[None]
-    return network, before, *with_neck(network, before, camera(), picture)
+    return network, before, *with_neck(network, before, Silhouette.of(person.numpy(), camera()), camera(), picture)
 
 
 def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tensor:
@@ -166,7 +166,8 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     dressed = torch.tensor(heights < -0.14).expand(PX, PX)
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
     picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
-    networks, after = with_neck(network, bare, camera(), torch.cat([picture, person[None]])[None])
+    picture = torch.cat([picture, person[None]])[None]
+    networks, after = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), camera(), picture)
     points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
     azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
@@ -216,9 +217,10 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
         before = replace(before, opacity=torch.ones_like(before.opacity))
         picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
-        networks, after = with_neck(network, before, camera(), picture)
+        silhouette = Silhouette.of(matte.numpy(), camera())
+        networks, after = with_neck(network, before, silhouette, camera(), picture)
         beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
         assert bool((beside > 0.99).all()) is stays
-        hanging = column_radius(Silhouette.of(matte.numpy(), camera()), SIZE, hair=True)
+        hanging = column_radius(silhouette, SIZE, hair=True)
         beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0, 1:] - hanging
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0
