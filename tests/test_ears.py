@@ -10,6 +10,7 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.ears import (
+    BACK_M,
     CORNER_M,
     EAR_TOP,
     INSET_M,
@@ -80,6 +81,7 @@ def test_sides_go_straight_back_and_ears_stand_off_them(eared: tuple[Inversion, 
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
     wall = FACE_M - INSET_M
     assert x[beside_ear & (z > CORNER_M + 0.004)].max() < wall + 0.002
+    assert x[beside_ear & (z < BACK_M - 0.003)].max() < wall + 0.002
     ear = beside_ear & (x > wall + 0.004) & (z > -0.011)
     assert x[ear].max() > 0.09
     np.testing.assert_allclose(z[ear], CORNER_M - SLOPE * (x[ear] - wall), atol=0.003)

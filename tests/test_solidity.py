@@ -7,7 +7,7 @@ from portrait_manifolds.backend import solidity
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import pinhole
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, pinhole
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.solidity import solid_opacity
 
@@ -86,3 +86,23 @@ def test_what_hangs_loose_beside_the_head_clears(network: Inversion) -> None:
     for turn_deg in (-30.0, 0.0, 30.0):
         head = seen(network, solid, turn_deg) > 0.99
         assert seen(network, cleared, turn_deg)[head].min() > 0.98
+
+
+@torch.inference_mode()
+def test_what_can_be_closed_close_by_is_not_closed_behind_the_outline(
+    network: Inversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed at once as far off as anything is, it puts wings behind ears."""
+    solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, network.geometry.half_extent))
+    level = elevation_deg.abs() < 20.0
+    holed = solid * torch.where((azimuth_deg > 80.0) & level, 0.3, 1.0)
+    person = seen(network, solid) > 0.99
+    behind = []
+    (_, _, more_px), (_, near_m, _) = steps = solidity.LOOKS[:2]
+    for looks in (steps, ((0.0, near_m, more_px),)):
+        monkeypatch.setattr(solidity, "LOOKS", looks)
+        closed = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, person.float())
+        assert seen(network, holed)[person].min() < 0.5 and seen(network, closed)[person].min() > 0.99
+        behind.append((closed - holed)[:, (azimuth_deg > 92.0) & level].sum())
+    assert behind[0] < 0.5 * behind[1]

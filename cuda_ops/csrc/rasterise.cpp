@@ -15,13 +15,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <vector>
 
+#include "mip_chain.h"
 #include "parallel.h"
 
 namespace {
+
+using pm::Colour;
+using pm::Level;
+using pm::Texture;
 
 constexpr int TILE = 32;           // pixels a side
 constexpr int MAX_SAMPLES = 4;     // a side: 16 bits of coverage
@@ -29,14 +33,6 @@ constexpr float NEAR_M = 0.01f;
 constexpr float MIN_ALPHA = 1.0f / 1024.0f;
 constexpr float SOLID = 1.0f - 1e-6f;
 constexpr float MIN_OPACITY = 1.0f / 255.0f;
-
-struct Colour { float r, g, b, a; };
-
-struct Texture {
-    const float* levels;  // mip chain, [h, w, 4] then halves
-    int height, width, level_count;
-    bool opaque;
-};
 
 struct Setup;
 
@@ -84,9 +80,7 @@ struct Fragment {
     Colour colour;  // premultiplied
 };
 
-// The level of a triangle's texture whose texels are about as large as pixels; empty for a white triangle.
-struct Level { const float* data = nullptr; int height = 0, width = 0; };
-
+// Of a triangle's texture; empty for a white triangle.
 Level mip_level(const Scene& scene, const Setup& setup, int64_t triangle) {
     int32_t index = scene.texture_of_triangle[triangle];
     if (index < 0) return {};
@@ -96,30 +90,7 @@ Level mip_level(const Scene& scene, const Setup& setup, int64_t triangle) {
                 *c = scene.uv + 2 * int64_t(corner[2]);
     float texels = std::fabs((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) * texture.width * texture.height;
     float per_pixel = texels * std::fabs(setup.inverse_area);
-    int level = per_pixel > 1.0f ? int(0.5f * std::log2(per_pixel) + 0.35f) : 0;
-    Level found{texture.levels, texture.height, texture.width};
-    for (int i = std::min(level, texture.level_count - 1); i > 0; --i) {
-        found.data += int64_t(4) * found.height * found.width;
-        found.height = std::max(1, found.height / 2); found.width = std::max(1, found.width / 2);
-    }
-    return found;
-}
-
-Colour fetch(const Level& level, float u, float v) {
-    const auto [data, height, width] = level;
-    float x = (u - std::floor(u)) * width - 0.5f, y = (v - std::floor(v)) * height - 0.5f;
-    float fx = std::floor(x), fy = std::floor(y);
-    int x0 = int(fx), y0 = int(fy);
-    float ax = x - fx, ay = y - fy;
-    int x1 = x0 + 1 == width ? 0 : x0 + 1, y1 = y0 + 1 == height ? 0 : y0 + 1;
-    if (x0 < 0) x0 = width - 1;
-    if (y0 < 0) y0 = height - 1;
-    const float *p = data + 4 * (int64_t(y0) * width + x0), *q = data + 4 * (int64_t(y0) * width + x1),
-                *r = data + 4 * (int64_t(y1) * width + x0), *s = data + 4 * (int64_t(y1) * width + x1);
-    float out[4];
-    for (int k = 0; k < 4; ++k)
-        out[k] = (p[k] * (1 - ax) + q[k] * ax) * (1 - ay) + (r[k] * (1 - ax) + s[k] * ax) * ay;
-    return {out[0], out[1], out[2], out[3]};
+    return texture.level(per_pixel);
 }
 
 Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px, float py, const Level& level, float* inverse) {
@@ -134,7 +105,7 @@ Colour shade(const Scene& scene, const Setup& setup, int64_t triangle, float px,
         share[k] = w[k] / sum;
         u += share[k] * scene.uv[2 * int64_t(corner[k])]; v += share[k] * scene.uv[2 * int64_t(corner[k]) + 1];
     }
-    Colour t = level.data ? fetch(level, u, v) : Colour{1, 1, 1, 1};
+    Colour t = level.data ? pm::fetch(level, u, v) : Colour{1, 1, 1, 1};
     if (t.a <= 0.0f) return {0, 0, 0, 0};  // between the strands
     for (int k = 0; k < 3; ++k) {
         int64_t vertex = corner[k];
@@ -345,44 +316,6 @@ void draw_tile(const Scene& scene, const int32_t* triangles, int64_t count, int 
 }  // namespace
 
 extern "C" {
-
-// Number of texels (of 4 floats) in the mip chain of a height x width texture, down to 1 x 1.
-int64_t mip_chain_texels(int32_t height, int32_t width) {
-    int64_t total = int64_t(height) * width;
-    while (height > 1 || width > 1) {
-        height = std::max(1, height / 2); width = std::max(1, width / 2);
-        total += int64_t(height) * width;
-    }
-    return total;
-}
-
-// sRGB-encoded straight RGBA bytes [h, w, 4] to a mip chain of linear premultiplied floats.
-void build_mip_chain(const uint8_t* texels, int32_t height, int32_t width, float* chain) {
-    float linear[256];
-    for (int i = 0; i < 256; ++i) {
-        double e = i / 255.0;
-        linear[i] = float(e <= 0.04045 ? e / 12.92 : std::pow((e + 0.055) / 1.055, 2.4));
-    }
-    for (int64_t i = 0; i < int64_t(height) * width; ++i) {
-        float a = texels[4 * i + 3] / 255.0f;
-        for (int c = 0; c < 3; ++c) chain[4 * i + c] = linear[texels[4 * i + c]] * a;
-        chain[4 * i + 3] = a;
-    }
-    while (height > 1 || width > 1) {
-        int32_t half_height = std::max(1, height / 2), half_width = std::max(1, width / 2);
-        float* next = chain + int64_t(4) * height * width;
-        for (int32_t y = 0; y < half_height; ++y)
-            for (int32_t x = 0; x < half_width; ++x)
-                for (int c = 0; c < 4; ++c) {
-                    int32_t y0 = std::min(2 * y, height - 1), y1 = std::min(2 * y + 1, height - 1);
-                    int32_t x0 = std::min(2 * x, width - 1), x1 = std::min(2 * x + 1, width - 1);
-                    auto at = [&](int32_t yy, int32_t xx) { return chain[4 * (int64_t(yy) * width + xx) + c]; };
-                    next[4 * (int64_t(y) * half_width + x) + c] =
-                        0.25f * (at(y0, x0) + at(y0, x1) + at(y1, x0) + at(y1, x1));
-                }
-        chain = next; height = half_height; width = half_width;
-    }
-}
 
 // rgba [height, width, 4] linear premultiplied; depth [height, width] metres. Returns 0, or 1 for impossible sizes,
 // 2 for a triangle that names a vertex that is not there, 3 for one that names a texture that is not there.
