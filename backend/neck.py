@@ -21,6 +21,7 @@ from .conventions import CHART_HALF_EXTENT
 from .neck_column import AXIS_M, Silhouette, at_heights, column_radius
 from .networks.geometry import (
     CameraBatch,
+    SheetGeometry,
     chart_angles_deg,
     constant,
     kept,
@@ -50,6 +51,10 @@ that comes to hold; elevations in degrees; and how many metres at these."""
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
 
+BEHIND_LOBES_DEG, TAB_M = (84.0, -33.0, -16.0), 0.002
+"""Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within so
+much of the head's end stays."""
+
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
@@ -60,8 +65,9 @@ between these azimuths that comes to hold."""
 
 def with_neck(
     network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor
-) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck.
+) -> tuple[Inversion, Painting, Tensor]:
+    """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
+    the head goes on above it, [T, T] in metres.
 
     `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
     """
@@ -70,7 +76,21 @@ def with_neck(
     farthest = _farthest(silhouette, column, painting.opacity.shape[-1], half_extent)
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
-    return _around_column(network, painting, column, farthest, axes, edges, CameraBatch.of([camera], device), picture)
+    views = CameraBatch.of([camera], device)
+    network, painting = _around_column(network, painting, column, farthest, axes, edges, views, picture)
+    return network, painting, farthest
+
+
+def without_tabs(geometry: SheetGeometry, radius_m: Tensor, opacity: Tensor, farthest_m: Tensor) -> Tensor:
+    """Opacity [S, T, T] of sheets over `radius_m` [G, G] without what is farther out behind lobes than `farthest_m`
+    [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on behind."""
+    size = opacity.shape[-1]
+    where = geometry.kept(_behind_lobes, size, radius_m).long()
+    radius, spread = (resampled(x, size).flatten()[where] for x in (radius_m, geometry.spread))
+    beyond = radius - farthest_m.flatten()[where] + geometry.offsets_m[:, None] * spread
+    opacity = opacity.flatten(1)
+    ended = opacity[:, where] * (1.0 - ramp(beyond, (TAB_M, TAB_M + ENDING_M)))
+    return opacity.index_copy(1, where, ended).reshape(-1, size, size)
 
 
 @recorded
@@ -161,6 +181,16 @@ def _before_ears_m(size: int, half_extent: float) -> Tensor:
     with torch.inference_mode(False):
         share = ramp(chart_angles_deg(size, half_extent)[0], NAPE[0])
         return torch.tensor(ENDLESS_M * share, dtype=torch.float32)
+
+
+@cache
+def _behind_lobes(size: int, half_extent: float) -> Tensor:
+    """Which texels of a chart map [size, size], flat, lie behind lobes."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    least_azimuth, least, greatest = BEHIND_LOBES_DEG
+    there = (azimuth_deg > least_azimuth) & (elevation_deg > least) & (elevation_deg < greatest)
+    with torch.inference_mode(False):
+        return torch.tensor(np.flatnonzero(there))
 
 
 @cache

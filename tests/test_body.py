@@ -75,7 +75,7 @@ def bodied() -> Portraits:
     matte = torch.from_numpy(view.opacity)[None]
     picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
     first = replace(first, opacity=solid, matte=matte[None])
-    network, before = with_neck(network, first, Silhouette.of(matte[0].numpy(), camera()), camera(), picture)
+    network, before, _ = with_neck(network, first, Silhouette.of(matte[0].numpy(), camera()), camera(), picture)
     return network, before, *with_body(network, before, view)
 
 

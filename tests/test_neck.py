@@ -9,7 +9,7 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.neck import OFFSET_M, with_neck
+from portrait_manifolds.backend.neck import OFFSET_M, with_neck, without_tabs
 from portrait_manifolds.backend.neck_column import (
     BACK_M,
     FRONT_M,
@@ -51,7 +51,8 @@ def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painti
     before = replace(before, opacity=before.opacity * head, matte=person[None, None])
     picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
     picture = torch.cat([picture, person[None]])[None]
-    return network, before, *with_neck(network, before, Silhouette.of(person.numpy(), camera()), camera(), picture)
+    after = with_neck(network, before, Silhouette.of(person.numpy(), camera()), camera(), picture)
+    return network, before, *after[:2]
 
 
 def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tensor:
@@ -167,7 +168,7 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
     picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
     picture = torch.cat([picture, person[None]])[None]
-    networks, after = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), camera(), picture)
+    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), camera(), picture)
     points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
     azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
@@ -218,9 +219,20 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         before = replace(before, opacity=torch.ones_like(before.opacity))
         picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
         silhouette = Silhouette.of(matte.numpy(), camera())
-        networks, after = with_neck(network, before, silhouette, camera(), picture)
+        networks, after, _ = with_neck(network, before, silhouette, camera(), picture)
         beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
         assert bool((beside > 0.99).all()) is stays
         hanging = column_radius(silhouette, SIZE, hair=True)
         beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0, 1:] - hanging
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0
+
+
+def test_tabs_behind_lobes_go_and_nothing_else(necked: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+    geometry = necked[2].geometry
+    opacity, farthest_m = torch.ones(len(geometry.offsets_m), SIZE, SIZE), torch.full((SIZE, SIZE), 0.09)
+    left = without_tabs(geometry, necked[3].radius_m[0], opacity, farthest_m)
+    distance_m = geometry.points(necked[3].displacement_m, SIZE).norm(dim=-1)[0]
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    behind = (azimuth_deg > 84.0) & (elevation_deg > -33.0) & (elevation_deg < -16.0)
+    assert float(left[behind & (distance_m > 0.098)].max()) == 0.0 < float((behind & (distance_m > 0.098)).sum())
+    assert float(left[~behind | (distance_m < 0.09)].min()) == 1.0

@@ -37,7 +37,8 @@ def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputV
 
 
 def textures_of(network: Inversion, painting: Painting, view: InputView, size: int) -> np.ndarray:
-    return texturing.paint_textures(network, painting, view, size).numpy()
+    endless_m = torch.ones(painting.opacity.shape[-2:])
+    return texturing.paint_textures(network, painting, view, endless_m, size).numpy()
 
 
 def front(textures: np.ndarray) -> float:
