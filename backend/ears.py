@@ -35,6 +35,9 @@ WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (10.0, 4.0), (-14.0, -8.0)
 """What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
 is turned away is not seen."""
 
+UNDER_M = 0.006
+"""A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
+
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
 
@@ -67,6 +70,11 @@ class FaceEnd:
         seen = seen * below_top * ramp(widest_m, WIDEST_M)
         return FaceEnd(side, beside, seen * ramp(ROWS_M, (height[-1], height[-2])), seen * above_jaw)
 
+    def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
+        """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
+        behind_m = np.minimum(self.side * ends_m, self.beside_m - UNDER_M)
+        return ends_m + self.ear * (self.side * behind_m - ends_m)
+
 
 def with_ears(
     network: Inversion,
@@ -75,22 +83,26 @@ def with_ears(
     camera: Camera,
     picture: Tensor,
     landmarks_px: np.ndarray,
-) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, with ears that stand off the head.
+) -> tuple[Inversion, Painting, Silhouette]:
+    """The first portrait of a batch, and the networks, with ears that stand off the head; and the silhouette without
+    them.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's; `landmarks_px` [478, 2] are in its pixels. `visible`
     and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
     beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
+    ends_m = silhouette.ends_m.copy()
     for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
         radius, *shares = _standing_off(before, radius, end)
+        ends_m[:, int(side > 0.0)] = end.behind_ear(ends_m[:, int(side > 0.0)])
         beside, ears = (torch.maximum(*pair) for pair in zip((beside, ears), shares, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
     painting = replace(painting, radius_m=radius[None])
-    return network, _continued(network, painting, camera, picture, torch.stack([beside, ears]))
+    painting = _continued(network, painting, camera, picture, torch.stack([beside, ears]))
+    return network, painting, replace(silhouette, ends_m=ends_m)
 
 
 def _continued(

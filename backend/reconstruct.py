@@ -124,7 +124,7 @@ def aligned_portrait(
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
         silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
-        network, painting = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
+        network, painting, silhouette = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
         network, painting, farthest_m = with_neck(network, painting, silhouette, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = seen.result()

@@ -21,12 +21,13 @@ from portrait_manifolds.backend.ears import (
     on_plane,
     with_ears,
 )
-from portrait_manifolds.backend.neck_column import Silhouette
+from portrait_manifolds.backend.neck_column import ROWS_M, Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
 HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
 HEIGHTS_M = (0.04, 0.02, 0.0, -0.02, -0.04, -0.06, -0.075, -0.09)
+Sides = tuple[Inversion, Painting, Inversion, Painting, Silhouette]
 RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.2, 0.8, 0.2], [0.1, 0.1, 0.9])
 
 
@@ -39,7 +40,7 @@ def landmarks_px(view: Camera) -> np.ndarray:
     return pixels
 
 
-def with_sides(view: Camera, beside_m: float) -> tuple[Inversion, Painting, Inversion, Painting]:
+def with_sides(view: Camera, beside_m: float) -> Sides:
     """Before and after: a ball with a red face, green beside it out to `beside_m` in the picture, before blue."""
     origin, directions = view.rays()
     beside, height, _ = np.moveaxis(origin + directions * np.linalg.norm(view.position_m), -1, 0)
@@ -57,7 +58,7 @@ def with_sides(view: Camera, beside_m: float) -> tuple[Inversion, Painting, Inve
 
 
 @pytest.fixture(scope="module")
-def eared() -> tuple[Inversion, Painting, Inversion, Painting]:
+def eared() -> Sides:
     return with_sides(camera(), EAR_M)
 
 
@@ -74,8 +75,8 @@ def test_pixels_meet_a_plane_where_they_see_it() -> None:
     np.testing.assert_allclose(points[:, 2], 0.03)
 
 
-def test_sides_go_straight_back_and_ears_stand_off_them(eared: tuple[Inversion, Painting, Inversion, Painting]) -> None:
-    _, before, network, after = eared
+def test_sides_go_straight_back_and_ears_stand_off_them(eared: Sides) -> None:
+    _, before, network, after, _ = eared
     x, y, z = surface(after).unbind(-1)
     x = x.abs()
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
@@ -88,8 +89,8 @@ def test_sides_go_straight_back_and_ears_stand_off_them(eared: tuple[Inversion, 
     torch.testing.assert_close(network.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
 
 
-def test_the_face_what_is_above_and_what_is_below_stay(eared: tuple[Inversion, Painting, Inversion, Painting]) -> None:
-    _, before, _, after = eared
+def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
+    _, before, _, after, _ = eared
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
     y = surface(before)[..., 1]
     same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + 0.015) | (y < HEIGHTS_M[-1])
@@ -99,9 +100,9 @@ def test_the_face_what_is_above_and_what_is_below_stay(eared: tuple[Inversion, P
 
 
 def test_hidden_sides_take_the_faces_colour_not_the_ears(
-    eared: tuple[Inversion, Painting, Inversion, Painting],
+    eared: Sides,
 ) -> None:
-    _, before, _, after = eared
+    _, before, _, after, _ = eared
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
     side = (azimuth_deg > 66.0) & (azimuth_deg < 74.0) & (elevation_deg < 4.0) & (elevation_deg > -14.0)
     red, green, blue = after.painted[0, :, :, side].mean((0, 2))
@@ -113,15 +114,24 @@ def test_hidden_sides_take_the_faces_colour_not_the_ears(
 
 @pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (25.0, EAR_M), (-25.0, EAR_M)])
 def test_hair_and_heads_that_are_turned_stay(yaw_deg: float, beside_m: float) -> None:
-    _, before, _, after = with_sides(camera(yaw_deg), beside_m)
+    _, before, _, after, _ = with_sides(camera(yaw_deg), beside_m)
     torch.testing.assert_close(after.radius_m, before.radius_m)
     torch.testing.assert_close(after.painted, before.painted)
 
 
 def test_what_is_seen_below_ears_stays() -> None:
     """A jaw that is as wide as the silhouette is not set back: clothes behind it would be seen."""
-    _, before, _, after = with_sides(camera(), EAR_M)
+    _, before, _, after, _ = with_sides(camera(), EAR_M)
     at, x = surface(before), surface(before)[..., 0].abs()
     jaw = (at[..., 1] < HEIGHTS_M[JAW_ANGLE]) & (x < FACE_M) & (at[..., 2] > 0.02)
     assert jaw.sum() > 100
     assert (after.radius_m[0] - before.radius_m[0])[jaw].abs().max() < 0.002
+
+
+def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> None:
+    *_, narrowed = with_sides(camera(), EAR_M)
+    *_, turned = with_sides(camera(25.0), EAR_M)
+    beside_ear = abs(ROWS_M) < 0.02
+    assert abs(narrowed.ends_m[beside_ear]).max() < FACE_M - INSET_M
+    assert abs(narrowed.ends_m[abs(ROWS_M - 0.08) < 0.03]).max() > EAR_M - 0.003
+    assert abs(turned.ends_m[beside_ear]).max() > EAR_M - 0.02
