@@ -219,9 +219,11 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         before = replace(before, opacity=torch.ones_like(before.opacity))
         picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
         silhouette = Silhouette.of(matte.numpy(), camera())
-        networks, after, _ = with_neck(network, before, silhouette, camera(), picture)
+        networks, after, farthest_m = with_neck(network, before, silhouette, camera(), picture)
         beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
         assert bool((beside > 0.99).all()) is stays
+        behind_neck_m = (farthest_m - column_radius(silhouette, SIZE))[low & (azimuth_deg > 100.0)]
+        assert bool((behind_neck_m.abs() < 0.005).all()) is not stays
         hanging = column_radius(silhouette, SIZE, hair=True)
         beyond = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0, 1:] - hanging
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0

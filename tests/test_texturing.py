@@ -13,6 +13,7 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_
 from portrait_manifolds.backend.input_view import WIDER, InputView
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
 SIZE = 64
@@ -36,9 +37,11 @@ def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputV
     return network, painting, view
 
 
-def textures_of(network: Inversion, painting: Painting, view: InputView, size: int) -> np.ndarray:
-    endless_m = torch.ones(painting.opacity.shape[-2:])
-    return texturing.paint_textures(network, painting, view, endless_m, size).numpy()
+def textures_of(
+    network: Inversion, painting: Painting, view: InputView, size: int, farthest_m: float = 1.0
+) -> np.ndarray:
+    farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
+    return texturing.paint_textures(network, painting, view, farthest, size).numpy()
 
 
 def front(textures: np.ndarray) -> float:
@@ -123,3 +126,13 @@ def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_t
     (innermost, *others), (wider, *same) = ends
     assert wider > innermost + 3 and wider < SIZE - 8
     assert others == same
+
+
+def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
+    painted: tuple[Inversion, Painting, InputView],
+) -> None:
+    endless, ended = (textures_of(*painted, SIZE, farthest_m)[..., 3] for farthest_m in (1.0, -1.0))
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, painted[0].geometry.half_extent)
+    behind = (azimuth_deg > 93.0) & (elevation_deg > -27.0) & (elevation_deg < -22.0)
+    assert ended[:, behind].max() < 64 < 192 < endless[:, behind].max()  # reducing blurs its edges
+    np.testing.assert_array_equal(ended[:, azimuth_deg < 75.0], endless[:, azimuth_deg < 75.0])
