@@ -93,10 +93,10 @@ def with_ears(
     before, radius = network.geometry, painting.radius_m[0]
     beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
     ends_m = silhouette.ends_m.copy()
-    for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
+    for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
         radius, *shares = _standing_off(before, radius, end)
-        ends_m[:, int(side > 0.0)] = end.behind_ear(ends_m[:, int(side > 0.0)])
+        ends_m[:, column] = end.behind_ear(ends_m[:, column])
         beside, ears = (torch.maximum(*pair) for pair in zip((beside, ears), shares, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))

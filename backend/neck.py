@@ -4,7 +4,7 @@ A direction from the head's centre meets the neck's side and then, farther out, 
 follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
 the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it, those
 of a collar, too. The other sheets are laid between it and what they reached before, and hold what they held, but for
-what the networks let hang behind the ears.
+what the networks let hang behind the ears. What closing sheets leaves there later ends where they did.
 """
 
 from dataclasses import replace
@@ -67,7 +67,7 @@ def with_neck(
     network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor
 ) -> tuple[Inversion, Painting, Tensor]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
-    the head goes on above it, [T, T] in metres.
+    the head goes on above it, [T, T] in metres, for `without_tabs`.
 
     `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
     """
@@ -85,11 +85,11 @@ def without_tabs(geometry: SheetGeometry, radius_m: Tensor, opacity: Tensor, far
     """Opacity [S, T, T] of sheets over `radius_m` [G, G] without what is farther out behind lobes than `farthest_m`
     [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on behind."""
     size = opacity.shape[-1]
-    where = geometry.kept(_behind_lobes, size, radius_m).long()
-    radius, spread = (resampled(x, size).flatten()[where] for x in (radius_m, geometry.spread))
-    beyond = radius - farthest_m.flatten()[where] + geometry.offsets_m[:, None] * spread
+    where = geometry.kept(_behind_lobes, size, radius_m).long()  # what is kept has a map's type
+    maps = (resampled(radius_m, size), resampled(geometry.spread, size), farthest_m)
+    middle, apart, farthest = (x.flatten()[where] for x in maps)
     opacity = opacity.flatten(1)
-    ended = opacity[:, where] * (1.0 - ramp(beyond, (TAB_M, TAB_M + ENDING_M)))
+    ended = _ended(opacity[:, where], middle, apart, geometry.offsets_m[:, None], farthest, TAB_M)
     return opacity.index_copy(1, where, ended).reshape(-1, size, size)
 
 
@@ -130,8 +130,7 @@ def _around_column(
     colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
     middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
-    beyond = middle - farthest + sheets.offsets_m[:, None, None] * apart
-    opacity = opacity * (1.0 - ramp(beyond, (0.0, ENDING_M)))
+    opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
@@ -146,6 +145,14 @@ def _around_column(
         radius_m=radius[None],
     )
     return network.with_geometry(sheets), painting
+
+
+def _ended(
+    opacity: Tensor, middle_m: Tensor, apart: Tensor, offsets_m: Tensor, farthest_m: Tensor, within_m: float = 0.0
+) -> Tensor:
+    """Opacity of sheets at offsets times `apart` from their middle, without what is farther out than `farthest_m`."""
+    beyond_m = middle_m - farthest_m + offsets_m * apart
+    return opacity * (1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M)))
 
 
 def _farthest(silhouette: Silhouette, column_m: Tensor, size: int, half_extent: float) -> Tensor:
