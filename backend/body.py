@@ -78,6 +78,7 @@ class Relaid:
     displacement_m: Tensor  # [1, D, D]
     sheets_before: SheetGeometry
     radius_before_m: Tensor  # [G, G], r + delta
+    ears: Tensor  # [G, G], 0..1: where they stand off
 
     @cached_property
     def radius_m(self) -> Tensor:
@@ -116,11 +117,12 @@ class Relaid:
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
-        low = resampled(self.sheets.kept(leaning, len(self.radius_m), self.radius_m), size)
-        return (SUDDEN * low[self.lower(size)]).clamp(max=1.0)
+        low = self.sheets.kept(leaning, len(self.radius_m), self.radius_m)
+        low = resampled((SUDDEN * low).clamp(max=1.0) * (1.0 - self.ears), size)
+        return low[self.lower(size)]
 
 
-def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[Inversion, Painting]:
+def with_body(network: Inversion, painting: Painting, view: InputView, ears: Tensor) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
     the photograph shows no body."""
     geometry, size = network.geometry, painting.radius_m.shape[-1]
@@ -134,7 +136,7 @@ def with_body(network: Inversion, painting: Painting, view: InputView) -> tuple[
     between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
     offsets = torch.cat([offsets, between]).sort().values
     camera = CameraBatch.of([view.camera], offsets.device)
-    return _with_levels(network, painting, surface, camera, offsets, *(level / per_metre for level in levels))
+    return _with_levels(network, painting, surface, ears, camera, offsets, *(level / per_metre for level in levels))
 
 
 @recorded
@@ -142,6 +144,7 @@ def _with_levels(
     network: Inversion,
     painting: Painting,
     surface: PersonSurface,
+    ears: Tensor,
     camera: CameraBatch,
     offsets_m: Tensor,
     inner_m: Tensor,
@@ -150,7 +153,7 @@ def _with_levels(
     """Of the camera of the surface, and sheets at these offsets that begin and end at such radii [G, G] or farther."""
     geometry = network.geometry
     sheets, displacement = _laid(geometry, painting, offsets_m, inner_m, outer_m)
-    relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0])
+    relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0], ears)
     maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
     stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
     confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)

@@ -35,6 +35,8 @@ WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (10.0, 4.0), (-14.0, -8.0)
 """What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
 is turned away is not seen."""
 
+RIM_M, MORE_M, THICK_M = 0.008, 0.002, 0.003
+
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
 
@@ -53,6 +55,7 @@ class FaceEnd:
     beside_m: np.ndarray  # along x to that side
     head: np.ndarray  # 0..1, where the head's side goes straight back
     ear: np.ndarray  # 0..1, where an ear stands off
+    rim_m: np.ndarray  # along x, of the silhouette
 
     @staticmethod
     def of(camera: Camera, outline_px: np.ndarray, side: float, silhouette: Silhouette) -> "FaceEnd":
@@ -64,11 +67,12 @@ class FaceEnd:
         seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
         widest_m = (np.interp(-height, -ROWS_M, ends_m) - beside)[EAR].max()
         below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
-        above_jaw = ramp(ROWS_M, (height[JAW_ANGLE], height[LOBE]))
+        above_jaw = ramp(ROWS_M, (height[JAW_ANGLE], 0.5 * (height[JAW_ANGLE] + height[LOBE])))
         beside = np.interp(-ROWS_M, -height, beside)
+        stands = above_jaw * ramp(ends_m - beside, (0.003, 0.007))
         beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - INSET_M) * above_jaw
         seen = seen * below_top * ramp(widest_m, WIDEST_M)
-        return FaceEnd(side, beside, seen * ramp(ROWS_M, (height[-1], height[-2])), seen * above_jaw)
+        return FaceEnd(side, beside, seen * ramp(ROWS_M, (height[-1], height[-2])), seen * stands, ends_m + MORE_M)
 
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
@@ -83,7 +87,7 @@ def with_ears(
     camera: Camera,
     picture: Tensor,
     landmarks_px: np.ndarray,
-) -> tuple[Inversion, Painting, Silhouette]:
+) -> tuple[Inversion, Painting, Silhouette, Tensor]:
     """The first portrait of a batch, and the networks, with ears that stand off the head; and the silhouette without
     them.
 
@@ -92,17 +96,22 @@ def with_ears(
     """
     before, radius = network.geometry, painting.radius_m[0]
     beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
+    solid = ears
     ends_m = silhouette.ends_m.copy()
     for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
-        radius, *shares = _standing_off(before, radius, end)
+        radius, so, *shares = _standing_off(before, radius, end)
+        solid = torch.maximum(solid, so)
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         beside, ears = (torch.maximum(*pair) for pair in zip((beside, ears), shares, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
-    painting = replace(painting, radius_m=radius[None])
+    level = (1.5 - before.offsets_m / THICK_M).clamp(0.0, 1.0)[None, :, None, None]
+    opacity = torch.maximum(painting.opacity, level * resampled(solid, painting.opacity.shape[-1]))
+    confidence = torch.maximum(painting.confidence, level * resampled(solid, painting.confidence.shape[-1]))
+    painting = replace(painting, radius_m=radius[None], opacity=opacity, confidence=confidence)
     painting = _continued(network, painting, camera, picture, torch.stack([beside, ears]))
-    return network, painting, replace(silhouette, ends_m=ends_m)
+    return network, painting, replace(silhouette, ends_m=ends_m), solid
 
 
 def _continued(
@@ -132,19 +141,25 @@ def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tu
     [G, G] each."""
     x, y, z = geometry.kept(texel_directions, radius_m.shape[-1], radius_m).unbind(-1)
     across = end.side * x
-    known = np.stack([end.beside_m, end.head, end.ear], 1)
+    known = np.stack([end.beside_m, end.head, end.ear, end.rim_m], 1)
     radius = radius_m
     for _ in range(3):  # how far out a direction ends tells at which height
-        beside, head, ear = at_heights(known, radius * y).unbind(-1)
+        beside, head, ear, rim = at_heights(known, radius * y).unbind(-1)
         head, ear = head * (across > 0.0), ear * (across > 0.0)
         side = beside / across.clamp_min(1e-3)
         front = (CORNER_M + SLOPE * beside) / (z + SLOPE * across).clamp_min(1e-3)
-        stands_off = torch.minimum(front, BACK_M / z.clamp_max(-1e-3))
-        most = radius_m + RAISED_M * ear * (stands_off > side)
-        radius = torch.lerp(radius_m, torch.minimum(most, torch.maximum(side, stands_off)), head)
+        wide = (rim - beside).clamp_min(0.005)
+        lean = ((CORNER_M - SLOPE * wide - RIM_M).clamp_min(BACK_M) - BACK_M) / wide
+        back = (BACK_M - lean * beside) / (z - lean * across).clamp_max(-1e-3)
+        back = torch.where(back < 0, 1.0, back)
+        stands_off = torch.minimum(torch.minimum(front, back), rim / across.clamp_min(1e-3))
+        shape = torch.maximum(side, stands_off)
+        shape = torch.lerp(torch.minimum(radius_m, shape), shape, ear * (stands_off > side))
+        radius = torch.lerp(radius_m, shape, head)
     beyond = radius * across - beside
     continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
-    return radius, continued, head * ramp(beyond, (0.0, EDGE_M))
+    stands = head * ramp(beyond, (0.0, EDGE_M))
+    return radius, ramp(ear * stands, (0.1, 0.5)), continued, stands
 
 
 def on_plane(camera: Camera, pixels: np.ndarray, z_m: float) -> np.ndarray:

@@ -51,7 +51,7 @@ that comes to hold; elevations in degrees; and how many metres at these."""
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
 
-BEHIND_LOBES_DEG, TAB_M = (84.0, -33.0, -16.0), 0.002
+BEHIND_LOBES_DEG, TAB_M = (84.0, -46.0, -16.0), 0.002
 """Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within so
 much of the head's end stays."""
 
@@ -64,7 +64,7 @@ between these azimuths that comes to hold."""
 
 
 def with_neck(
-    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor
+    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, ears: Tensor
 ) -> tuple[Inversion, Painting, Tensor]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
     the head goes on above it, [T, T] in metres, for `without_tabs`.
@@ -74,23 +74,27 @@ def with_neck(
     half_extent, device = network.geometry.half_extent, picture.device
     column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
     farthest = _farthest(silhouette, column, painting.opacity.shape[-1], half_extent)
+    reach = ramp(ears, (0.0, 0.5)) * (painting.radius_m[0] + 0.003)
+    farthest = torch.maximum(farthest, resampled(reach, len(farthest)))
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)
     network, painting = _around_column(network, painting, column, farthest, axes, edges, views, picture)
-    return network, painting, farthest
+    size = len(farthest)
+    there = torch.maximum(network.geometry.kept(_behind_lobes, size, farthest), (resampled(ears, size) > 0.3).float())
+    return network, painting, torch.where(there > 0, farthest, ENDLESS_M * 10)
 
 
 def without_tabs(geometry: SheetGeometry, radius_m: Tensor, opacity: Tensor, farthest_m: Tensor) -> Tensor:
     """Opacity [S, T, T] of sheets over `radius_m` [G, G] without what is farther out behind lobes than `farthest_m`
     [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on behind."""
     size = opacity.shape[-1]
-    where = geometry.kept(_behind_lobes, size, radius_m).long()  # what is kept has a map's type
-    maps = (resampled(radius_m, size), resampled(geometry.spread, size), farthest_m)
-    middle, apart, farthest = (x.flatten()[where] for x in maps)
-    opacity = opacity.flatten(1)
-    ended = _ended(opacity[:, where], middle, apart, geometry.offsets_m[:, None], farthest, TAB_M)
-    return opacity.index_copy(1, where, ended).reshape(-1, size, size)
+    rows = rows_below(size, -14.0, geometry.half_extent)
+    middle, apart = (resampled(x, size)[rows] for x in (radius_m, geometry.spread))
+    ended = _ended(opacity[:, rows], middle, apart, geometry.offsets_m[:, None, None], farthest_m[rows], TAB_M)
+    beyond = middle + geometry.offsets_m[:, None, None] * apart - farthest_m[rows]
+    ended = torch.where(beyond < 0.05, ended, opacity[:, rows])
+    return torch.cat([opacity[:, : rows.start], ended], 1)
 
 
 @recorded
@@ -197,7 +201,7 @@ def _behind_lobes(size: int, half_extent: float) -> Tensor:
     least_azimuth, least, greatest = BEHIND_LOBES_DEG
     there = (azimuth_deg > least_azimuth) & (elevation_deg > least) & (elevation_deg < greatest)
     with torch.inference_mode(False):
-        return torch.tensor(np.flatnonzero(there))
+        return torch.tensor(there)
 
 
 @cache
