@@ -21,21 +21,27 @@ from .networks.visibility import push_pull
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
 """Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
 
-EAR_TOP, EAR, LOBE, JAW_ANGLE = 1, slice(1, 4), 4, 5
+EAR_TOP, MIDDLE, EAR, LOBE, JAW_ANGLE = 1, 2, slice(1, 4), 4, 5
 """Which of them lie beside an ear's top, its middle and its lobe, and where there is none any more."""
 
-INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.012, 0.9, -0.03
+INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.012, (0.9, 0.3), (-0.03, -0.015)
 """An ear begins so far inside of these landmarks and so far before the head's centre, which it falls behind by so much
-for each metre farther out, and no farther than the last."""
+for each metre farther out, and where it begins is no farther behind than the last; each at its middle and its lobe."""
 
-ABOVE_M, RAISED_M, EDGE_M = 0.012, 0.006, 0.003
-"""Above its top the head goes over into what it was; and by so much more than before an ear may stand off."""
+RIM_M, BEYOND_M, LEAST_WIDTH_M = 0.008, 0.005, 0.005
+"""How thick an ear is at its rim, as wide as the silhouette and a little more: textures are cut by the matte itself
+afterwards. And its least width."""
+
+ABOVE_M, EDGE_M, STANDS_M, BELOW_LOBE = 0.012, 0.003, (0.003, 0.007), (0.85, 0.45)
+"""Above its top the head goes over into what it was, within the second of where it begins the ear is whole, an ear
+stands so much farther out than the landmarks, and ends between such shares of the way from its lobe to the jaw."""
+
+SOLID, SKIN_M = (0.1, 0.5), (0.0045, 0.0015)
+"""How surely a direction is an ear's for its sheets to be solid, and how far outside of its surface they are clear."""
 
 WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (10.0, 4.0), (-14.0, -8.0)
 """What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
 is turned away is not seen."""
-
-RIM_M, MORE_M, THICK_M = 0.008, 0.002, 0.003
 
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
@@ -53,9 +59,10 @@ class FaceEnd:
 
     side: float  # -1 or 1, along x
     beside_m: np.ndarray  # along x to that side
+    rim_m: np.ndarray  # likewise, where an ear would end
     head: np.ndarray  # 0..1, where the head's side goes straight back
     ear: np.ndarray  # 0..1, where an ear stands off
-    rim_m: np.ndarray  # along x, of the silhouette
+    lobe: np.ndarray  # 0 from its middle upwards, 1 at its lobe
 
     @staticmethod
     def of(camera: Camera, outline_px: np.ndarray, side: float, silhouette: Silhouette) -> "FaceEnd":
@@ -67,12 +74,15 @@ class FaceEnd:
         seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
         widest_m = (np.interp(-height, -ROWS_M, ends_m) - beside)[EAR].max()
         below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
-        above_jaw = ramp(ROWS_M, (height[JAW_ANGLE], 0.5 * (height[JAW_ANGLE] + height[LOBE])))
+        lowest, low = height[LOBE] + (height[JAW_ANGLE] - height[LOBE]) * np.array(BELOW_LOBE)
+        above_jaw = ramp(ROWS_M, (lowest, low))
         beside = np.interp(-ROWS_M, -height, beside)
-        stands = above_jaw * ramp(ends_m - beside, (0.003, 0.007))
+        ear = above_jaw * ramp(ends_m - beside, STANDS_M)
         beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - INSET_M) * above_jaw
         seen = seen * below_top * ramp(widest_m, WIDEST_M)
-        return FaceEnd(side, beside, seen * ramp(ROWS_M, (height[-1], height[-2])), seen * stands, ends_m + MORE_M)
+        head = ramp(ROWS_M, (height[-1], height[-2]))
+        lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))
+        return FaceEnd(side, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe)
 
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
@@ -88,30 +98,35 @@ def with_ears(
     picture: Tensor,
     landmarks_px: np.ndarray,
 ) -> tuple[Inversion, Painting, Silhouette, Tensor]:
-    """The first portrait of a batch, and the networks, with ears that stand off the head; and the silhouette without
-    them.
+    """The first portrait of a batch, and the networks, with ears that stand off the head; the silhouette without
+    them; and where they are, [G, G] in 0..1.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's; `landmarks_px` [478, 2] are in its pixels. `visible`
     and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
-    beside, ears = torch.zeros_like(radius), torch.zeros_like(radius)
-    solid = ears
+    beside = off = ears = torch.zeros_like(radius)
     ends_m = silhouette.ends_m.copy()
     for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
-        radius, so, *shares = _standing_off(before, radius, end)
-        solid = torch.maximum(solid, so)
+        radius, *shares = _standing_off(before, radius, end)
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
-        beside, ears = (torch.maximum(*pair) for pair in zip((beside, ears), shares, strict=True))
+        beside, off, ears = (torch.maximum(*pair) for pair in zip((beside, off, ears), shares, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
-    level = (1.5 - before.offsets_m / THICK_M).clamp(0.0, 1.0)[None, :, None, None]
-    opacity = torch.maximum(painting.opacity, level * resampled(solid, painting.opacity.shape[-1]))
-    confidence = torch.maximum(painting.confidence, level * resampled(solid, painting.confidence.shape[-1]))
-    painting = replace(painting, radius_m=radius[None], opacity=opacity, confidence=confidence)
-    painting = _continued(network, painting, camera, picture, torch.stack([beside, ears]))
-    return network, painting, replace(silhouette, ends_m=ends_m), solid
+    painting = replace(painting, radius_m=radius[None])
+    painting = _solid(_continued(network, painting, camera, picture, torch.stack([beside, off])), ears, before.offsets_m)
+    return network, painting, replace(silhouette, ends_m=ends_m), ears
+
+
+def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:
+    """The painting with ears that are opaque and the photograph's, whatever the networks put in those directions."""
+    inside = ramp(offsets_m, SKIN_M)[:, None, None]
+
+    def raised(maps: Tensor) -> Tensor:
+        return torch.maximum(maps, inside * resampled(ears, maps.shape[-1]))
+
+    return replace(painting, opacity=raised(painting.opacity), confidence=raised(painting.confidence))
 
 
 def _continued(
@@ -136,30 +151,31 @@ def _continued(
     )
 
 
-def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor]:
-    """Radius in metres with an ear on one side, and where colours are to be continued and where the ear is, 0..1;
-    [G, G] each."""
+def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Radius in metres with an ear on one side; where colours are to be continued, what stands off, and where an ear is
+    to be solid, 0..1; [G, G] each."""
     x, y, z = geometry.kept(texel_directions, radius_m.shape[-1], radius_m).unbind(-1)
     across = end.side * x
-    known = np.stack([end.beside_m, end.head, end.ear, end.rim_m], 1)
+    outwards = across.clamp_min(1e-3)
+    slope, back_m = (middle + (lobe - middle) * end.lobe for middle, lobe in (SLOPE, BACK_M))
+    width_m = np.maximum(end.rim_m - end.beside_m, LEAST_WIDTH_M)
+    lean = np.maximum(CORNER_M - slope * width_m - RIM_M - back_m, 0.0) / width_m
+    known = np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
     radius = radius_m
-    for _ in range(3):  # how far out a direction ends tells at which height
-        beside, head, ear, rim = at_heights(known, radius * y).unbind(-1)
+    for _ in range(6):  # how far out a direction ends tells at which height
+        beside, head, ear, rim, slope, back, lean = at_heights(known, radius * y).unbind(-1)
         head, ear = head * (across > 0.0), ear * (across > 0.0)
-        side = beside / across.clamp_min(1e-3)
-        front = (CORNER_M + SLOPE * beside) / (z + SLOPE * across).clamp_min(1e-3)
-        wide = (rim - beside).clamp_min(0.005)
-        lean = ((CORNER_M - SLOPE * wide - RIM_M).clamp_min(BACK_M) - BACK_M) / wide
-        back = (BACK_M - lean * beside) / (z - lean * across).clamp_max(-1e-3)
-        back = torch.where(back < 0, 1.0, back)
-        stands_off = torch.minimum(torch.minimum(front, back), rim / across.clamp_min(1e-3))
-        shape = torch.maximum(side, stands_off)
-        shape = torch.lerp(torch.minimum(radius_m, shape), shape, ear * (stands_off > side))
-        radius = torch.lerp(radius_m, shape, head)
+        side = beside / outwards
+        front = (CORNER_M + slope * beside) / (z + slope * across).clamp_min(1e-3)
+        behind = (back - lean * beside) / (z - lean * across).clamp_max(-1e-3)
+        stands_off = torch.minimum(torch.minimum(front, behind), rim / outwards)
+        outer = torch.maximum(side, stands_off)
+        outer = torch.lerp(torch.minimum(radius_m, outer), outer, ear * (stands_off > side))
+        radius = 0.5 * (radius + torch.lerp(radius_m, outer, head))
     beyond = radius * across - beside
     continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
-    stands = head * ramp(beyond, (0.0, EDGE_M))
-    return radius, ramp(ear * stands, (0.1, 0.5)), continued, stands
+    off = head * ramp(beyond, (0.0, EDGE_M))
+    return radius, continued, off, ramp(ear * off, SOLID)
 
 
 def on_plane(camera: Camera, pixels: np.ndarray, z_m: float) -> np.ndarray:

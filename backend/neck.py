@@ -51,9 +51,12 @@ that comes to hold; elevations in degrees; and how many metres at these."""
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
 
-BEHIND_LOBES_DEG, TAB_M = (84.0, -46.0, -16.0), 0.002
-"""Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within so
-much of the head's end stays."""
+BEHIND_LOBES_DEG, TAB_M, TABS_M = (84.0, -46.0, -16.0), 0.002, 0.05
+"""Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within the
+second of the head's end stays, and what is farther out than the third: a shoulder."""
+
+ON_EARS, EAR_M = (0.0, 0.5), 0.003
+"""How surely a direction is an ear's for the head to go on to that, and how far outside of its surface it ends."""
 
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
@@ -64,37 +67,44 @@ between these azimuths that comes to hold."""
 
 
 def with_neck(
-    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, ears: Tensor
+    network: Inversion, painting: Painting, silhouette: Silhouette, ears: Tensor, camera: Camera, picture: Tensor
 ) -> tuple[Inversion, Painting, Tensor]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
     the head goes on above it, [T, T] in metres, for `without_tabs`.
 
-    `picture` [1, 4, H, W] is what the networks saw; `visible` and `photographed` stay as they were.
+    `silhouette` and `ears` are what `with_ears` says; `picture` [1, 4, H, W] is what the networks saw; `visible` and
+    `photographed` stay as they were.
     """
     half_extent, device = network.geometry.half_extent, picture.device
     column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
-    farthest = _farthest(silhouette, column, painting.opacity.shape[-1], half_extent)
-    reach = ramp(ears, (0.0, 0.5)) * (painting.radius_m[0] + 0.003)
-    farthest = torch.maximum(farthest, resampled(reach, len(farthest)))
+    size = painting.opacity.shape[-1]
+    farthest = _farthest(silhouette, column, size, half_extent)
+    to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
+    farthest = torch.maximum(farthest, resampled(to_ears, size))
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)
     network, painting = _around_column(network, painting, column, farthest, axes, edges, views, picture)
-    size = len(farthest)
-    there = torch.maximum(network.geometry.kept(_behind_lobes, size, farthest), (resampled(ears, size) > 0.3).float())
-    return network, painting, torch.where(there > 0, farthest, ENDLESS_M * 10)
+    return network, painting, farthest
 
 
-def without_tabs(geometry: SheetGeometry, radius_m: Tensor, opacity: Tensor, farthest_m: Tensor) -> Tensor:
-    """Opacity [S, T, T] of sheets over `radius_m` [G, G] without what is farther out behind lobes than `farthest_m`
-    [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on behind."""
+def without_tabs(
+    geometry: SheetGeometry, radius_m: Tensor, opacity: Tensor, ears: Tensor, farthest_m: Tensor
+) -> Tensor:
+    """Opacity [S, T, T] of sheets over `radius_m` [G, G] without what is farther out behind lobes, and on `ears`
+    [G, G], than `farthest_m` [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on
+    behind. The innermost sheet is the neck's."""
     size = opacity.shape[-1]
-    rows = rows_below(size, -14.0, geometry.half_extent)
-    middle, apart = (resampled(x, size)[rows] for x in (radius_m, geometry.spread))
-    ended = _ended(opacity[:, rows], middle, apart, geometry.offsets_m[:, None, None], farthest_m[rows], TAB_M)
-    beyond = middle + geometry.offsets_m[:, None, None] * apart - farthest_m[rows]
-    ended = torch.where(beyond < 0.05, ended, opacity[:, rows])
-    return torch.cat([opacity[:, : rows.start], ended], 1)
+    rows = rows_below(size, BEHIND_LOBES_DEG[2], geometry.half_extent)
+    maps = (resampled(radius_m, size), resampled(geometry.spread, size), farthest_m)
+    middle, apart, farthest = (x[rows] for x in maps)
+    there = torch.maximum(geometry.kept(_behind_lobes, size, radius_m), resampled(ramp(ears, ON_EARS), size))[rows]
+    offsets = geometry.offsets_m[1:, None, None]
+    ended = _ended(opacity[1:, rows], middle, apart, offsets, farthest, TAB_M)
+    tabs = there * (middle + offsets * apart < farthest + TABS_M)
+    cleared = opacity.clone()
+    cleared[1:, rows] = torch.lerp(opacity[1:, rows], ended, tabs)
+    return cleared
 
 
 @recorded
@@ -196,12 +206,12 @@ def _before_ears_m(size: int, half_extent: float) -> Tensor:
 
 @cache
 def _behind_lobes(size: int, half_extent: float) -> Tensor:
-    """Which texels of a chart map [size, size], flat, lie behind lobes."""
+    """Chart map [size, size]: 1 behind lobes."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     least_azimuth, least, greatest = BEHIND_LOBES_DEG
     there = (azimuth_deg > least_azimuth) & (elevation_deg > least) & (elevation_deg < greatest)
     with torch.inference_mode(False):
-        return torch.tensor(there)
+        return torch.tensor(there, dtype=torch.float32)
 
 
 @cache

@@ -125,13 +125,13 @@ def aligned_portrait(
         network, painting = over_wide_chart(network, painting)
         silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
         network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
-        network, painting, farthest_m = with_neck(network, painting, silhouette, camera, picture, ears)
+        network, painting, farthest_m = with_neck(network, painting, silhouette, ears, camera, picture)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         network, painting = with_body(network, painting, view, ears)
-        textures = paint_textures(network, painting, view, farthest_m, texture_size)
+        textures = paint_textures(network, painting, view, ears, farthest_m, texture_size)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():

@@ -35,16 +35,17 @@ CLEAN_OPACITY = 0.5
 
 @torch.inference_mode()
 def paint_textures(
-    network: Inversion, painting: Painting, view: InputView, farthest_m: Tensor, texture_size: int
+    network: Inversion, painting: Painting, view: InputView, ears: Tensor, farthest_m: Tensor, texture_size: int
 ) -> Tensor:
-    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch; `farthest_m` is `with_neck`'s."""
+    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch; `ears` are `with_ears`' and
+    `farthest_m` is `with_neck`'s."""
     device = painting.opacity.device
     geometry = network.geometry
     photo = view.on(device)
     matte, wanted = photo.opacity, photo.opacity * photo.inside
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
     opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
-    opacity = without_tabs(geometry, painting.radius_m[0], opacity, farthest_m)
+    opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
     paint = Paint(
