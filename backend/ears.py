@@ -163,11 +163,11 @@ def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tu
     known = np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
     radius = radius_m
     for _ in range(6):  # how far out a direction ends tells at which height
-        beside, head, ear, rim, slope, back, lean = at_heights(known, radius * y).unbind(-1)
+        beside, head, ear, rim, falls, back, leans = at_heights(known, radius * y).unbind(-1)
         head, ear = head * (across > 0.0), ear * (across > 0.0)
         side = beside / outwards
-        front = (CORNER_M + slope * beside) / (z + slope * across).clamp_min(1e-3)
-        behind = (back - lean * beside) / (z - lean * across).clamp_max(-1e-3)
+        front = (CORNER_M + falls * beside) / (z + falls * across).clamp_min(1e-3)
+        behind = (back - leans * beside) / (z - leans * across).clamp_max(-1e-3)
         stands_off = torch.minimum(torch.minimum(front, behind), rim / outwards)
         outer = torch.maximum(side, stands_off)
         outer = torch.lerp(torch.minimum(radius_m, outer), outer, ear * (stands_off > side))
