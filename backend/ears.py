@@ -115,7 +115,8 @@ def with_ears(
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
     painting = replace(painting, radius_m=radius[None])
-    painting = _solid(_continued(network, painting, camera, picture, torch.stack([beside, off])), ears, before.offsets_m)
+    painting = _continued(network, painting, camera, picture, torch.stack([beside, off]))
+    painting = _solid(painting, ears, before.offsets_m)
     return network, painting, replace(silhouette, ends_m=ends_m), ears
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from test_neck import NO_EARS
 from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend import body, body_surface
@@ -75,8 +76,10 @@ def bodied() -> Portraits:
     matte = torch.from_numpy(view.opacity)[None]
     picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
     first = replace(first, opacity=solid, matte=matte[None])
-    network, before, _ = with_neck(network, first, Silhouette.of(matte[0].numpy(), camera()), camera(), picture)
-    return network, before, *with_body(network, before, view)
+    network, before, _ = with_neck(
+        network, first, Silhouette.of(matte[0].numpy(), camera()), NO_EARS, camera(), picture
+    )
+    return network, before, *with_body(network, before, view, NO_EARS)
 
 
 def test_sheets_lean_below_the_head_alone() -> None:
@@ -123,7 +126,7 @@ def test_sheets_lean_as_the_photographs_camera_stands(bodied: Portraits, monkeyp
 
     monkeypatch.setattr(body, "lean_level", level)
     view = replace(photograph(), camera=camera(20.0))
-    with_body(*bodied[:2], view)
+    with_body(*bodied[:2], view, NO_EARS)
     assert len(asked) == 3 and set(asked) == {camera_facing(view.camera)} != {AHEAD}
 
 
@@ -209,8 +212,23 @@ def test_the_body_is_solid_and_stands_where_its_surface_is(bodied: Portraits, ya
 
 def test_without_a_body_everything_stays(bodied: Portraits) -> None:
     network, before, *_ = bodied
-    networks, after = with_body(network, before, photograph(body=False))
+    networks, after = with_body(network, before, photograph(body=False), NO_EARS)
     assert networks is network and after is before
+
+
+def test_an_ear_is_not_the_bodys(bodied: Portraits) -> None:
+    """Where it hangs as low as bodies begin, what is opaque and whose the colours are stays as it was."""
+    network, before, _, with_its_body = bodied
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    ears = ((azimuth_deg > 75.0) & (azimuth_deg < 105.0) & (elevation_deg > -52.0)).float()
+    before = replace(before, opacity=torch.zeros_like(before.opacity), confidence=torch.zeros_like(before.confidence))
+    _, after = with_body(network, before, photograph(), ears)
+    there = torch.tensor(chart_angles_deg(SIZE)[0])
+    low = torch.tensor(chart_angles_deg(SIZE)[1])
+    there = (there > 79.0) & (there < 101.0) & (low > -48.0) & (low < -40.0)
+    for name in ("opacity", "confidence"):
+        assert float(getattr(after, name)[0, 1:, there].max()) == 0.0
+    assert with_its_body.opacity[0, 1:, there].max() > 0.9 < with_its_body.confidence[0, 1:, there].max()
 
 
 def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +267,7 @@ def test_sheets_of_any_head_are_a_portraits(bodied: Portraits, seed: int) -> Non
     noise = torch.randn(1, *before.displacement_m.shape[1:], generator=torch.Generator().manual_seed(seed))
     displacement = before.displacement_m + 0.01 * noise
     portrait = replace(before, displacement_m=displacement, radius_m=network.geometry.total_radius(displacement))
-    networks, after = with_body(network, portrait, photograph())
+    networks, after = with_body(network, portrait, photograph(), NO_EARS)
     geometry = networks.geometry
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], geometry.offsets_m)
     assert Manifolds(*(x.numpy() for x in maps)).sheets > CONFIG.sheets

@@ -5,30 +5,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_neck import NECK_M, camera
+from test_neck import NECK_M, PX, camera
 from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.ears import (
     BACK_M,
+    BEYOND_M,
     CORNER_M,
     EAR_TOP,
     INSET_M,
     JAW_ANGLE,
     LOBE,
+    MIDDLE,
     OUTLINES,
+    RIM_M,
+    SKIN_M,
     SLOPE,
     UNDER_M,
+    _solid,
     on_plane,
     with_ears,
 )
 from portrait_manifolds.backend.neck_column import ROWS_M, Silhouette
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 
 HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
+PIXEL_M = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
 HEIGHTS_M = (0.04, 0.02, 0.0, -0.02, -0.04, -0.06, -0.075, -0.09)
-Sides = tuple[Inversion, Painting, Inversion, Painting, Silhouette]
+Sides = tuple[Inversion, Painting, Inversion, Painting, Silhouette, torch.Tensor]
 RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.2, 0.8, 0.2], [0.1, 0.1, 0.9])
 
 
@@ -77,21 +83,42 @@ def test_pixels_meet_a_plane_where_they_see_it() -> None:
 
 
 def test_sides_go_straight_back_and_ears_stand_off_them(eared: Sides) -> None:
-    _, before, network, after, _ = eared
+    _, before, network, after, *_ = eared
     x, y, z = surface(after).unbind(-1)
     x = x.abs()
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
     wall = FACE_M - INSET_M
     assert x[beside_ear & (z > CORNER_M + 0.004)].max() < wall + 0.002
-    assert x[beside_ear & (z < BACK_M - 0.003)].max() < wall + 0.002
-    ear = beside_ear & (x > wall + 0.004) & (z > -0.011)
-    assert x[ear].max() > 0.09
-    np.testing.assert_allclose(z[ear], CORNER_M - SLOPE * (x[ear] - wall), atol=0.003)
+    assert x[beside_ear & (z < min(BACK_M) - 0.003)].max() < wall + 0.002
+    upper, lobe = beside_ear & (y > HEIGHTS_M[MIDDLE]), beside_ear & (y < HEIGHTS_M[LOBE] + 0.01)
+    for there, slope, back_m in zip((upper, lobe), SLOPE, BACK_M, strict=True):
+        ear = there & (x > wall + 0.004) & (x < wall + 0.018)
+        front_m = CORNER_M - slope * (x[ear] - wall)
+        near = z[ear] > front_m - 0.5 * RIM_M
+        np.testing.assert_allclose(z[ear][near], front_m[near], atol=0.004)
+        assert near.any() and z[ear].min() > back_m - 0.003 and (z[ear] < front_m - RIM_M + 0.004).any()
     torch.testing.assert_close(network.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
 
 
+def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
+    """Whatever the networks put there: nothing at all."""
+    _, _, network, after, _, ears = eared
+    x, y, z = surface(after).unbind(-1)
+    beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
+    assert float(x.abs()[beside_ear & (ears > 0.5)].max()) == pytest.approx(EAR_M + BEYOND_M, abs=PIXEL_M + 0.002)
+    wall = FACE_M - INSET_M
+    there = beside_ear & (x.abs() > wall + 0.006) & (z > min(BACK_M))
+    assert ears[there].min() == 1.0 and not ears[x.abs() < wall - 0.005].any()
+    bare = replace(after, opacity=torch.zeros_like(after.opacity), confidence=torch.zeros_like(after.confidence))
+    bare, offsets = _solid(bare, ears, network.geometry.offsets_m), network.geometry.offsets_m
+    inner = resampled(ears, SIZE) == 1.0
+    for maps in (bare.opacity, bare.confidence):
+        assert float(maps[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0 == float(maps.max())
+        assert not maps[0, offsets > SKIN_M[0]].any() and not maps[0][:, resampled(ears, SIZE) == 0.0].any()
+
+
 def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
-    _, before, _, after, _ = eared
+    _, before, _, after, *_ = eared
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
     y = surface(before)[..., 1]
     same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + 0.015) | (y < HEIGHTS_M[-1])
@@ -101,7 +128,7 @@ def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
 
 
 def test_hidden_sides_take_the_faces_colour_not_the_ears(eared: Sides) -> None:
-    _, before, _, after, _ = eared
+    _, before, _, after, *_ = eared
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
     side = (azimuth_deg > 66.0) & (azimuth_deg < 74.0) & (elevation_deg < 4.0) & (elevation_deg > -14.0)
     red, green, blue = after.painted[0, :, :, side].mean((0, 2))
@@ -113,14 +140,14 @@ def test_hidden_sides_take_the_faces_colour_not_the_ears(eared: Sides) -> None:
 
 @pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (25.0, EAR_M), (-25.0, EAR_M)])
 def test_hair_and_heads_that_are_turned_stay(yaw_deg: float, beside_m: float) -> None:
-    _, before, _, after, _ = with_sides(camera(yaw_deg), beside_m)
+    _, before, _, after, *_ = with_sides(camera(yaw_deg), beside_m)
     torch.testing.assert_close(after.radius_m, before.radius_m)
     torch.testing.assert_close(after.painted, before.painted)
 
 
 def test_what_is_seen_below_ears_stays() -> None:
     """A jaw that is as wide as the silhouette is not set back: clothes behind it would be seen."""
-    _, before, _, after, _ = with_sides(camera(), EAR_M)
+    _, before, _, after, *_ = with_sides(camera(), EAR_M)
     at, x = surface(before), surface(before)[..., 0].abs()
     jaw = (at[..., 1] < HEIGHTS_M[JAW_ANGLE]) & (x < FACE_M) & (at[..., 2] > 0.02)
     assert jaw.sum() > 100
@@ -128,8 +155,8 @@ def test_what_is_seen_below_ears_stays() -> None:
 
 
 def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> None:
-    *_, narrowed = with_sides(camera(), EAR_M)
-    *_, turned = with_sides(camera(25.0), EAR_M)
+    *_, narrowed, _ = with_sides(camera(), EAR_M)
+    *_, turned, _ = with_sides(camera(25.0), EAR_M)
     beside_ear = abs(ROWS_M) < 0.02
     wall = FACE_M - INSET_M - UNDER_M
     np.testing.assert_allclose(narrowed.ends_m[beside_ear][1:-1], [[-wall, wall]] * 6, atol=0.002)

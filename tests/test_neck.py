@@ -9,7 +9,8 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.neck import OFFSET_M, with_neck, without_tabs
+from portrait_manifolds.backend.masks import eroded
+from portrait_manifolds.backend.neck import EAR_M, ENDING_M, OFFSET_M, TABS_M, with_neck, without_tabs
 from portrait_manifolds.backend.neck_column import (
     BACK_M,
     FRONT_M,
@@ -24,6 +25,7 @@ from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 from portrait_manifolds.backend.surface_following import looked_up, offset_before, sheet_level
 
+NO_EARS = torch.zeros(128, 128)
 PX, NECK_M, HEAD_M, SHOULDERS_M = 96, 0.05, 0.09, -0.18
 GREEN, RED, BLUE = ([0.2, 0.8, 0.2], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
 
@@ -51,7 +53,7 @@ def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painti
     before = replace(before, opacity=before.opacity * head, matte=person[None, None])
     picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
     picture = torch.cat([picture, person[None]])[None]
-    after = with_neck(network, before, Silhouette.of(person.numpy(), camera()), camera(), picture)
+    after = with_neck(network, before, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
     return network, before, *after[:2]
 
 
@@ -168,7 +170,7 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
     picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
     picture = torch.cat([picture, person[None]])[None]
-    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), camera(), picture)
+    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
     points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
     azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
@@ -219,7 +221,7 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         before = replace(before, opacity=torch.ones_like(before.opacity))
         picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
         silhouette = Silhouette.of(matte.numpy(), camera())
-        networks, after, farthest_m = with_neck(network, before, silhouette, camera(), picture)
+        networks, after, farthest_m = with_neck(network, before, silhouette, NO_EARS, camera(), picture)
         beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
         assert bool((beside > 0.99).all()) is stays
         behind_neck_m = (farthest_m - column_radius(silhouette, SIZE))[low & (azimuth_deg > 100.0)]
@@ -229,12 +231,43 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0
 
 
-def test_tabs_behind_lobes_go_and_nothing_else(necked: tuple[Inversion, Painting, Inversion, Painting]) -> None:
+def test_heads_go_on_to_ears_that_stand_off_them(
+    necked: tuple[Inversion, Painting, Inversion, Painting], person: torch.Tensor
+) -> None:
+    network, before, *_ = necked
+    picture = torch.cat([torch.zeros(3, PX, PX), person[None]])[None]
+    before = replace(before, opacity=torch.ones_like(before.opacity))
+    silhouette, inside = Silhouette.of(person.numpy(), camera()), eroded(on_ears(SIZE), 2)
+    for ears, least, most in ((on_ears(128).float(), 0.95, 1.0), (NO_EARS, 0.0, 0.0)):
+        networks, after, _ = with_neck(network, before, silhouette, ears, camera(), picture)
+        distance_m = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0]
+        ear = after.opacity[0][inside & (distance_m > 0.08) & (distance_m < HEAD_M)]
+        assert least <= float(ear.min()) and float(ear.max()) <= most
+        assert float(after.opacity[0][inside & (distance_m > HEAD_M + EAR_M + ENDING_M)].max()) == 0.0
+
+
+def on_ears(size: int) -> torch.Tensor:
+    """Where lobes hang, [size, size] bool."""
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(size))
+    return (azimuth_deg > 90.0) & (azimuth_deg < 104.0) & (elevation_deg > -44.0) & (elevation_deg < -32.0)
+
+
+def test_tabs_behind_lobes_and_on_ears_go_and_nothing_else(
+    necked: tuple[Inversion, Painting, Inversion, Painting],
+) -> None:
     geometry = necked[2].geometry
-    opacity, farthest_m = torch.ones(len(geometry.offsets_m), SIZE, SIZE), torch.full((SIZE, SIZE), 0.09)
-    left = without_tabs(geometry, necked[3].radius_m[0], opacity, farthest_m)
-    distance_m = geometry.points(necked[3].displacement_m, SIZE).norm(dim=-1)[0]
+    opacity, farthest_m = torch.ones(len(geometry.offsets_m), SIZE, SIZE), torch.full((SIZE, SIZE), 0.06)
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
-    behind = (azimuth_deg > 84.0) & (elevation_deg > -33.0) & (elevation_deg < -16.0)
-    assert float(left[behind & (distance_m > 0.098)].max()) == 0.0 < float((behind & (distance_m > 0.098)).sum())
-    assert float(left[~behind | (distance_m < 0.09)].min()) == 1.0
+    ears = torch.tensor(chart_angles_deg(128)[0] < 60.0).float()
+    left = without_tabs(geometry, necked[3].radius_m[0], opacity, ears, farthest_m)
+    distance_m = geometry.points(necked[3].displacement_m, SIZE).norm(dim=-1)[0]
+    low = (elevation_deg > -46.0) & (elevation_deg < -16.0)
+    behind, ear = (azimuth_deg > 84.0) & low, (azimuth_deg < 58.0) & (elevation_deg < -18.0)
+    tabs = (distance_m > 0.068) & (distance_m < 0.06 + TABS_M)
+    tabs[0] = False  # the neck
+    for there in (behind, ear):
+        assert float(left[there & tabs].max()) == 0.0 < float((there & tabs).sum())
+    shoulders = distance_m > 0.06 + TABS_M
+    assert (behind & shoulders).any()
+    elsewhere = ~(((azimuth_deg > 84.0) & low) | (azimuth_deg < 62.0))
+    assert float(left[elsewhere | shoulders | (distance_m < 0.06)].min()) == 1.0 == float(left[0].min())
