@@ -6,6 +6,7 @@ sampled difference for the transposed projection). Geometry and opacity stay. No
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,11 +40,9 @@ class Seen:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too, but
         for those of the `hidden` innermost sheets."""
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
-        textures = portrait.textures
-        if hidden:
-            textures = textures.copy()
-            textures[:hidden] = 0
-        self.texels = seen_texels(textures, stack_of(portrait, camera), surface, MOST_HALVINGS)
+        textures, stack = portrait.textures[hidden:], stack_of(portrait, camera)
+        texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
+        self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2)
         self.index = self.texels.texel  # [N], into [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:

@@ -119,10 +119,11 @@ class NativeScene:
         self.stored = _SUFFIXES[textures.dtype]
         self.real = np.dtype(np.float64 if self.stored == "f64" else np.float32)
         radius, spread, offsets = (np.ascontiguousarray(x, dtype=self.real) for x in (radius, spread, offsets))
-        sheets, size = textures.shape[:2]
+        size = textures.shape[1]
         self.map_size = radius.shape[0]
         cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
         self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
+        self._occupied = self._tiles(textures)
         scene = Scene(**scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels))
         self.maps = (radius, spread, offsets, half_extent)
         self.keep = [cells, offsets, *levels]
@@ -130,11 +131,7 @@ class NativeScene:
         scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
         if skip_empty and size >= FINE_TILE:
             for name, count in (("fine", size // FINE_TILE), ("coarse", COARSE_TILES)):
-                tiles = np.zeros((count, count), np.uint64)
-                self._call(
-                    f"pm_mark_occupied_{self.stored}",
-                    textures, c_int(sheets), c_int(size), c_int(count), tiles, c_int(0),
-                )  # fmt: skip
+                tiles = occupied_or_beside(self._occupied, count)
                 setattr(scene, name, tiles.ctypes.data)
                 self.keep.append(tiles)
         self.scene = scene
@@ -179,14 +176,19 @@ class NativeScene:
         self._call("pm_depth_ranges", self._hulls, c_int64(len(self._hulls)), byref(view), ranges)
         return ranges
 
-    @cached_property
-    def _hulls(self) -> np.ndarray:
-        textures = self.keep[2]
+    def _tiles(self, textures: np.ndarray) -> np.ndarray:
+        """The smallest tiles of the chart that are asked for, [N, N] uint64; bit i: sheet i has opacity in it."""
         sheets, size = textures.shape[:2]
-        count = min(max(size // LEAST_TEXELS, 1), CHART_TILES)
+        count = max(size // LEAST_TEXELS, min(size, COARSE_TILES))
         tiles = np.zeros((count, count), np.uint64)
         mark = f"pm_mark_occupied_{self.stored}"
         self._call(mark, textures, c_int(sheets), c_int(size), c_int(count), tiles, c_int(0))
+        return tiles
+
+    @cached_property
+    def _hulls(self) -> np.ndarray:
+        count = min(max(self.scene.texture_size // LEAST_TEXELS, 1), CHART_TILES)
+        tiles = occupied_or_beside(self._occupied, count)
         return np.ascontiguousarray(opaque_hulls(tiles, *self.maps), np.float64)
 
     def accumulate(self, view: View, threads: int = 0) -> np.ndarray:
@@ -229,6 +231,15 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     if sum(array.nbytes for array in _pool) + fresh.nbytes <= _POOL_BYTES:
         _pool.append(fresh)
     return fresh
+
+
+def occupied_or_beside(tiles: np.ndarray, count: int) -> np.ndarray:
+    """Marks [N, N] of tiles as those of `count` larger ones a side, [count, count]; each has its neighbours', too."""
+    side = len(tiles) // count
+    coarse = np.bitwise_or.reduce(tiles.reshape(count, side, count, side), axis=(1, 3))
+    around = np.pad(coarse, 1)
+    down = around[:-2] | around[1:-1] | around[2:]
+    return np.ascontiguousarray(down[:, :-2] | down[:, 1:-1] | down[:, 2:])
 
 
 def scene_numbers(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, half_extent: float) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Most rays of a wide picture would march past a head and meet nothing. A tile of 
 highest sheet that has opacity in it, lies within the hull of eight corners, and so in the rectangle of their pixels.
 """
 
+from functools import cache
+
 import numpy as np
 
 CHART_TILES, LEAST_TEXELS = 128, 4
@@ -26,6 +28,16 @@ def opaque_hulls(
     inner = inner + np.minimum(lowest * narrow, lowest * wide)
     outer = outer + np.maximum(highest * narrow, highest * wide)
 
+    around, bulge, on_sphere = _directions(count, half_extent)
+    reach = np.stack([inner, outer * bulge], axis=-1)[(occupied != 0) & on_sphere]  # [K, 2]
+    hulls = reach[..., None, None] * around[(occupied != 0) & on_sphere][:, None]  # [K, 2, 4, 3]
+    return hulls.reshape(-1, 8, 3)
+
+
+@cache
+def _directions(count: int, half_extent: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the tiles' corners [N, N, 4, 3], a unit long; how far the sphere bulges between them beyond their plane, as a
+    factor [N, N]; and which tiles [N, N] have directions: none lies beyond the antipode's circle."""
     edges = (np.arange(count + 1) * (2.0 / count) - 1.0) * half_extent
     u, v = np.meshgrid(edges, edges[::-1])
     squared = np.minimum(u**2 + v**2, 4.0)
@@ -34,13 +46,9 @@ def opaque_hulls(
     around = np.stack([directions[:-1, :-1], directions[:-1, 1:], directions[1:, :-1], directions[1:, 1:]], axis=2)
     middle = around.mean(axis=2, keepdims=True)
     middle /= np.maximum(np.linalg.norm(middle, axis=-1, keepdims=True), 1e-9)
-    # Between its corners the sphere bulges beyond their plane.
     bulge = 1.0 / np.maximum((around * middle).sum(-1).min(-1), 0.1)
-
-    reach = np.stack([inner, outer * bulge], axis=-1)  # [N, N, 2]
-    hulls = reach[..., None, None] * around[:, :, None]  # [N, N, 2, 4, 3]
     nearest = np.minimum.reduce([squared[:-1, :-1], squared[:-1, 1:], squared[1:, :-1], squared[1:, 1:]])
-    return hulls[(occupied != 0) & (nearest < 4.0)].reshape(-1, 8, 3)  # no direction lies beyond the antipode's circle
+    return around, bulge, nearest < 4.0
 
 
 def _extremes(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -166,26 +166,22 @@ template <class Real> void build_cells(const Real* radius, const Real* spread, i
       }
 }
 
-// Marks each tile with the sheets that have opacity in it or in a neighbour.
+// Marks each tile with the sheets that have opacity in it.
 template <class Stored>
 void mark_occupied(const Stored* texels, int sheets, int size, int count, uint64_t* tiles, int threads) {
   const int side = size / count;
-  std::vector<uint64_t> own(count * count);
   parallel_for(count, threads, [&](int64_t tile_row, int) {
+    uint64_t* marked = tiles + tile_row * count;
     for (int sheet = 0; sheet < sheets; ++sheet)
       for (int y = int(tile_row) * side; y < (int(tile_row) + 1) * side; ++y) {
-        const Stored* row = texels + (int64_t(sheet) * size + y) * size * 4;
-        for (int x = 0; x < size; ++x)
-          if (row[4 * x + 3] > 0) own[tile_row * count + x / side] |= uint64_t(1) << sheet;
+        const Stored* texel = texels + (int64_t(sheet) * size + y) * size * 4;
+        for (int tile = 0; tile < count; ++tile) {
+          bool any = false;
+          for (int x = 0; x < side; ++x, texel += 4) any |= texel[3] > 0;
+          marked[tile] |= uint64_t(any) << sheet;
+        }
       }
   });
-  for (int y = 0; y < count; ++y)
-    for (int x = 0; x < count; ++x) {
-      uint64_t word = 0;
-      for (int j = std::max(0, y - 1); j <= std::min(count - 1, y + 1); ++j)
-        for (int i = std::max(0, x - 1); i <= std::min(count - 1, x + 1); ++i) word |= own[j * count + i];
-      tiles[y * count + x] = word;
-    }
 }
 
 }  // namespace
