@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .camera import Camera
 from .neck_column import ROWS_M, Silhouette, at_heights
-from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, smoothed, texel_directions
+from .networks.geometry import CameraBatch, ramp, resampled, smoothed, texel_directions
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -105,13 +105,15 @@ def with_ears(
     and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
-    beside = off = ears = torch.zeros_like(radius)
-    ends_m = silhouette.ends_m.copy()
+    size = len(radius)
+    ends_m, halves = silhouette.ends_m.copy(), []
     for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
         end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
-        radius, *shares = _standing_off(before, radius, end)
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
-        beside, off, ears = (torch.maximum(*pair) for pair in zip((beside, off, ears), shares, strict=True))
+        half = slice(column * size // 2, (column + 1) * size // 2)
+        directions = before.kept(texel_directions, size, radius)[:, half]
+        halves.append(_standing_off(directions, radius[:, half], end))
+    radius, beside, off, ears = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
     painting = replace(painting, radius_m=radius[None])
@@ -152,10 +154,10 @@ def _continued(
     )
 
 
-def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Radius in metres with an ear on one side; where colours are to be continued, what stands off, and where an ear is
-    to be solid, 0..1; [G, G] each."""
-    x, y, z = geometry.kept(texel_directions, radius_m.shape[-1], radius_m).unbind(-1)
+def _standing_off(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Radius in metres with an ear, in the directions [G, G / 2, 3] to its side; where colours are to be continued,
+    what stands off, and where an ear is to be solid, 0..1; [G, G / 2] each."""
+    x, y, z = directions.unbind(-1)
     across = end.side * x
     outwards = across.clamp_min(1e-3)
     slope, back_m = (middle + (lobe - middle) * end.lobe for middle, lobe in (SLOPE, BACK_M))
@@ -165,7 +167,6 @@ def _standing_off(geometry: SheetGeometry, radius_m: Tensor, end: FaceEnd) -> tu
     radius = radius_m
     for _ in range(6):  # how far out a direction ends tells at which height
         beside, head, ear, rim, falls, back, leans = at_heights(known, radius * y).unbind(-1)
-        head, ear = head * (across > 0.0), ear * (across > 0.0)
         side = beside / outwards
         front = (CORNER_M + falls * beside) / (z + falls * across).clamp_min(1e-3)
         behind = (back - leans * beside) / (z - leans * across).clamp_max(-1e-3)
