@@ -21,6 +21,7 @@ from .body_surface import PersonSurface
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
+from .masks import greatest_around
 from .neck import CENTRE_M, neck_share
 from .networks.geometry import (
     CameraBatch,
@@ -247,7 +248,7 @@ def sheet_levels(
     column, row = (chart * size).clamp(0, size - 1).long().unbind(-1)
     texel = row * size + column
     highest = level.new_zeros(size * size).scatter_reduce(0, texel, level, "amax").view(1, 1, size, size)
-    highest = F.max_pool2d(highest, 5, 1, 2)
+    highest = greatest_around(highest, 2)
     smooth = smoothed(push_pull(highest, (highest > 0.0).float())[:, 0], REACH_TEXELS)[0]
     most = float(level.quantile(0.99)) + MARGIN_M
     return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .conventions import CHART_HALF_EXTENT, WHORL
+from .masks import greatest_around
 from .networks.geometry import constant, kept, texel_directions
 from .networks.inversion import Painting
 from .networks.visibility import scalp_maps
@@ -46,7 +47,7 @@ def _contrast(painting: Painting, half_extent: float) -> Tensor:
     luma = torch.einsum("c,cvu->vu", constant(LUMA, seen.device), seen)
     log = torch.log(luma + 0.02)[None, None]
     residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
-    known = -F.max_pool2d(-total.clamp_max(1.0)[None, None], BLUR_TEXELS, 1, BLUR_TEXELS // 2)[0, 0]
+    known = -greatest_around(-total.clamp_max(1.0), BLUR_TEXELS // 2)
     scalp = kept(scalp_maps, log.shape[-1], log, half_extent)[1] * (known > 0.9)
     count = scalp.sum()
     variance = (residual.square() * scalp).sum() / count.clamp_min(1.0)

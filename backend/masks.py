@@ -1,4 +1,5 @@
-"""Masks [H, W] of bool, on the processor by scipy, on a GPU by kernels: what either says of a mask is the same."""
+"""Masks [H, W] of bool, on the processor by scipy, on a GPU by kernels: what either says of a mask is the same; and
+maps widened as masks are dilated."""
 
 import numpy as np
 import torch
@@ -33,6 +34,14 @@ def dilated(mask: Tensor, times: int = 1) -> Tensor:
     for _ in range(times):
         grown = torch.maximum(F.max_pool2d(grown, (3, 1), 1, (1, 0)), F.max_pool2d(grown, (1, 3), 1, (0, 1)))
     return grown[0, 0] > 0.0
+
+
+def greatest_around(maps: Tensor, reach: int) -> Tensor:
+    """The greatest value up to `reach` pixels away in rows and columns, of maps [..., H, W]."""
+    side = 2 * reach + 1
+    flat = maps.reshape(-1, 1, *maps.shape[-2:])
+    along = F.max_pool2d(flat, (side, 1), 1, (reach, 0))  # one after the other, for a fraction of the time
+    return F.max_pool2d(along, (1, side), 1, (0, reach)).reshape(maps.shape)
 
 
 def eroded(mask: Tensor, times: int = 1) -> Tensor:

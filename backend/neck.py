@@ -18,6 +18,7 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
+from .masks import greatest_around
 from .neck_column import AXIS_M, Silhouette, at_heights, column_radius
 from .networks.geometry import (
     CameraBatch,
@@ -245,6 +246,6 @@ def _colours(
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
     projected, _ = camera.project(torch.lerp(points_m, at_edge, share)[None, None])
     reach = picture.shape[-1] // 128
-    person = (-F.max_pool2d(-matte, 2 * reach + 1, 1, reach) > 0.9).float()
+    person = (-greatest_around(-matte, reach) > 0.9).float()
     colours = push_pull(picture[:, :3], person)
     return F.grid_sample(colours, projected[0], "bilinear", "border", False)[0]

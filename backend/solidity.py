@@ -16,7 +16,7 @@ from ..cuda_ops.recorded import recorded
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
-from .masks import dilated, eroded, holes_filled, largest_part
+from .masks import dilated, eroded, greatest_around, holes_filled, largest_part
 from .networks.geometry import chart_grid, pinhole, points_through, resampled
 from .networks.inversion import Inversion
 from .networks.visibility import push_pull
@@ -52,20 +52,22 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
 
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
-    wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")
+    wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")[0, 0]
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
+    ours = False
     for turn_deg, near_m, more_px in LOOKS:
         stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
-        should = _filled(alpha) if turn_deg else F.max_pool2d(wanted, 2 * more_px + 1, 1, more_px)[0, 0]
+        should = _filled(alpha) if turn_deg else greatest_around(wanted, more_px)
         gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
-        opacity = close_sheets(stack, opacity, gaps)
+        opacity = close_sheets(stack, opacity, gaps, overwrite=ours)
+        ours = True
         if turn_deg:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
-            opacity = 1.0 - close_sheets(stack, 1.0 - opacity, loose)
+            opacity = close_sheets(stack, opacity.neg_().add_(1.0), loose, overwrite=True).neg_().add_(1.0)
     return opacity
 
 
@@ -82,8 +84,8 @@ def _gaps(
     """What a `pinhole`'s picture, drawn as `alpha` and `depth_m` where `wanted` should be, lacks; [H, W] each."""
     lacking = ((wanted - alpha) / (1.0 - alpha).clamp_min(0.02)).clamp(0.0, 1.0)
     known = (alpha > 0.5).float()[None, None]
-    surface_m = push_pull(depth_m[None, None] * known, known)
-    surface_m = F.max_pool2d(surface_m, 2 * RIM_PX + 1, 1, RIM_PX)[0, 0]  # beside an edge not in the air before it
+    surface_m = push_pull(depth_m[None, None] * known, known)[0, 0]
+    surface_m = greatest_around(surface_m, RIM_PX)  # beside an edge not in the air before it
     level = _sheet_level(network, radius_m, points_through(camera, surface_m))
     return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, near_m, SOFTNESS_M, LEAST_MISSING)
 

@@ -14,6 +14,7 @@ from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .hidden_hair import strand_shade
 from .input_view import WIDER, InputView
+from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
 from .networks.inversion import Inversion, Painting
@@ -79,9 +80,7 @@ def _near_person(
     It is the neck's, as wide as the silhouette, and a shell: an edge that is cut would open it from the side.
     """
     projected, _ = camera.project(geometry.points(displacement_m, size, geometry.offsets_m[:1]))
-    reach = 2 * round(BESIDE_SHARE * matte.shape[-1]) + 1
-    near = F.max_pool2d(matte[None, None], (reach, 1), 1, (reach // 2, 0))
-    near = F.max_pool2d(near, (1, reach), 1, (0, reach // 2))
+    near = greatest_around(matte, round(BESIDE_SHARE * matte.shape[-1]))[None, None]
     return F.grid_sample(near, projected[:, 0], "bilinear", "zeros", False)[0, 0]
 
 

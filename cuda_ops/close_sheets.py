@@ -29,10 +29,11 @@ class Gaps:
     least: float  # where no more than this is missing, nothing changes
 
 
-def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
+def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps, *, overwrite: bool = False) -> Tensor:
     """Opacity [S, T, T] float32, 0..1, of the stack's texels, raised where gaps are seen; what is not seen stays.
 
-    Raises ValueError where stack, opacity and gaps differ in size or device.
+    With `overwrite` the memory of what is given may serve for it. Raises ValueError where stack, opacity and gaps
+    differ in size or device.
     """
     sheets, size, camera = len(stack.offsets_m), len(stack.radius_m), stack.camera
     if opacity.shape != (sheets, size, size) or opacity.dtype != torch.float32:
@@ -46,7 +47,9 @@ def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps) -> Tensor:
         from .close_sheets_reference import close_sheets_reference
 
         return close_sheets_reference(stack, opacity, gaps)
-    native, closed = stack_on(stack, device), opacity.detach().clone(memory_format=torch.contiguous_format)
+    native, closed = stack_on(stack, device), opacity.detach().contiguous()
+    if closed.data_ptr() == opacity.data_ptr() and not overwrite:
+        closed = closed.clone()
     numbers = _Gaps(address(maps, device), gaps.reach, gaps.margin_m, gaps.softness_m, gaps.least)
     both = (ctypes.byref(native), ctypes.byref(numbers))
     if device.type == "cuda":

@@ -57,7 +57,10 @@ def _extremes(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     first = np.floor(edges[:-1]).astype(int).clip(0, values.shape[0] - 1)
     last = np.ceil(edges[1:]).astype(int).clip(0, values.shape[0] - 1)
 
+    # `reduceat` takes from each index to the next: every other one is of a tile.
+    ranges = np.column_stack([first, last + 1]).ravel()
+
     def along_rows(picture: np.ndarray, reduce: np.ufunc) -> np.ndarray:
-        return np.stack([reduce.reduce(picture[a : b + 1], axis=0) for a, b in zip(first, last, strict=True)])
+        return reduce.reduceat(np.vstack([picture, picture[-1:]]), ranges)[::2]
 
     return tuple(along_rows(along_rows(values, reduce).T, reduce).T for reduce in (np.minimum, np.maximum))  # type: ignore[return-value]
