@@ -5,7 +5,15 @@ import pytest
 import torch
 from scipy import ndimage
 
-from portrait_manifolds.backend.masks import FAR_PX, depth_within, dilated, eroded, holes_filled, largest_part
+from portrait_manifolds.backend.masks import (
+    FAR_PX,
+    depth_within,
+    dilated,
+    eroded,
+    greatest_around,
+    holes_filled,
+    largest_part,
+)
 from portrait_manifolds.cuda_ops.connected_parts import connected_parts
 
 DEVICES = (
@@ -57,3 +65,10 @@ def test_the_largest_part_is_told(device: str) -> None:
     mask[2:6, 2:6], mask[9:16, 8:20] = True, True
     assert np.array_equal(largest_part(mask).nonzero().amin(0).cpu(), (9, 8)) and int(largest_part(mask).sum()) == 84
     assert not largest_part(torch.zeros_like(mask)).any()
+
+
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_the_greatest_around_a_pixel_is_scipys(reach: int) -> None:
+    maps = np.random.default_rng(1).standard_normal((2, 3, 21, 17)).astype(np.float32)
+    expected = ndimage.maximum_filter(maps, (1, 1, 2 * reach + 1, 2 * reach + 1))
+    assert np.array_equal(greatest_around(torch.from_numpy(maps), reach), expected)

@@ -17,6 +17,7 @@ from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
 from portrait_manifolds.cuda_ops import render_manifolds as render_module
 from portrait_manifolds.cuda_ops.build import BuildError
+from portrait_manifolds.cuda_ops.native import occupied_or_beside
 from portrait_manifolds.cuda_ops.reference import finish_picture
 from portrait_manifolds.cuda_ops.render_manifolds import (
     Implementation,
@@ -211,6 +212,15 @@ def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:
     arguments = (*tensors(head), head.camera(64, 64).orbited(30))
     skipped, whole = (render_manifolds(*arguments, skip_empty=skip, implementation="native") for skip in (True, False))
     assert (skipped - whole).abs().max() < 1e-6
+
+
+def test_tiles_are_marked_with_what_is_in_them_or_beside() -> None:
+    tiles = np.zeros((8, 8), np.uint64)
+    tiles[5, 2], tiles[0, 7] = 1, 2
+    expected = np.zeros((4, 4), np.uint64)  # of two a side: the second row from below, and the upper right corner
+    expected[1:4, 0:3] = 1
+    expected[0:2, 2:4] |= np.uint64(2)
+    assert np.array_equal(occupied_or_beside(tiles, 4), expected)
 
 
 @pytest.mark.parametrize(("yaw", "pitch", "fov"), [(0, 0, 20), (40, -20, 3), (-60, 30, 90), (10, 5, 1)])

@@ -167,6 +167,24 @@ def test_closed_sheets_agree_with_the_reference(stack: Stack) -> None:
     assert torch.equal(opacity, soft_opacity())  # what is given stays
 
 
+@pytest.mark.parametrize("turn_deg", [0.0, 50.0, -75.0])
+def test_sheets_close_wherever_little_is_missing_as_in_the_reference(stack: Stack, turn_deg: float) -> None:
+    """Texels that nothing missing touches are passed over: a pixel here and there tells whether too many are."""
+    turned = replace(stack, camera=stack.camera.orbited(turn_deg))
+    missing = (torch.rand(120, 90, generator=torch.Generator().manual_seed(5)) > 0.99).float()
+    few = gaps(missing=missing, reach=9.0, margin_m=0.3)
+    closed, expected = (op(turned, soft_opacity(), few) for op in (close_sheets, close_sheets_reference))
+    torch.testing.assert_close(closed, expected, atol=1e-4, rtol=0.0)
+    assert 0.002 < (closed > soft_opacity() + 1e-3).float().mean() < 0.3
+
+
+def test_sheets_are_closed_in_their_own_memory_where_that_is_allowed(stack: Stack) -> None:
+    opacity = soft_opacity()
+    closed = close_sheets(stack, opacity, gaps(), overwrite=True)
+    assert closed.data_ptr() == opacity.data_ptr()
+    torch.testing.assert_close(closed, close_sheets(stack, soft_opacity(), gaps()), atol=0.0, rtol=0.0)
+
+
 @pytest.mark.parametrize("op", [close_sheets, close_sheets_reference])
 def test_only_sheets_beside_the_surface_close_where_something_is_missing(
     stack: Stack, op: Callable[[Stack, torch.Tensor, Gaps], torch.Tensor]
