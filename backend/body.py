@@ -125,7 +125,7 @@ class Relaid:
 
 def with_body(network: Inversion, painting: Painting, view: InputView, ears: Tensor) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
-    the photograph shows no body."""
+    the photograph shows no body. Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays."""
     geometry, size = network.geometry, painting.radius_m.shape[-1]
     surface = PersonSurface.of(network, painting, view)
     facing = camera_facing(view.camera)

@@ -2,7 +2,8 @@
 
 The networks lay one slope from the cheek to an ear's rim: seen from beside, what the photograph shows of the ear was
 drawn out over the side of the face. Here that side goes straight back from where the face ends in the photograph, and
-the ear stands off it, turned to the front; what the photograph does not show takes the colours around it.
+the ear stands off it, a solid wedge that is turned to the front, as wide as the silhouette and thin at its rim; what
+the photograph does not show takes the colours around it.
 """
 
 from dataclasses import dataclass, replace

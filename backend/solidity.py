@@ -56,15 +56,13 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
-    ours = False
-    for turn_deg, near_m, more_px in LOOKS:
+    for look, (turn_deg, near_m, more_px) in enumerate(LOOKS):
         stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
         should = _filled(alpha) if turn_deg else greatest_around(wanted, more_px)
         gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
-        opacity = close_sheets(stack, opacity, gaps, overwrite=ours)
-        ours = True
+        opacity = close_sheets(stack, opacity, gaps, overwrite=look > 0)  # what the caller gave stays
         if turn_deg:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
             opacity = close_sheets(stack, opacity.neg_().add_(1.0), loose, overwrite=True).neg_().add_(1.0)
