@@ -165,7 +165,8 @@ def _standing_off(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> tuple[T
     slope, back_m = (middle + (lobe - middle) * end.lobe for middle, lobe in (SLOPE, BACK_M))
     width_m = np.maximum(end.rim_m - end.beside_m, LEAST_WIDTH_M)
     lean = np.maximum(CORNER_M - slope * width_m - RIM_M - back_m, 0.0) / width_m
-    known = np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
+    rows = np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
+    known = torch.as_tensor(rows, dtype=radius_m.dtype, device=radius_m.device)
     radius = radius_m
     for _ in range(6):  # how far out a direction ends tells at which height
         beside, head, ear, rim, falls, back, leans = at_heights(known, radius * y).unbind(-1)
