@@ -109,12 +109,18 @@ def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
     wall = FACE_M - INSET_M
     there = beside_ear & (x.abs() > wall + 0.006) & (z > min(BACK_M))
     assert ears[there].min() == 1.0 and not ears[x.abs() < wall - 0.005].any()
+    inner = resampled(ears, SIZE) == 1.0
+    assert float(after.opacity[0, network.geometry.offsets_m < SKIN_M[1]][:, inner].min()) == 1.0
     bare = replace(after, opacity=torch.zeros_like(after.opacity), confidence=torch.zeros_like(after.confidence))
     bare, offsets = _solid(bare, ears, network.geometry.offsets_m), network.geometry.offsets_m
-    inner = resampled(ears, SIZE) == 1.0
     for maps in (bare.opacity, bare.confidence):
         assert float(maps[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0 == float(maps.max())
         assert not maps[0, offsets > SKIN_M[0]].any() and not maps[0][:, resampled(ears, SIZE) == 0.0].any()
+
+
+def test_where_the_silhouette_is_the_faces_no_ear_stands_off() -> None:
+    _, _, _, after, _, ears = with_sides(camera(), FACE_M - PIXEL_M)
+    assert not ears[surface(after)[..., 1] > HEIGHTS_M[LOBE] + 0.005].any()
 
 
 def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
