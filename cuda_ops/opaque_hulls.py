@@ -29,8 +29,9 @@ def opaque_hulls(
     outer = outer + np.maximum(highest * narrow, highest * wide)
 
     around, bulge, on_sphere = _directions(count, half_extent)
-    reach = np.stack([inner, outer * bulge], axis=-1)[(occupied != 0) & on_sphere]  # [K, 2]
-    hulls = reach[..., None, None] * around[(occupied != 0) & on_sphere][:, None]  # [K, 2, 4, 3]
+    opaque = (occupied != 0) & on_sphere
+    reach = np.stack([inner, outer * bulge], axis=-1)[opaque]  # [K, 2]
+    hulls = reach[..., None, None] * around[opaque][:, None]  # [K, 2, 4, 3]
     return hulls.reshape(-1, 8, 3)
 
 
