@@ -76,8 +76,8 @@ class FaceEnd:
         seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
         widest_m = (np.interp(-height, -ROWS_M, ends_m) - beside)[EAR].max()
         below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
-        lowest, low = height[LOBE] + (height[JAW_ANGLE] - height[LOBE]) * np.array(BELOW_LOBE)
-        above_jaw = ramp(ROWS_M, (lowest, low))
+        lowest_m, whole_m = height[LOBE] + (height[JAW_ANGLE] - height[LOBE]) * np.array(BELOW_LOBE)
+        above_jaw = ramp(ROWS_M, (lowest_m, whole_m))
         beside = np.interp(-ROWS_M, -height, beside)
         ear = above_jaw * ramp(ends_m - beside, STANDS_M)
         beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - INSET_M) * above_jaw

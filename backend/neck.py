@@ -73,8 +73,8 @@ def with_neck(
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
     the head goes on above it, [T, T] in metres, for `without_tabs`.
 
-    `silhouette` and `ears` are what `with_ears` says; `picture` [1, 4, H, W] is what the networks saw; `visible` and
-    `photographed` stay as they were.
+    `silhouette` and `ears` [G, G] are what `with_ears` says; `picture` [1, 4, H, W] is what the networks saw; `visible`
+    and `photographed` stay as they were.
     """
     half_extent, device = network.geometry.half_extent, picture.device
     column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)

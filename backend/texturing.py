@@ -38,8 +38,8 @@ CLEAN_OPACITY = 0.5
 def paint_textures(
     network: Inversion, painting: Painting, view: InputView, ears: Tensor, farthest_m: Tensor, texture_size: int
 ) -> Tensor:
-    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch; `ears` are `with_ears`' and
-    `farthest_m` is `with_neck`'s."""
+    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch; `ears` [G, G] are `with_ears`' and
+    `farthest_m` [O, O] is `with_neck`'s, as large as the opacity."""
     device = painting.opacity.device
     geometry = network.geometry
     photo = view.on(device)

@@ -38,11 +38,11 @@ def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputV
 
 
 def textures_of(
-    network: Inversion, painting: Painting, view: InputView, size: int, farthest_m: float = 1.0
+    network: Inversion, painting: Painting, view: InputView, size: int, farthest_m: float = 1.0, ears: float = 0.0
 ) -> np.ndarray:
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
-    ears = torch.zeros_like(painting.radius_m[0])
-    return texturing.paint_textures(network, painting, view, ears, farthest, size).numpy()
+    everywhere = torch.full_like(painting.radius_m[0], ears)
+    return texturing.paint_textures(network, painting, view, everywhere, farthest, size).numpy()
 
 
 def front(textures: np.ndarray) -> float:
@@ -139,3 +139,6 @@ def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
     behind = (azimuth_deg > 93.0) & (elevation_deg > -27.0) & (elevation_deg < -22.0)
     assert ended[behind].max() < 64 < 192 < endless[behind].max()  # reducing blurs its edges
     np.testing.assert_array_equal(ended[azimuth_deg < 75.0], endless[azimuth_deg < 75.0])
+    on_ears = textures_of(*painted, SIZE, 0.08, ears=1.0)[sheet, ..., 3]
+    before = (azimuth_deg < 75.0) & (elevation_deg > -27.0) & (elevation_deg < -22.0)
+    assert on_ears[before].max() < 64 < 192 < endless[before].max()
