@@ -41,7 +41,7 @@ from .surface_following import looked_up, offset_before, sheet_level
 BEGINS_DEG, WITHIN_DEG = ((20.0, 90.0, 115.0), (-50.0, -30.0, -28.0)), 10.0
 """Azimuths, and elevations at which the leaning sheets begin there; and within how many degrees below."""
 
-LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 0.8), 0.05, 0.2
+LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 1.3), 0.05, 0.2
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
 photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
 whole distance."""

@@ -21,9 +21,12 @@ VIEW_PX = 256
 BODY_M, RAISED_M, RAISED_BESIDE_M = (-0.14, -0.19), 0.04, (0.075, 0.12)
 """Heights between which the body begins; and how much higher it does so beside the neck, between which distances."""
 
-BACK_M, MIDDLE_SHARE, MIDDLE_M, CHEST_SHARE, CHEST_M = 0.045, 0.3, (0.08, 0.15), 0.4, (-0.20, -0.28)
+BACK_M, MIDDLE_SHARE, MIDDLE_M, CHEST_SHARE, CHEST_M = 0.025, 0.3, (0.08, 0.15), 0.4, (-0.20, -0.28)
 """The networks put shoulders nearer to the camera than they are, by this on one scanned head and the more so the
 farther from the middle; and chests by a share of that."""
+
+ROUNDED_M, OUTLINE_M = 0.05, (0.06, 0.0)
+"""And they are flat up to their outlines: so much farther back there, from so far inside of it on."""
 
 SMOOTH_M = 0.015
 """Of the body's depth, which sheets that lie far apart leave in steps."""
@@ -57,14 +60,15 @@ class PersonSurface:
         body = ramp(height - RAISED_M * ramp(beside, RAISED_BESIDE_M), BODY_M)
         outwards = MIDDLE_SHARE + (1.0 - MIDDLE_SHARE) * ramp(beside, MIDDLE_M)
         upwards = 1.0 - (1.0 - CHEST_SHARE) * ramp(height, CHEST_M)
-        depth_m = drawn_m + BACK_M * body * outwards * upwards
         px_per_m = camera.fx_px / float(np.linalg.norm(camera.position_m))
+        person = torch.maximum(matte, 1.0 - inside) > 0.5
+        inwards_m = (depth_within(person) / px_per_m).to(drawn_m)  # where the picture ends there is no outline of theirs
+        rounded_m = ROUNDED_M * ramp(inwards_m, OUTLINE_M).square()
+        depth_m = drawn_m + body * (BACK_M * outwards * upwards + rounded_m)
         weight = body * known + 1e-4
         smooth_m, share = smoothed(torch.stack([depth_m * weight, weight]), SMOOTH_M * px_per_m)
         depth_m = torch.lerp(depth_m, smooth_m / share, body)
-        person = torch.maximum(matte, 1.0 - inside) > 0.5
-        inwards_m = depth_within(person) / px_per_m  # where the picture ends there is no outline of theirs
-        thick_m = (EDGE_M + ROUND * inwards_m).clamp_max(THICK_M).to(depth_m)
+        thick_m = (EDGE_M + ROUND * inwards_m).clamp_max(THICK_M)
         return PersonSurface(points_at(camera, depth_m), depth_m, thick_m, matte, body, small[2:])
 
 
