@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
+from .back_of_head import with_back
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .masks import greatest_around
@@ -79,9 +80,10 @@ def with_neck(
     half_extent, device = network.geometry.half_extent, picture.device
     column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
     size = painting.opacity.shape[-1]
+    network, painting, back_m = with_back(network, painting, column, ears, silhouette.hair())
     farthest = _farthest(silhouette, column, size, half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
-    farthest = torch.maximum(farthest, resampled(to_ears, size))
+    farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)

@@ -27,7 +27,7 @@ EMPTY_OPACITY = 0.02
 SURFACE_PX = 384
 """The portrait's own surface is drawn this large to find out what the photograph shows."""
 
-BESIDE_SHARE = 0.01
+BESIDE_SHARE = 0.02
 """The innermost sheet may go on beside the person by this share of the picture's side."""
 
 CLEAN_OPACITY = 0.5

@@ -1,0 +1,103 @@
+"""The back of a head, from above the ears down to the neck.
+
+The networks see no more than its beginning, and end it above the ears in a ledge: seen from beside, short hair was a
+cap with nothing of it behind the ears. Here what lies above goes on down along the meridians, and narrows to the neck.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .manifolds import direction_to_chart
+from .networks.geometry import chart_angles_deg, kept, ramp, resampled, rows_below, texel_directions
+from .networks.inversion import Inversion, Painting
+
+BEGINS_DEG, TOP_DEG, BELOW_DEG = (98.0, 110.0), (22.0, 12.0), (-33.0, -26.0)
+"""Azimuths and elevations between which it comes to hold: behind the ears, from their tops down, and to the nape."""
+
+STANDS_OUT_M = (-0.001, 0.002)
+"""How much farther out than the back an ear has to be to stay."""
+
+TAPER = 1.3
+"""How much sooner than evenly it narrows, as an exponent."""
+
+
+def with_back(
+    network: Inversion, painting: Painting, neck_m: Tensor, ears: Tensor, hair: float
+) -> tuple[Inversion, Painting, Tensor]:
+    """The first portrait of a batch, and the networks, with a back; and how far that goes, [G, G] in metres, 0 where
+    there is none.
+
+    `neck_m` [G, G] is the radius of what it narrows to; where `ears` [G, G] stand out of it, they stay. Heads stay as
+    they were so far as `hair` hangs beside the neck, 0..1.
+    """
+    before, radius = network.geometry, painting.radius_m[0]
+    size = len(radius)
+    above = F.grid_sample(radius[None, None], before.kept(_above, size, radius)[None], "bilinear", "border", False)
+    below = F.grid_sample(neck_m[None, None], before.kept(_below, size, radius)[None], "bilinear", "border", False)
+    narrowed = torch.lerp(below, above, before.kept(_height, size, radius))[0, 0]
+    stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
+    share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
+    moved = share * (narrowed - radius)
+    network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
+    painting = replace(
+        painting,
+        opacity=_carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0],
+        confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
+        painted=_carried(painting.painted[:1], share, before.half_extent),
+        radius_m=painting.radius_m + moved,
+    )
+    return network, painting, narrowed * (share > 0.0)
+
+
+def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
+    """A stack [1, S, C, T, T] with what lies above carried down where `share` [G, G] says."""
+    size = stack.shape[-1]
+    rows = rows_below(size, TOP_DEG[0], half_extent)
+    grid = kept(_above, size, stack, half_extent)[rows]
+    above = F.grid_sample(stack.flatten(1, 2), grid[None], "bilinear", "border", False).unflatten(1, stack.shape[1:3])
+    carried = stack.clone()
+    carried[..., rows, :] = torch.lerp(stack[..., rows, :], above, resampled(share, size)[rows])
+    return carried
+
+
+@cache
+def _behind(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how far directions are the back's."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
+    with torch.inference_mode(False):
+        return torch.tensor(share * share * (3.0 - 2.0 * share), dtype=torch.float32)
+
+
+@cache
+def _height(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how much the radius is still that above, 1, and not yet that below, 0."""
+    height = ramp(chart_angles_deg(size, half_extent)[1], (BELOW_DEG[0], TOP_DEG[0]))
+    with torch.inference_mode(False):
+        return torch.tensor(height**TAPER, dtype=torch.float32)
+
+
+@cache
+def _above(size: int, half_extent: float) -> Tensor:
+    """Where each direction's meridian is at the top, as grid_sample takes it, [size, size, 2]."""
+    return _on_meridian(TOP_DEG[0], size, half_extent)
+
+
+@cache
+def _below(size: int, half_extent: float) -> Tensor:
+    """Likewise, at the nape."""
+    return _on_meridian(BELOW_DEG[0], size, half_extent)
+
+
+def _on_meridian(elevation_deg: float, size: int, half_extent: float) -> Tensor:
+    x, _, z = texel_directions(size, half_extent).double().numpy().transpose(2, 0, 1)
+    level, up = np.cos(np.radians(elevation_deg)), np.sin(np.radians(elevation_deg))
+    along = level / np.maximum(np.hypot(x, z), 1e-6)
+    chart = direction_to_chart(np.stack([along * x, np.full_like(x, up), along * z], -1)) / half_extent
+    with torch.inference_mode(False):
+        return torch.tensor(chart * (1.0, -1.0), dtype=torch.float32)
