@@ -26,9 +26,10 @@ OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 28
 EAR_TOP, MIDDLE, EAR, LOBE, JAW_ANGLE = 1, 2, slice(1, 4), 4, 5
 """Which of them lie beside an ear's top, its middle and its lobe, and where there is none any more."""
 
-INSET_M, CORNER_M, SLOPE, BACK_M = 0.006, 0.012, (0.9, 0.3), (-0.03, -0.015)
-"""An ear begins so far inside of these landmarks and so far before the head's centre, which it falls behind by so much
-for each metre farther out, and where it begins is no farther behind than the last; each at its middle and its lobe."""
+INSET_M, AWAY_M_PER_DEG, CORNER_M, SLOPE, BACK_M = 0.006, 0.0013, 0.012, (0.9, 0.3), (-0.03, -0.015)
+"""An ear begins so far inside of these landmarks, which lie on the ear the more it is turned away, and so far before
+the head's centre, which it falls behind by so much for each metre farther out, and where it begins is no farther behind
+than the last; each at its middle and its lobe."""
 
 RIM_M, BEYOND_M, LEAST_WIDTH_M = 0.008, 0.005, 0.005
 """How thick an ear is at its rim, as wide as the silhouette and a little more: textures are cut by the matte itself
@@ -41,7 +42,7 @@ stands so much farther out than the landmarks, and ends between such shares of t
 SOLID, SKIN_M = (0.1, 0.5), (0.0045, 0.0015)
 """How surely a direction is an ear's for its sheets to be solid, and how far outside of its surface they are clear."""
 
-WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (10.0, 4.0), (-14.0, -8.0)
+WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (26.0, 20.0), (-11.0, -7.0)
 """What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
 is turned away is not seen."""
 
@@ -80,7 +81,8 @@ class FaceEnd:
         above_jaw = ramp(ROWS_M, (lowest_m, whole_m))
         beside = np.interp(-ROWS_M, -height, beside)
         ear = above_jaw * ramp(ends_m - beside, STANDS_M)
-        beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - INSET_M) * above_jaw
+        inset_m = INSET_M + AWAY_M_PER_DEG * max(-turned_deg, 0.0)
+        beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - inset_m) * above_jaw
         seen = seen * below_top * ramp(widest_m, WIDEST_M)
         head = ramp(ROWS_M, (height[-1], height[-2]))
         lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))

@@ -63,6 +63,10 @@ ON_EARS, EAR_M = (0.0, 0.5), 0.003
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
+FINER = 3
+"""Colours are looked up at so many points a texel, across and down, and are the mean of three texels: the column is
+steep, and a collar, a few texels wide, would fall into stripes."""
+
 INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
 """Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
 between these azimuths that comes to hold."""
@@ -150,9 +154,12 @@ def _around_column(
     opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
-    inner = (resampled(radius, painted.shape[-1]) + OFFSET_M * resampled(laid, painted.shape[-1]))[..., None]
-    points = inner * geometry.kept(texel_directions, painted.shape[-1], inner)
-    painted[:, 0] = _colours(points, axes, edges, camera, picture, painting.matte[:1])
+    rows, fine = rows_below(painted.shape[-1], BEGINS_DEG[0], geometry.half_extent), FINER * painted.shape[-1]
+    finer = slice(FINER * rows.start, fine)
+    inner = (resampled(radius, fine) + OFFSET_M * resampled(laid, fine))[finer, :, None]
+    points = inner * geometry.kept(texel_directions, fine, inner)[finer]
+    colours = _colours(points, axes, edges, camera, picture, painting.matte[:1])
+    painted[:, 0, :, rows] = F.avg_pool2d(colours, 3 * FINER, FINER, FINER, count_include_pad=False)
     painting = replace(
         painting,
         opacity=opacity,
