@@ -10,6 +10,7 @@ from test_surface_following import CONFIG, SIZE, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.ears import (
+    AWAY_M_PER_DEG,
     BACK_M,
     BEYOND_M,
     CORNER_M,
@@ -23,6 +24,7 @@ from portrait_manifolds.backend.ears import (
     SKIN_M,
     SLOPE,
     UNDER_M,
+    FaceEnd,
     _solid,
     on_plane,
     with_ears,
@@ -144,11 +146,27 @@ def test_hidden_sides_take_the_faces_colour_not_the_ears(eared: Sides) -> None:
     torch.testing.assert_close(after.painted[..., front], before.painted[..., front])
 
 
-@pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (25.0, EAR_M), (-25.0, EAR_M)])
+@pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (28.0, EAR_M), (-28.0, EAR_M)])
 def test_hair_and_heads_that_are_turned_stay(yaw_deg: float, beside_m: float) -> None:
     _, before, _, after, *_ = with_sides(camera(yaw_deg), beside_m)
     torch.testing.assert_close(after.radius_m, before.radius_m)
     torch.testing.assert_close(after.painted, before.painted)
+
+
+def test_of_a_head_that_is_turned_the_nearer_ear_stands_off_and_the_other_stays() -> None:
+    *_, ears = with_sides(camera(15.0), EAR_M)
+    middle = len(ears) // 2
+    assert float(ears[:, middle:].max()) > 0.9 and float(ears[:, :middle].max()) == 0.0
+
+
+def test_of_a_face_that_is_turned_away_ears_begin_farther_in() -> None:
+    """There landmarks lie on the ear: what is left of it on the cheek would be a second one."""
+    view, sides = camera(5.0), {}
+    silhouette = Silhouette.of(np.ones((PX, PX), np.float32), view)
+    for side, outline in zip((-1.0, 1.0), OUTLINES, strict=True):
+        sides[side] = FaceEnd.of(view, landmarks_px(view)[list(outline)], side, silhouette).beside_m
+    beside_ear = abs(ROWS_M) < 0.02
+    np.testing.assert_allclose((sides[1.0] - sides[-1.0])[beside_ear], 5.0 * AWAY_M_PER_DEG, atol=1e-4)
 
 
 def test_what_is_seen_below_ears_stays() -> None:
@@ -162,7 +180,7 @@ def test_what_is_seen_below_ears_stays() -> None:
 
 def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> None:
     *_, narrowed, _ = with_sides(camera(), EAR_M)
-    *_, turned, _ = with_sides(camera(25.0), EAR_M)
+    *_, turned, _ = with_sides(camera(28.0), EAR_M)
     beside_ear = abs(ROWS_M) < 0.02
     wall = FACE_M - INSET_M - UNDER_M
     np.testing.assert_allclose(narrowed.ends_m[beside_ear][1:-1], [[-wall, wall]] * 6, atol=0.002)
