@@ -22,7 +22,16 @@ from portrait_manifolds.backend.body import (
     sheet_levels,
     with_body,
 )
-from portrait_manifolds.backend.body_surface import BACK_M, CHEST_SHARE, EDGE_M, MIDDLE_SHARE, THICK_M, PersonSurface
+from portrait_manifolds.backend.body_surface import (
+    BACK_M,
+    CHEST_SHARE,
+    EDGE_M,
+    MIDDLE_SHARE,
+    OUTLINE_M,
+    ROUNDED_M,
+    THICK_M,
+    PersonSurface,
+)
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.manifolds import Manifolds
@@ -241,6 +250,21 @@ def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypat
     assert shoulders.any() and back_m[shoulders].mean() == pytest.approx(BACK_M, abs=0.005)
     chest = (y < -0.29) & (x.abs() < 0.05)
     assert chest.any() and back_m[chest].mean() == pytest.approx(BACK_M * MIDDLE_SHARE * CHEST_SHARE, abs=0.003)
+
+
+def test_shoulders_round_off_at_their_outlines(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, before, *_ = bodied
+    surface = PersonSurface.of(network, before, photograph())
+    monkeypatch.setattr(body_surface, "ROUNDED_M", 0.0)
+    flat = PersonSurface.of(network, before, photograph())
+    rounded_m = surface.depth_m - flat.depth_m
+    x, y, _ = flat.points_m.unbind(-1)
+    row = (y - (TOP_M - 0.08)).abs().mean(1).argmin()
+    inwards = np.flatnonzero(flat.matte[row] > 0.5)
+    rounded_m, inside_m = rounded_m[row, inwards], HALF_M - x[row, inwards].abs()
+    assert float(rounded_m[inside_m < 0.005].mean()) == pytest.approx(0.75 * ROUNDED_M, abs=0.005)  # it is smoothed
+    assert float(rounded_m[(inside_m - 0.03).abs() < 0.005].mean()) == pytest.approx(0.25 * ROUNDED_M, abs=0.006)
+    assert float(rounded_m[inside_m > OUTLINE_M[0] + 0.04].abs().max()) < 0.001
 
 
 def test_the_body_is_thin_at_its_outline_but_not_where_the_photograph_ends(bodied: Portraits) -> None:

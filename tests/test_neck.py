@@ -182,6 +182,20 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     assert len(collar) and float((collar - collar.new_tensor(GREEN)).abs().max()) < 0.05
 
 
+def test_what_is_finer_than_a_necks_texels_is_their_mean(person: torch.Tensor) -> None:
+    """The column is steep: a collar would fall into stripes from texel to texel."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
+    striped = (torch.arange(PX) % 2 == 0).float()[:, None].expand(3, PX, PX)
+    picture = torch.cat([striped, person[None]])[None]
+    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
+    height_m = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0, ..., 1]
+    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
+    steep = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m < -0.10) & (height_m > -0.16)
+    assert steep.sum() > 40 and after.painted[0, 0][:, steep].std() < 0.05
+
+
 def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
     necked: tuple[Inversion, Painting, Inversion, Painting],
 ) -> None:
