@@ -41,12 +41,12 @@ from .surface_following import looked_up, offset_before, sheet_level
 BEGINS_DEG, WITHIN_DEG = ((20.0, 90.0, 115.0), (-50.0, -30.0, -28.0)), 10.0
 """Azimuths, and elevations at which the leaning sheets begin there; and within how many degrees below."""
 
-LEAN, MIDDLE, LEAST_LEAN = (0.35, 0.5, 1.3), 0.05, 0.2
+LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.5, 1.1), 0.05, 0.2
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
 photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
 whole distance."""
 
-NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.07, 0.125), 0.87, 0.011, 0.5
+NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.06, 0.11), 0.87, 0.011, 0.5
 """The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
 throat most of all (a sine); how far they go beyond that and the body; and the least level of the last sheet in shares
 of the greatest."""
