@@ -62,9 +62,8 @@ class PersonSurface:
         upwards = 1.0 - (1.0 - CHEST_SHARE) * ramp(height, CHEST_M)
         px_per_m = camera.fx_px / float(np.linalg.norm(camera.position_m))
         person = torch.maximum(matte, 1.0 - inside) > 0.5
-        inwards_m = (depth_within(person) / px_per_m).to(
-            drawn_m
-        )  # where the picture ends there is no outline of theirs
+        # Where the picture ends there is no outline of theirs.
+        inwards_m = (depth_within(person) / px_per_m).to(drawn_m)
         rounded_m = ROUNDED_M * ramp(inwards_m, OUTLINE_M).square()
         depth_m = drawn_m + body * (BACK_M * outwards * upwards + rounded_m)
         weight = body * known + 1e-4

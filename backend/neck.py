@@ -3,8 +3,9 @@
 A direction from the head's centre meets the neck's side and then, farther out, the shoulders; the networks' sheets
 follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
 the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it, those
-of a collar, too. The other sheets are laid between it and what they reached before, and hold what they held, but for
-what the networks let hang behind the ears. What closing sheets leaves there later ends where they did.
+of a collar, too, and the head's back narrows down to it. The other sheets are laid between it and what they reached
+before, and hold what they held, but for what the networks let hang behind the ears. What closing sheets leaves there
+later ends where they did.
 """
 
 from dataclasses import replace
