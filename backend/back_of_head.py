@@ -57,13 +57,9 @@ def with_back(
 def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
     """A stack [1, S, C, T, T] with what lies above carried down where `share` [G, G] says."""
     size = stack.shape[-1]
-    shares, grid = resampled(share, size), kept(_above, size, stack, half_extent)
-    carried, flat = stack.clone(), stack.flatten(1, 2)
-    for rows, columns in _sides(size, half_extent):
-        above = F.grid_sample(flat, grid[None, rows, columns], "bilinear", "border", False)
-        above = above.unflatten(1, stack.shape[1:3])
-        carried[..., rows, columns] = torch.lerp(stack[..., rows, columns], above, shares[rows, columns])
-    return carried
+    grid = kept(_above, size, stack, half_extent)
+    above = F.grid_sample(stack.flatten(1, 2), grid[None], "bilinear", "border", False).view(stack.shape)
+    return torch.lerp(stack, above, resampled(share, size))
 
 
 @cache
@@ -73,16 +69,6 @@ def _behind(size: int, half_extent: float) -> Tensor:
     share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
     with torch.inference_mode(False):
         return torch.tensor(share * share * (3.0 - 2.0 * share), dtype=torch.float32)
-
-
-@cache
-def _sides(size: int, half_extent: float) -> list[tuple[slice, slice]]:
-    """The rows and columns of a chart map [size, size] in which there is any of it, to the left and to the right."""
-    more = size // 64  # coarser maps are interpolated
-    there = _behind(size, half_extent).numpy() > 0.0
-    rows, columns = there.any(1).nonzero()[0], there[:, : size // 2].any(0).nonzero()[0]
-    down, across = slice(max(rows[0] - more, 0), rows[-1] + 1 + more), columns[-1] + 1 + more
-    return [(down, slice(0, across)), (down, slice(size - across, size))]
 
 
 @cache
