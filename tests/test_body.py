@@ -117,6 +117,14 @@ def test_levels_grow_forward_downward_and_outward() -> None:
     assert (lean_level(texel_directions(32), AHEAD) > 0.1).all()  # of every direction: sheets are laid at level / this
 
 
+def test_sheets_of_the_far_shoulder_are_not_seen_edge_on() -> None:
+    """From 45 degrees to the other side they parted into stripes when that saw them at less than 20 degrees."""
+    at = torch.tensor([[0.17, -0.22, -0.02]], dtype=torch.float64, requires_grad=True)
+    lean_level(at, AHEAD).sum().backward()
+    normal, towards = at.grad[0].numpy(), (-np.sqrt(0.5), 0.0, np.sqrt(0.5))
+    assert normal @ towards > np.sin(np.radians(25.0)) * np.linalg.norm(normal)
+
+
 def test_levels_turn_with_the_camera() -> None:
     points = torch.randn(200, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     camera = look_at((0.0, 0.2, 1.4), fov_deg=16.0, width_px=64, height_px=64)

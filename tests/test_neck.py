@@ -225,6 +225,22 @@ def test_behind_the_ears_the_head_narrows_down_to_the_neck(
     assert float(beyond[:, before_ears][seen[:, before_ears]].amax()) > 0.02
 
 
+def test_the_back_of_a_head_goes_down_to_the_neck_and_no_farther(person: torch.Tensor) -> None:
+    network, head_m = Inversion(CONFIG).eval(), 0.14
+    network.geometry.set_mean(np.full((128, 128), head_m))
+    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
+    picture = torch.cat([torch.zeros(3, PX, PX), person[None]])[None]
+    silhouette = Silhouette.of(person.numpy(), camera())
+    _, after, farthest_m = with_neck(network, before, silhouette, NO_EARS, camera(), picture)
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    behind = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -15.0) & (elevation_deg < -5.0)
+    assert behind.any() and float(after.radius_m[0, behind].max()) < head_m - 0.02
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    nape = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -25.0) & (elevation_deg < -23.0)
+    beyond_m = (farthest_m - column_radius(silhouette, SIZE))[nape]
+    assert float(beyond_m.median()) == pytest.approx(0.014, abs=0.003)
+
+
 def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.Tensor, wide: torch.Tensor) -> None:
     network = Inversion(CONFIG).eval()
     network.geometry.set_mean(np.full((128, 128), 0.14))
