@@ -33,7 +33,7 @@ def with_back(
     there is none.
 
     `neck_m` [G, G] is the radius of what it narrows to; where `ears` [G, G] stand out of it, they stay. Heads stay as
-    they were so far as `hair` hangs beside the neck, 0..1.
+    they were so far as `hair` hangs beside the neck, 0..1. `visible` and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
     size = len(radius)
@@ -92,6 +92,7 @@ def _below(size: int, half_extent: float) -> Tensor:
 
 
 def _on_meridian(elevation_deg: float, size: int, half_extent: float) -> Tensor:
+    """Where each direction's meridian is at an elevation, [size, size, 2]."""
     x, _, z = texel_directions(size, half_extent).double().numpy().transpose(2, 0, 1)
     level, up = np.cos(np.radians(elevation_deg)), np.sin(np.radians(elevation_deg))
     along = level / np.maximum(np.hypot(x, z), 1e-6)

@@ -65,8 +65,8 @@ LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
 FINER = 3
-"""Colours are looked up at so many points a texel, across and down, and are the mean of three texels: the column is
-steep, and a collar, a few texels wide, would fall into stripes."""
+"""Colours are looked up at so many points a texel, and are the mean of three texels, both across and down: the column
+is steep, and a collar, a few texels wide, would fall into stripes."""
 
 INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
 """Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;

@@ -246,12 +246,17 @@ def test_an_ear_is_not_the_bodys(bodied: Portraits) -> None:
     assert (bodys.opacity - ear.opacity)[0, 1:, there].abs().max() > 0.9
 
 
-def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+def set_back(bodied: Portraits, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tensor, PersonSurface]:
+    """By how many metres one of body_surface's constants sets the person back, [P, P]; and the person without it."""
     network, before, *_ = bodied
     surface = PersonSurface.of(network, before, photograph())
-    monkeypatch.setattr(body_surface, "BACK_M", 0.0)
-    drawn = PersonSurface.of(network, before, photograph())
-    back_m = surface.depth_m - drawn.depth_m
+    monkeypatch.setattr(body_surface, name, 0.0)
+    without = PersonSurface.of(network, before, photograph())
+    return surface.depth_m - without.depth_m, without
+
+
+def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
+    back_m, drawn = set_back(bodied, "BACK_M", monkeypatch)
     x, y, _ = drawn.points_m.unbind(-1)
     assert not back_m[(y > -0.1) & (x.hypot(y) < HEAD_M)].any() and (back_m > -1e-6).all()
     shoulders = (y < TOP_M - 0.02) & (y > TOP_M - 0.025) & (x.abs() > 0.17) & (x.abs() < 0.19)
@@ -261,11 +266,7 @@ def test_shoulders_are_set_back_and_the_head_is_not(bodied: Portraits, monkeypat
 
 
 def test_shoulders_round_off_at_their_outlines(bodied: Portraits, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, before, *_ = bodied
-    surface = PersonSurface.of(network, before, photograph())
-    monkeypatch.setattr(body_surface, "ROUNDED_M", 0.0)
-    flat = PersonSurface.of(network, before, photograph())
-    rounded_m = surface.depth_m - flat.depth_m
+    rounded_m, flat = set_back(bodied, "ROUNDED_M", monkeypatch)
     x, y, _ = flat.points_m.unbind(-1)
     row = (y - (TOP_M - 0.08)).abs().mean(1).argmin()
     inwards = np.flatnonzero(flat.matte[row] > 0.5)
