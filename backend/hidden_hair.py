@@ -1,81 +1,150 @@
-"""Strands for hair that the photograph does not show.
+"""Strands for hair that the photograph does not show, from the hair that it shows.
 
-The networks continue hair over the sides of the head by its colour alone, which looks like felt. Here it gets strands
-that fall from the whorl, of the contrast that the hair which is seen has: none on a bald head.
+Colours alone look like felt. Tiles of the scalp that is seen are turned over the head to where it is hidden, so that
+hair goes on falling from the whorl; where they overlap their differences from the mean are added up so that contrast
+stays (Heitz and Neyret, High Performance Graphics 2018, equation 2). Of a bald head they are as smooth as that.
 """
 
 from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..cuda_ops.recorded import recorded
 from .conventions import CHART_HALF_EXTENT, WHORL
-from .masks import greatest_around
-from .networks.geometry import constant, kept, texel_directions
-from .networks.inversion import Painting
+from .hidden_scalp import Seen
+from .networks.geometry import chart_grid, constant, kept, resampled, texel_directions
 from .networks.visibility import scalp_maps
 
-STRANDS, TURNS_ALONG, WAVES = (90, 260, 620), 9, 0.012
-"""Strands around the head, from locks to hairs; changes along them; how far they wander, in turns around it."""
+TILES, SOURCES = 26, 1500
+"""Tiles along a side of the chart, each two of its places wide; and places of the scalp that they may come from."""
 
 LUMA = (0.2126, 0.7152, 0.0722)
-BLUR_TEXELS = 5
-"""Changes of brightness that are slower than this are the hair's shape, not its strands."""
+SLOW, DARK = 64, 0.02
+"""Changes of brightness that maps so large can hold are the hair's shape, not its strands. What is added to brightness
+before its logarithm is taken."""
 
-SHARPER = 1.4
-"""Contrast is measured in what the networks saw, which is softer than the photograph."""
+SURE, AROUND = 0.9, 5
+"""What is known less is no source; so many of 128 texels to all sides count as a tile."""
 
-MAX_CONTRAST = 0.2
+COLOUR_COUNTS, UNKNOWN_COUNTS, AWAY_COUNTS, CHANCE = 6.0, 3.0, 0.15, 0.25
+"""A tile comes from where colours are alike, most of it is known and the way is short, and not always from the best
+place: by these, for colours in 0..1, shares of the tile, the chart's half side, and chance."""
+
+SOFTER, MAX_CONTRAST = 0.45, 0.08
+"""What is hidden has less contrast than what is seen, and at most this, as a deviation of brightness' logarithm."""
+
+BEHIND = -0.2
+"""Cosine of the angle from the front beyond which no photograph shows the scalp."""
+
+EXACT = "donot_use_mm_for_euclid_dist"
+"""Distances that are the same on any device, or other tiles would be chosen there."""
+
+LEAST_THERE = 0.3
+"""Where less of the tiles is known, contrast fades."""
 
 
-@recorded
-def strand_shade(painting: Painting, size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
-    """Factors [size, size] on the brightness of the first photograph's hidden scalp: 1 where there is none."""
-    sides = kept(scalp_maps, size, painting.opacity, half_extent)[0]
-    return torch.exp(_contrast(painting, half_extent) * sides * kept(strands, size, sides, half_extent))
+def hair_shade(seen: Seen, colours: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+    """Factors [T, T] on the brightness of the hidden scalp, of these colours [3, C, C]; 1 where there is none."""
+    size = seen.known.shape[-1]
+    strands, sure, contrast = _strands(seen, half_extent)
+    places = kept(texel_directions, TILES, strands, half_extent).flatten(0, 1)  # [N, 3]
+    sources = kept(_sources, SOURCES, strands, half_extent)  # [M, 3]
+    tile = _best_source(seen, colours, places, sources, half_extent)
+    turns = _frames(sources)[tile].transpose(1, 2) @ _frames(places)  # [N, 3, 3]
+
+    hidden = kept(_hidden, size, strands.new_empty(0, dtype=torch.long), half_extent)  # [H], texels
+    tiles = kept(_tiles, size, hidden, half_extent)  # [4, H]
+    weight = kept(_weights, size, strands, half_extent)  # [4, H]
+    directions = kept(texel_directions, size, strands, half_extent).flatten(0, 1)[hidden]
+    turned = (turns[tiles] * directions[:, None]).sum(-1)  # [4, H, 3]
+    maps = torch.stack([strands, sure])[None]
+    copied, there = F.grid_sample(maps, chart_grid(turned, half_extent)[None], "bilinear", "zeros", False)[0] * weight
+    shade = strands.new_zeros(size * size)
+    shade[hidden] = contrast * copied.sum(0) / there.square().sum(0).sqrt().clamp_min(LEAST_THERE)
+    return torch.exp(shade.view(size, size) * kept(scalp_maps, size, strands, half_extent)[0])
 
 
-def _contrast(painting: Painting, half_extent: float) -> Tensor:
-    """Standard deviation of the logarithm of brightness in the scalp that is seen, beside its slow changes."""
-    visible = painting.visible[0]  # [S, T, T]
-    weight = F.adaptive_avg_pool2d(painting.opacity[0], visible.shape[-1]) * visible
-    total = weight.sum(0)
-    seen = (painting.photographed[0] * weight[:, None]).sum(0) / total.clamp_min(1e-4)[None]
-    luma = torch.einsum("c,cvu->vu", constant(LUMA, seen.device), seen)
-    log = torch.log(luma + 0.02)[None, None]
-    residual = (log - F.avg_pool2d(log, BLUR_TEXELS, 1, BLUR_TEXELS // 2))[0, 0]
-    known = -greatest_around(-total.clamp_max(1.0), BLUR_TEXELS // 2)
-    scalp = kept(scalp_maps, log.shape[-1], log, half_extent)[1] * (known > 0.9)
-    count = scalp.sum()
-    variance = (residual.square() * scalp).sum() / count.clamp_min(1.0)
-    return (SHARPER * variance.sqrt()).clamp_max(MAX_CONTRAST) * (count >= 1.0)
+def _strands(seen: Seen, half_extent: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Logarithms of brightness beside its slow changes [T, T]; where they are known, 0 or 1; and a factor for them."""
+    size = seen.known.shape[-1]
+    sure = (seen.known > SURE).float()
+    log = torch.log(torch.einsum("c,cvu->vu", constant(LUMA, sure.device), seen.colour) + DARK)
+    slow, known = resampled(F.adaptive_avg_pool2d(torch.stack([log * sure, sure]), SLOW), size)
+    strands = (log - slow / known.clamp_min(1e-3)) * sure
+    scalp = sure * kept(scalp_maps, size, sure, half_extent)[1]
+    deviation = ((strands.square() * scalp).sum() / scalp.sum().clamp_min(1.0)).sqrt()
+    return strands, sure, (MAX_CONTRAST / deviation.clamp_min(1e-4)).clamp_max(SOFTER)
+
+
+def _best_source(seen: Seen, colours: Tensor, places: Tensor, sources: Tensor, half_extent: float) -> Tensor:
+    """Which of the sources [M, 3] each of the places [N, 3] takes its tile from, [N]."""
+    known = seen.reduced(SLOW * 2)
+    around = F.avg_pool2d((known.known > SURE).float()[None], 2 * AROUND + 1, 1, AROUND)
+    there, here = (chart_grid(directions, half_extent) for directions in (sources, places))
+    maps = torch.cat([known.colour, around])
+    at_sources, at_places = (
+        F.grid_sample(x[None], grid[None, None], "bilinear", "border", False)[0, :, 0].T
+        for x, grid in ((maps, there), (colours, here))
+    )
+    chance = kept(_chance, SOURCES, known.known, half_extent)
+    unlike, away = (torch.cdist(*pair, compute_mode=EXACT) for pair in ((at_places, at_sources[:, :3]), (here, there)))
+    unknown = 1.0 - at_sources[:, 3]
+    return (COLOUR_COUNTS * unlike + AWAY_COUNTS * away + CHANCE * chance + UNKNOWN_COUNTS * unknown).argmin(1)
+
+
+def _frames(directions: Tensor) -> Tensor:
+    """Directions [N, 3], away from the whorl, and across, as rows [N, 3, 3]."""
+    whorl = F.normalize(constant(WHORL, directions.device), dim=0).expand_as(directions)
+    across = F.normalize(torch.linalg.cross(whorl, directions), dim=-1)
+    return torch.stack([directions, torch.linalg.cross(across, directions), across], 1)
 
 
 @cache
-def strands(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
-    """Chart map [size, size] of strands around the whorl, zero in the mean, of unit standard deviation."""
-    rng = np.random.default_rng(0)
-    axis = np.array(WHORL) / np.linalg.norm(WHORL)
-    right = np.cross(axis, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    directions = texel_directions(size, half_extent).numpy()
-    around = np.arctan2(directions @ np.cross(right, axis), directions @ right) / (2.0 * np.pi)
-    along = np.arccos(np.clip(directions @ axis, -1.0, 1.0)) / np.pi
-    around = around + WAVES * _noise(rng, around, along, 8, 5)
-    total = sum(_noise(rng, around, along, count, TURNS_ALONG) for count in STRANDS)
-    with torch.inference_mode(False):  # kept, and training may need it
-        return torch.tensor((total - np.mean(total)) / np.std(total), dtype=torch.float32)
+def _sources(count: int, half_extent: float) -> Tensor:
+    """Directions [count, 3] of the scalp that photographs show, or may."""
+    size = 256
+    directions = texel_directions(size, half_extent).flatten(0, 1)
+    scalp = (scalp_maps(size, half_extent)[1].flatten() > 0.5) & (directions[:, 2] > BEHIND)
+    chosen = torch.randint(int(scalp.sum()), (count,), generator=torch.Generator().manual_seed(0))
+    return directions[scalp][chosen]
 
 
-def _noise(rng: np.random.Generator, around: np.ndarray, along: np.ndarray, columns: int, rows: int) -> np.ndarray:
-    """Normally distributed values on a grid around and along the head, smoothly between, [size, size]."""
-    table = rng.normal(size=(rows + 2, columns))
-    x, y = (around % 1.0) * columns, np.clip(along, 0.0, 1.0) * rows
-    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
-    fx, fy = (t * t * (3.0 - 2.0 * t) for t in (x - left, y - top))
-    value = [table[top + dy, (left + dx) % columns] for dy in (0, 1) for dx in (0, 1)]
-    upper, lower = value[0] + fx * (value[1] - value[0]), value[2] + fx * (value[3] - value[2])
-    return np.asarray(upper + fy * (lower - upper))
+@cache
+def _chance(count: int, half_extent: float) -> Tensor:
+    """Numbers [N, count] in 0..1."""
+    return torch.rand(TILES * TILES, count, generator=torch.Generator().manual_seed(1))
+
+
+@cache
+def _hidden(size: int, half_extent: float) -> Tensor:
+    """Which of a chart map's texels may show hidden scalp, [H]."""
+    return scalp_maps(size, half_extent)[0].flatten().nonzero()[:, 0]
+
+
+@cache
+def _tiles(size: int, half_extent: float) -> Tensor:
+    """Which four tiles lie over each of those texels, [4, H]."""
+    x, y = _in_tiles(size, half_extent)
+    corners = [
+        (y.floor() + down).clamp(0, TILES - 1) * TILES + (x.floor() + right).clamp(0, TILES - 1)
+        for down in (0, 1)
+        for right in (0, 1)
+    ]
+    return torch.stack(corners).long()
+
+
+@cache
+def _weights(size: int, half_extent: float) -> Tensor:
+    """How much each of the four counts, [4, H]; their squares add up to one."""
+    x, y = (values - values.floor() for values in _in_tiles(size, half_extent))
+    weights = torch.stack([(1.0 - y) * (1.0 - x), (1.0 - y) * x, y * (1.0 - x), y * x])
+    return F.normalize(weights, dim=0)
+
+
+def _in_tiles(size: int, half_extent: float) -> tuple[Tensor, Tensor]:
+    """Columns and rows of those texels, in tiles from the first one's middle."""
+    hidden = _hidden(size, half_extent)
+    places = torch.stack([hidden % size, hidden // size])
+    x, y = (places + 0.5) * (TILES / size) - 0.5
+    return x, y

@@ -12,7 +12,8 @@ from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
-from .hidden_hair import strand_shade
+from .hidden_hair import hair_shade
+from .hidden_scalp import Seen, scalp_colours, with_scalp
 from .input_view import WIDER, InputView
 from .masks import greatest_around
 from .neck import without_tabs
@@ -49,12 +50,16 @@ def paint_textures(
     opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
+    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
+    seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned)
+    coarse = seen.reduced(painting.painted.shape[-1])
+    scalp = scalp_colours(coarse, geometry.half_extent)
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
-        painting.painted[0],
+        with_scalp(painting.painted[0], scalp, coarse.known, geometry.half_extent),
         painting.confidence[0],
-        strand_shade(painting, texture_size, geometry.half_extent),
-        network.turned_to(camera, painting.displacement_m[:1], texture_size)[0],
+        hair_shade(seen, scalp, geometry.half_extent),
+        turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         _surface_depth(geometry, opacity, painting.radius_m[0], view),
         WIDER,

@@ -1,44 +1,95 @@
-"""Strands where hair is hidden: as strong as in the hair that is seen, and only there."""
+"""Strands where hair is hidden: those of the hair that is seen, as it falls, and only there."""
 
-from dataclasses import replace
-
+import numpy as np
 import torch
+from torch import Tensor
 
-from portrait_manifolds.backend.hidden_hair import MAX_CONTRAST, strand_shade, strands
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.conventions import WHORL, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.hidden_hair import MAX_CONTRAST, SOFTER, hair_shade
+from portrait_manifolds.backend.hidden_scalp import Seen
+from portrait_manifolds.backend.networks.geometry import chart_grid, texel_directions
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 
-SIZE = 128
+SIZE = 256
+GREY = torch.full((3, 128, 128), 0.3)
 
 
-def painting(contrast: float) -> Painting:
-    """One sheet, seen but for the sides, striped."""
-    stripes = 0.3 * torch.exp(contrast * torch.tensor([-1.0, 1.0]).repeat(SIZE // 2))
-    colour = stripes.expand(1, 1, 3, SIZE, SIZE).contiguous()
-    seen = 1.0 - scalp_maps(SIZE)[0][None, None]
-    still = torch.zeros(1, 64, 64)
-    solid = torch.ones(1, 1, SIZE, SIZE)
-    return Painting(solid, solid, seen, colour, colour, still, still, still, torch.ones(1, 1, 64, 64))
+def around_whorl() -> Tensor:
+    """Angle of the chart's texels around the whorl [SIZE, SIZE], radians."""
+    axis = np.array(WHORL) / np.linalg.norm(WHORL)
+    right = np.cross(axis, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    directions = texel_directions(SIZE, WIDE_HALF_EXTENT).double().numpy()
+    return torch.tensor(np.arctan2(directions @ np.cross(right, axis), directions @ right), dtype=torch.float32)
 
 
-def test_strands_have_no_mean_and_are_the_same_again() -> None:
-    texture = strands(SIZE)
-    assert abs(float(texture.mean())) < 1e-5
-    assert abs(float(texture.std()) - 1.0) < 1e-3
-    again = strands.__wrapped__(SIZE)  # not from the cache
-    assert torch.equal(texture, again)
+def known() -> Tensor:
+    """What a photograph from the front may show, [SIZE, SIZE]."""
+    return (texel_directions(SIZE, WIDE_HALF_EXTENT)[..., 2] > 0.1).float()
 
 
-def test_hidden_hair_is_as_rough_as_what_is_seen_and_a_bald_head_stays_smooth() -> None:
-    smooth, rough, wild = (strand_shade(painting(contrast), 256).log() for contrast in (0.0, 0.05, 0.9))
-    sides = scalp_maps(256)[0]
-    assert float(smooth.abs().max()) < 1e-3
-    assert 0.03 < float(rough[sides > 0.99].std()) < 0.15
-    assert float(wild[sides > 0.99].std()) < 1.2 * MAX_CONTRAST
-    assert float(rough[sides == 0].abs().max()) == 0.0
+def striped(contrast: float) -> Seen:
+    """Grey, with strands that fall from the whorl; of so large a deviation of the logarithm of brightness."""
+    brightness = 0.3 * torch.exp(contrast * 2.0**0.5 * torch.sin(40.0 * around_whorl()))
+    return Seen(brightness.expand(3, SIZE, SIZE).contiguous(), known())
+
+
+def hidden() -> Tensor:
+    """Where nothing but hidden scalp is, above the ears and before the back's own border, [SIZE, SIZE]."""
+    directions = texel_directions(SIZE, WIDE_HALF_EXTENT)
+    return (scalp_maps(SIZE, WIDE_HALF_EXTENT)[0] > 0.99) & (directions[..., 1] > 0.0) & (directions[..., 2] > -0.7)
+
+
+def shade(seen: Seen) -> Tensor:
+    return hair_shade(seen, GREY, WIDE_HALF_EXTENT)
+
+
+def test_hidden_hair_is_softer_than_what_is_seen_and_a_bald_head_stays_smooth() -> None:
+    smooth, rough, wild = (shade(striped(contrast)).log() for contrast in (0.0, 0.08, 0.9))
+    assert float(smooth.abs().max()) < 1e-4
+    assert 0.4 * SOFTER < float(rough[hidden()].std()) / 0.08 < SOFTER  # slow changes are left out
+    assert 0.5 * MAX_CONTRAST < float(wild[hidden()].std()) < 1.2 * MAX_CONTRAST
+    assert float(rough[scalp_maps(SIZE, WIDE_HALF_EXTENT)[0] == 0].abs().max()) == 0.0
+
+
+def test_hair_goes_on_falling_from_the_whorl() -> None:
+    strands = shade(striped(0.08)).log()
+    directions = texel_directions(SIZE, WIDE_HALF_EXTENT)
+    across = torch.nn.functional.normalize(torch.linalg.cross(axis().expand_as(directions), directions), dim=-1)
+    along = torch.linalg.cross(across, directions)
+    beside = hidden() & (directions @ axis() < 0.7)  # at the whorl all meet
+
+    def changes(way: Tensor) -> float:
+        grid = chart_grid(directions + 0.02 * way, WIDE_HALF_EXTENT)[None]
+        there = torch.nn.functional.grid_sample(strands[None, None], grid, "bilinear", "border", False)[0, 0]
+        return float((there - strands)[beside].square().mean())
+
+    assert changes(along) < 0.3 * changes(across)
+
+
+def axis() -> Tensor:
+    return torch.nn.functional.normalize(torch.tensor(WHORL), dim=0)
+
+
+def test_tiles_come_from_hair_of_the_same_colour() -> None:
+    seen = striped(0.08)
+    directions = texel_directions(SIZE, WIDE_HALF_EXTENT)
+    plain = directions[..., 0] < 0.0  # dark hair without strands on the left, as coloured as what is hidden
+    colour = torch.where(plain, 0.3, (seen.colour + 0.4).clamp_max(1.0))
+    sure = seen.known * (directions[..., 0].abs() > 0.1)  # an edge is no strand
+    dark, fair = (
+        float(hair_shade(Seen(colour, sure), wanted, WIDE_HALF_EXTENT).log()[hidden()].std())
+        for wanted in (GREY, GREY + 0.4)
+    )
+    assert dark < 0.5 * fair
 
 
 def test_nothing_seen_gives_no_strands() -> None:
-    hidden = painting(0.1)
-    hidden = replace(hidden, visible=torch.zeros_like(hidden.visible))
-    assert float((strand_shade(hidden, 64) - 1.0).abs().max()) == 0.0
+    seen = striped(0.1)
+    assert bool((shade(Seen(seen.colour, torch.zeros_like(seen.known))) == 1.0).all())
+
+
+def test_strands_are_the_same_again_and_at_any_size() -> None:
+    once = shade(striped(0.1))
+    assert torch.equal(once, shade(striped(0.1)))
+    assert bool(torch.isfinite(once).all())

@@ -13,8 +13,9 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_
 from portrait_manifolds.backend.input_view import WIDER, InputView
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.visibility import scalp_maps
 
 SIZE = 64
 
@@ -80,7 +81,7 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
 ) -> None:
     network, painting, view = painted
     plain = textures_of(network, painting, view, SIZE).astype(float)
-    monkeypatch.setattr(texturing, "strand_shade", lambda painting, size, half_extent: torch.full((size, size), 0.5))
+    monkeypatch.setattr(texturing, "hair_shade", lambda seen, scalp, half_extent: torch.full((SIZE, SIZE), 0.5))
     shaded = textures_of(network, painting, view, SIZE).astype(float)
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
@@ -142,3 +143,20 @@ def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
     on_ears = textures_of(*painted, SIZE, 0.08, ears=1.0)[sheet, ..., 3]
     before = (azimuth_deg < 75.0) & (elevation_deg > -27.0) & (elevation_deg < -22.0)
     assert on_ears[before].max() < 64 < 192 < endless[before].max()
+
+
+def test_the_hidden_scalp_has_the_photograph_s_colours(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, painting, view = painted
+    half_extent = network.geometry.half_extent
+    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, half_extent: torch.ones_like(seen.colour))
+    white = textures_of(network, painting, view, SIZE)
+    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, half_extent: torch.zeros_like(seen.colour))
+    black = textures_of(network, painting, view, SIZE)
+    sides = (scalp_maps(SIZE, half_extent)[0] == 1.0).numpy() & (
+        texel_directions(SIZE, half_extent)[..., 2].numpy() < -0.2
+    )
+    opaque = (white[..., 3] > 200) & sides
+    assert white[opaque][:, :3].min() > 245 and black[opaque][:, :3].max() < 10
+    assert (white == black)[:, (scalp_maps(SIZE, half_extent)[0] == 0.0).numpy()].mean() > 0.99

@@ -1,0 +1,116 @@
+"""The scalp that the photograph does not show, in the colours of what it shows of it.
+
+The networks continue the sides of a head by a colour of their own, between hair and skin: seen from beside, a strip of
+another colour ran behind the hair. Here hair goes on as hair, and a bald head as skin.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .conventions import CHART_HALF_EXTENT
+from .input_view import ViewTensors
+from .masks import greatest_around
+from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, ramp, smoothed, texel_directions
+from .networks.visibility import OTHER_PARTS, push_pull, scalp_maps
+
+INSIDE_PX = 2
+"""So near to the person's outline colours are not believed."""
+
+FACE_DEG, FACE_TOP_DEG, FACE_END_DEG = (40.0, 30.0), (16.0, 10.0), (-32.0, -26.0)
+"""Azimuths and elevations between which a face is skin, but for eyes, mouth and beard, which are left out as rare."""
+
+ROUNDS, RARE, LEAST_DEVIATION = 3, 3.0, 0.03
+"""How often the skin's colours are told anew, what lies so many deviations from them counts little, and they deviate by
+at least this much, in logarithms."""
+
+HAIR, SKIN_COUNTS = (1.5, 3.5), 0.002
+"""From how many deviations from the skin a colour is hair's, and how much skin counts where there is hair."""
+
+BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
+"""Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
+
+SOFT_TEXELS = 1.5
+BLACK = 0.03
+"""Added to colours before their logarithms are taken."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a photograph shows of a portrait's surface, over the chart."""
+
+    colour: Tensor  # [3, T, T], sRGB-encoded
+    known: Tensor  # [T, T], 0..1: within the person, and turned to the camera
+
+    @staticmethod
+    def of(
+        geometry: SheetGeometry, displacement_m: Tensor, camera: CameraBatch, photo: ViewTensors, turned: Tensor
+    ) -> "Seen":
+        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera as far."""
+        middle_m = displacement_m.new_zeros(1)
+        projected, _ = camera.project(geometry.points(displacement_m, turned.shape[-1], middle_m))
+        person = -greatest_around(-photo.opacity * photo.inside, INSIDE_PX)
+        maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
+        sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
+        return Seen(sampled[:3], sampled[3] * turned)
+
+    def reduced(self, size: int) -> "Seen":
+        """As maps [size, size]."""
+        known = F.adaptive_avg_pool2d(self.known[None], size)[0]
+        colour = F.adaptive_avg_pool2d(self.colour * self.known, size)
+        return Seen(colour / known.clamp_min(1e-4), known)
+
+
+def scalp_colours(seen: Seen, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+    """The scalp's colours over the chart [3, T, T], smooth where they are not known."""
+    size = seen.known.shape[-1]
+    scalp = kept(scalp_maps, size, seen.known, half_extent)[1]
+    hair = torch.maximum(_hairness(seen, half_extent), kept(_border, size, seen.known, half_extent))
+    weight = seen.known.square() * _least(scalp, OTHER_PARTS) * _least(hair, SKIN_COUNTS)
+    return smoothed(push_pull(seen.colour[None], weight[None, None])[0], SOFT_TEXELS)
+
+
+def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+    """What is painted [S, 3, T, T] with these colours [3, T, T] where the scalp is not `known` [T, T]."""
+    sides = kept(scalp_maps, known.shape[-1], known, half_extent)[0]
+    return torch.lerp(painted, colours, sides * (1.0 - known))
+
+
+def _least(share: Tensor, least: float) -> Tensor:
+    return least + (1.0 - least) * share
+
+
+def _hairness(seen: Seen, half_extent: float) -> Tensor:
+    """How far colours are other than the face's skin [T, T], 0..1."""
+    red, green, blue = torch.log(seen.colour.clamp(0.0, 1.0) + BLACK)
+    features = torch.stack([red - green, blue - green, (red + green + blue) / 6.0])
+    skin = weight = seen.known * kept(_face, seen.known.shape[-1], seen.known, half_extent)
+    for _ in range(ROUNDS):
+        total = weight.sum().clamp_min(1e-3)
+        mean = (features * weight).sum((1, 2), keepdim=True) / total
+        variance = ((features - mean).square() * weight).sum((1, 2), keepdim=True) / total
+        squared = (features - mean).square() / variance.clamp_min(LEAST_DEVIATION**2)
+        weight = skin * torch.exp(-0.5 * squared.sum(0) / RARE**2)
+    return ramp(squared.mean(0).sqrt(), HAIR).square()
+
+
+@cache
+def _face(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where a face is mostly skin."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    share = ramp(azimuth_deg, FACE_DEG) * ramp(elevation_deg, FACE_TOP_DEG) * ramp(elevation_deg, FACE_END_DEG)
+    with torch.inference_mode(False):
+        return torch.tensor(share, dtype=torch.float32)
+
+
+@cache
+def _border(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: what borders on the scalp that a photograph hides."""
+    from_front_deg = np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
+    share = ramp(from_front_deg, BORDER_DEG) * ramp(chart_angles_deg(size, half_extent)[1], ABOVE_EARS_DEG)
+    with torch.inference_mode(False):
+        return torch.tensor(share, dtype=torch.float32)

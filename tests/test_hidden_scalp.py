@@ -1,0 +1,100 @@
+"""The hidden scalp takes the colour of the scalp that is seen: hair's where there is hair, else skin's."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.hidden_scalp import Seen, scalp_colours, with_scalp
+from portrait_manifolds.backend.input_view import ViewTensors
+from portrait_manifolds.backend.networks.geometry import (
+    CameraBatch,
+    SheetGeometry,
+    chart_angles_deg,
+    chart_grid,
+    texel_directions,
+)
+from portrait_manifolds.backend.networks.visibility import scalp_maps
+
+SIZE = 128
+SKIN, BROWN, BLOND = (0.85, 0.62, 0.52), (0.22, 0.15, 0.10), (0.72, 0.56, 0.40)
+
+
+def from_front_deg(half_extent: float) -> Tensor:
+    return torch.rad2deg(torch.arccos(texel_directions(SIZE, half_extent)[..., 2]))
+
+
+def head(hair: tuple[float, ...], hairline_deg: float, half_extent: float) -> Seen:
+    """Skin, and hair from so many degrees from the front, above the ears; seen up to 85 degrees from the front."""
+    _, elevation_deg = chart_angles_deg(SIZE, half_extent)
+    away = from_front_deg(half_extent)
+    hairy = (away > hairline_deg) & torch.tensor(elevation_deg > 12.0)
+    colour = torch.where(hairy, torch.tensor(hair)[:, None, None], torch.tensor(SKIN)[:, None, None])
+    spots = 1.0 + 0.03 * torch.randn(SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    return Seen((colour * spots).clamp(0.0, 1.0), (away < 85.0).float())
+
+
+def hidden(half_extent: float) -> Tensor:
+    """Where the back of the head is, well away from what is seen."""
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, half_extent)
+    return torch.tensor((azimuth_deg > 104.0) & (elevation_deg > 0.0)) & (from_front_deg(half_extent) < 130.0)
+
+
+@pytest.mark.parametrize("half_extent", [CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
+@pytest.mark.parametrize("hair", [BROWN, BLOND, SKIN])
+def test_hair_goes_on_as_hair_and_a_bald_head_as_skin(hair: tuple[float, ...], half_extent: float) -> None:
+    behind = scalp_colours(head(hair, 70.0, half_extent), half_extent)[:, hidden(half_extent)]
+    assert float((behind - torch.tensor(hair)[:, None]).abs().max()) < 0.08
+
+
+def test_a_high_forehead_does_not_colour_the_hair_behind_it() -> None:
+    behind = scalp_colours(head(BROWN, 70.0, WIDE_HALF_EXTENT), WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    assert float(behind[0].max()) < BROWN[0] + 0.08  # skin has 0.85
+
+
+def test_dark_roots_do_not_colour_fair_hair_at_the_sides() -> None:
+    seen = head(BLOND, 60.0, WIDE_HALF_EXTENT)
+    away = from_front_deg(WIDE_HALF_EXTENT)
+    _, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    roots = (away > 50.0) & (away < 62.0) & torch.tensor(elevation_deg > 40.0)
+    seen = Seen(torch.where(roots, torch.tensor(BROWN)[:, None, None], seen.colour), seen.known)
+    behind = scalp_colours(seen, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    assert float((behind - torch.tensor(BLOND)[:, None]).abs().mean()) < 0.05
+
+
+def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:
+    painted, colours = torch.full((2, 3, SIZE, SIZE), 0.25), torch.full((3, SIZE, SIZE), 0.75)
+    known = (from_front_deg(WIDE_HALF_EXTENT) < 85.0).float()
+    after = with_scalp(painted, colours, known, WIDE_HALF_EXTENT)
+    sides = scalp_maps(SIZE, WIDE_HALF_EXTENT)[0]
+    assert bool((after == 0.25)[..., (known == 1.0) | (sides == 0.0)].all())
+    assert bool((after == 0.75)[..., (known == 0.0) & (sides == 1.0)].all())
+
+
+def test_the_photograph_lies_on_the_surface_where_the_camera_sees_it() -> None:
+    geometry = SheetGeometry(8)
+    camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=96, height_px=96)
+    rgb = torch.zeros(96, 96, 3)
+    rgb[:, :48, 0] = 1.0  # red on the left
+    rgb[:48, :, 2] = 1.0  # blue above
+    person = torch.ones(96, 96)
+    person[:, 62:] = 0.0
+    photo = ViewTensors(person, rgb, torch.ones(96, 96, dtype=torch.bool))
+    turned = torch.full((SIZE, SIZE), 0.5)
+    seen = Seen.of(geometry, torch.zeros(1, 64, 64), CameraBatch.of([camera], "cpu"), photo, turned)
+    points = 0.11 * torch.tensor([[-0.3, 0.3, 0.9], [0.3, -0.3, 0.9], [0.7, 0.0, 0.7]])
+    column, row = ((chart_grid(points) + 1.0) * 0.5 * SIZE).long().T
+    assert camera.project(points[2].numpy())[0][0] > 64.0  # beside the person
+    np.testing.assert_allclose(seen.colour[:, row[0], column[0]], [1.0, 0.0, 1.0], atol=1e-5)
+    np.testing.assert_allclose(seen.colour[:, row[1], column[1]], [0.0, 0.0, 0.0], atol=1e-5)
+    np.testing.assert_allclose(seen.known[row, column], [0.5, 0.5, 0.0], atol=1e-5)
+
+
+def test_reduced_maps_do_not_mix_in_what_is_unknown() -> None:
+    colour, known = torch.zeros(3, 64, 64), torch.zeros(64, 64)
+    colour[:, :, ::2], known[:, ::2] = 0.6, 1.0
+    small = Seen(colour, known).reduced(16)
+    assert small.known.shape == (16, 16)
+    assert torch.allclose(small.colour, torch.tensor(0.6)) and torch.allclose(small.known, torch.tensor(0.5))
