@@ -34,7 +34,10 @@ HAIR, SKIN_COUNTS = (1.5, 3.5), 0.002
 BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 """Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
 
-SOFT_TEXELS = 1.5
+RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
+"""Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
+and what is continued is so smooth."""
+
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""
 
@@ -71,7 +74,8 @@ def scalp_colours(seen: Seen, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     scalp = kept(scalp_maps, size, seen.known, half_extent)[1]
     hair = torch.maximum(_hairness(seen, half_extent), kept(_border, size, seen.known, half_extent))
     weight = seen.known.square() * _least(scalp, OTHER_PARTS) * _least(hair, SKIN_COUNTS)
-    return smoothed(push_pull(seen.colour[None], weight[None, None])[0], SOFT_TEXELS)
+    colour, around = smoothed(torch.cat([seen.colour * weight, weight[None]]), RIM_TEXELS).split((3, 1))
+    return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
 
 
 def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
