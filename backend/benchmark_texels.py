@@ -37,7 +37,8 @@ def random_paint(portrait: Portrait, camera: Camera) -> Paint:
     shade, turned = torch.rand(2, size, size)
     photo, depth_m = torch.rand(camera.height_px, camera.width_px, 4), torch.full((384, 384), 1.3)
     colour = torch.rand(sheets, 4, size // 4, size // 4)
-    return Paint(opacity, colour[:, :3], colour[:, 3], shade, turned, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
+    maps = (opacity, colour[:, :3], torch.rand(3, size, size), colour[:, 3], shade, turned)
+    return Paint(*maps, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
 
 
 def soft_sheets(portrait: Portrait, camera: Camera) -> tuple[torch.Tensor, Gaps]:

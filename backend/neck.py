@@ -2,10 +2,9 @@
 
 A direction from the head's centre meets the neck's side and then, farther out, the shoulders; the networks' sheets
 follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
-the head: as wide as the photograph's silhouette, as deep as necks are, with the photograph's colours around it, those
-of a collar, too, and the head's back narrows down to it. The other sheets are laid between it and what they reached
-before, and hold what they held, but for what the networks let hang behind the ears. What closing sheets leaves there
-later ends where they did.
+the head: as wide as the photograph's silhouette, as deep as necks are, and the head's back narrows down to it. The
+other sheets are laid between it and what they reached before, and hold what they held, but for what the networks let
+hang behind the ears. What closing sheets leaves there later ends where they did.
 """
 
 from dataclasses import replace
@@ -18,12 +17,9 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back
-from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
-from .masks import greatest_around
-from .neck_column import AXIS_M, Silhouette, at_heights, column_radius
+from .neck_column import Silhouette, column_radius
 from .networks.geometry import (
-    CameraBatch,
     SheetGeometry,
     chart_angles_deg,
     constant,
@@ -31,10 +27,8 @@ from .networks.geometry import (
     ramp,
     resampled,
     rows_below,
-    texel_directions,
 )
 from .networks.inversion import Inversion, Painting
-from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
 OFFSET_M = -0.042
@@ -64,36 +58,24 @@ ON_EARS, EAR_M = (0.0, 0.5), 0.003
 LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
-FINER = 3
-"""Colours are looked up at so many points a texel, and are the mean of three texels, both across and down: the column
-is steep, and a collar, a few texels wide, would fall into stripes."""
-
-INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
-"""Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
-between these azimuths that comes to hold."""
-
 
 def with_neck(
-    network: Inversion, painting: Painting, silhouette: Silhouette, ears: Tensor, camera: Camera, picture: Tensor
+    network: Inversion, painting: Painting, silhouette: Silhouette, ears: Tensor
 ) -> tuple[Inversion, Painting, Tensor]:
     """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
     the head goes on above it, [T, T] in metres, for `without_tabs`.
 
-    `silhouette` and `ears` [G, G] are what `with_ears` says; `picture` [1, 4, H, W] is what the networks saw; `visible`
-    and `photographed` stay as they were.
+    `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell;
+    `visible` and `photographed` stay as they were.
     """
-    half_extent, device = network.geometry.half_extent, picture.device
-    column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, device)
+    half_extent = network.geometry.half_extent
+    column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, painting.radius_m.device)
     size = painting.opacity.shape[-1]
     network, painting, back_m = with_back(network, painting, column, ears, silhouette.hair())
     farthest = _farthest(silhouette, column, size, half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
     farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))
-    arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
-    axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
-    views = CameraBatch.of([camera], device)
-    network, painting = _around_column(network, painting, column, farthest, axes, edges, views, picture)
-    return network, painting, farthest
+    return *_around_column(network, painting, column, farthest), farthest
 
 
 def without_tabs(
@@ -121,10 +103,6 @@ def _around_column(
     painting: Painting,
     column: Tensor,  # [G, G]
     farthest: Tensor,  # [T, T], of the head
-    axes: Tensor,  # [3, 3], of the silhouette
-    edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
-    camera: CameraBatch,
-    picture: Tensor,
 ) -> tuple[Inversion, Painting]:
     geometry = network.geometry
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
@@ -155,12 +133,6 @@ def _around_column(
     opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
     opacity[:, 0] = resampled(low, opacity.shape[-1])
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
-    rows, fine = rows_below(painted.shape[-1], BEGINS_DEG[0], geometry.half_extent), FINER * painted.shape[-1]
-    finer = slice(FINER * rows.start, fine)
-    inner = (resampled(radius, fine) + OFFSET_M * resampled(laid, fine))[finer, :, None]
-    points = inner * geometry.kept(texel_directions, fine, inner)[finer]
-    colours = _colours(points, axes, edges, camera, picture, painting.matte[:1])
-    painted[:, 0, :, rows] = F.avg_pool2d(colours, 3 * FINER, FINER, FINER, count_include_pad=False)
     painting = replace(
         painting,
         opacity=opacity,
@@ -238,24 +210,3 @@ def _free(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 1 where the column need not stay under the skin."""
     with torch.inference_mode(False):
         return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG), dtype=torch.float32)
-
-
-def _colours(
-    points_m: Tensor, axes: Tensor, edges: Tensor, camera: CameraBatch, picture: Tensor, matte: Tensor
-) -> Tensor:
-    """What the picture shows of points [V, U, 3] in front, and beside and behind at the silhouette's edges: [3, V, U].
-
-    `picture` [1, 3 or more, H, H] and `matte` [1, 1, H, H], 0..1; what is not surely the person's is left out. A collar
-    stands higher behind than where those edges show it.
-    """
-    beside, before = points_m @ axes[0], points_m @ axes[2]
-    height = points_m[..., 1] - RISE_M
-    axis, left, right = at_heights(edges, height).unbind(-1)
-    edge = torch.where(beside < 0.0, left + INSET_M[0], right - INSET_M[0])
-    at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
-    share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
-    projected, _ = camera.project(torch.lerp(points_m, at_edge, share)[None, None])
-    reach = picture.shape[-1] // 128
-    person = (-greatest_around(-matte, reach) > 0.9).float()
-    colours = push_pull(picture[:, :3], person)
-    return F.grid_sample(colours, projected[0], "bilinear", "border", False)[0]

@@ -101,6 +101,7 @@ def aligned_portrait(
     from .body import with_body
     from .ears import with_ears
     from .neck import with_neck
+    from .neck_colours import neck_colours
     from .neck_column import Silhouette
     from .networks.inversion import as_input
     from .networks.weights import load_weights
@@ -125,13 +126,14 @@ def aligned_portrait(
         network, painting = over_wide_chart(network, painting)
         silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
         network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
-        network, painting, farthest_m = with_neck(network, painting, silhouette, ears, camera, picture)
+        network, painting, farthest_m = with_neck(network, painting, silhouette, ears)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         network, painting = with_body(network, painting, view, ears)
-        textures = paint_textures(network, painting, view, ears, farthest_m, texture_size)
+        innermost = neck_colours(network.geometry, painting, silhouette, camera, picture, texture_size)
+        textures = paint_textures(network, painting, view, innermost, ears, farthest_m)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():

@@ -37,10 +37,14 @@ CLEAN_OPACITY = 0.5
 
 @torch.inference_mode()
 def paint_textures(
-    network: Inversion, painting: Painting, view: InputView, ears: Tensor, farthest_m: Tensor, texture_size: int
+    network: Inversion, painting: Painting, view: InputView, innermost: Tensor, ears: Tensor, farthest_m: Tensor
 ) -> Tensor:
-    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch; `ears` [G, G] are `with_ears`' and
-    `farthest_m` [O, O] is `with_neck`'s, as large as the opacity."""
+    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch.
+
+    `innermost` [3, T, T] is `neck_colours`', `ears` [G, G] are `with_ears`', and `farthest_m` [O, O], as large as the
+    opacity, is `with_neck`'s.
+    """
+    texture_size = innermost.shape[-1]
     device = painting.opacity.device
     geometry = network.geometry
     photo = view.on(device)
@@ -57,6 +61,7 @@ def paint_textures(
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
         with_scalp(painting.painted[0], scalp, coarse.known, geometry.half_extent),
+        innermost,
         painting.confidence[0],
         hair_shade(seen, scalp, geometry.half_extent),
         turned,

@@ -22,6 +22,7 @@ class Paint:
 
     opacity: Tensor  # [S, O, O], O at most T
     painted: Tensor  # [S, 3, C, C], sRGB-encoded
+    innermost: Tensor  # [3, I, I], the first sheet's colours, in place of what is painted on it
     confidence: Tensor  # [S, C, C], 0..1: the photograph's share where it shows the texel
     shade: Tensor  # [T, T], a factor on what is painted
     turned: Tensor  # [T, T], 0..1: how far the surface is turned to the camera
@@ -42,6 +43,7 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
     fits = {
         "opacity": paint.opacity.shape == (sheets, *2 * paint.opacity.shape[-1:]),
         "painted": paint.painted.shape == (sheets, 3, *2 * paint.painted.shape[-1:]),
+        "innermost": paint.innermost.shape == (3, *2 * paint.innermost.shape[-1:]),
         "confidence": paint.confidence.shape == (sheets, *paint.painted.shape[2:]),
         "shade": paint.shade.shape == (size, size),
         "turned": paint.turned.shape == (size, size),
@@ -58,9 +60,9 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
 
         return paint_texels_reference(stack, paint)
     native = stack_on(stack, device)
-    names = ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m")
+    names = ("opacity", "painted", "innermost", "confidence", "shade", "turned", "photo", "surface_m")
     tensors = [getattr(paint, name).float().contiguous() for name in names]
-    sizes = paint.opacity.shape[-1], paint.painted.shape[-1], paint.surface_m.shape[-1]
+    sizes = [x.shape[-1] for x in (paint.opacity, paint.painted, paint.innermost, paint.surface_m)]
     pointers = [address(tensor, device) for tensor in tensors]
     numbers = _Paint(*pointers, paint.wider, paint.clean, paint.margin_m, paint.softness_m, *sizes, paint.uncut)
     textures = torch.empty(sheets, size, size, 4, dtype=torch.uint8, device=device)
@@ -76,10 +78,13 @@ class _Paint(ctypes.Structure):
     """csrc/paint_texels.h's Paint."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("opacity", "painted", "confidence", "shade")),
-        *((name, ctypes.c_void_p) for name in ("turned", "photo", "surface")),
+        *((name, ctypes.c_void_p) for name in ("opacity", "painted", "innermost", "confidence")),
+        *((name, ctypes.c_void_p) for name in ("shade", "turned", "photo", "surface")),
         *((name, ctypes.c_float) for name in ("wider", "clean", "margin_m", "softness_m")),
-        *((name, ctypes.c_int32) for name in ("opacity_size", "colour_size", "surface_size", "uncut")),
+        *(
+            (name, ctypes.c_int32)
+            for name in ("opacity_size", "colour_size", "innermost_size", "surface_size", "uncut")
+        ),
     )
 
 

@@ -32,11 +32,12 @@ def paint_texels_reference(stack: Stack, paint: Paint) -> Tensor:
         before = (surface + paint.margin_m * apart - depth) / paint.softness_m
         chart = torch.stack([texel % size, texel // size], -1)
         chart = (chart + 0.5) * (2.0 / size) - 1.0
-        own = sampled(torch.cat([paint.painted[sheet], paint.confidence[sheet, None]]), chart)  # [4, N]
+        painted = sampled(paint.painted[sheet] if sheet else paint.innermost, chart)  # [3, N]
+        confidence = sampled(paint.confidence[sheet, None], chart)[0]
         known = (paint.wider * places).abs().amax(-1) < 1.0
         clean = (photographed[3] / paint.clean).clamp_max(1.0)
-        share = torch.where(known, own[3], 1.0) * torch.sigmoid(before) * clean * turned
-        colour = torch.lerp(own[:3] * shade, photographed[:3], share)
+        share = torch.where(known, confidence, 1.0) * torch.sigmoid(before) * clean * turned
+        colour = torch.lerp(painted * shade, photographed[:3], share)
         cut = solid.flatten().index_select(0, texel) * inside
         if sheet >= paint.uncut:
             cut = cut * photographed[3]

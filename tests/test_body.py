@@ -37,6 +37,7 @@ from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.neck import neck_share, with_neck
+from portrait_manifolds.backend.neck_colours import neck_colours
 from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, beside_face, chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
@@ -85,9 +86,9 @@ def bodied() -> Portraits:
     matte = torch.from_numpy(view.opacity)[None]
     picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
     first = replace(first, opacity=solid, matte=matte[None])
-    network, before, _ = with_neck(
-        network, first, Silhouette.of(matte[0].numpy(), camera()), NO_EARS, camera(), picture
-    )
+    silhouette = Silhouette.of(matte[0].numpy(), camera())
+    network, before, _ = with_neck(network, first, silhouette, NO_EARS)
+    before.painted[0, 0] = neck_colours(network.geometry, before, silhouette, camera(), picture, SIZE)
     return network, before, *with_body(network, before, view, NO_EARS)
 
 

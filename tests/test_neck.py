@@ -10,7 +10,8 @@ from test_surface_following import CONFIG, SIZE, painting
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.masks import eroded
-from portrait_manifolds.backend.neck import EAR_M, ENDING_M, OFFSET_M, TABS_M, with_neck, without_tabs
+from portrait_manifolds.backend.neck import EAR_M, ENDING_M, OFFSET_M, TABS_M, neck_share, with_neck, without_tabs
+from portrait_manifolds.backend.neck_colours import neck_colours
 from portrait_manifolds.backend.neck_column import (
     BACK_M,
     FRONT_M,
@@ -53,8 +54,10 @@ def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painti
     before = replace(before, opacity=before.opacity * head, matte=person[None, None])
     picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
     picture = torch.cat([picture, person[None]])[None]
-    after = with_neck(network, before, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
-    return network, before, *after[:2]
+    silhouette = Silhouette.of(person.numpy(), camera())
+    networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
+    after.painted[0, 0] = neck_colours(networks.geometry, after, silhouette, camera(), picture, SIZE)
+    return network, before, networks, after
 
 
 def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tensor:
@@ -170,30 +173,52 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
     picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
     picture = torch.cat([picture, person[None]])[None]
-    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
-    points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
-    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
+    silhouette = Silhouette.of(person.numpy(), camera())
+    networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
+    size = 4 * SIZE
+    colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, size)
+    points = networks.geometry.points(after.displacement_m, size, networks.geometry.offsets_m[:1])[0, 0]
+    azimuth_deg = torch.tensor(chart_angles_deg(size)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
     skin, collar = (
-        after.painted[0, 0][:, beside & (points[..., 1] > low) & (points[..., 1] < high)].T
+        colours[:, beside & (points[..., 1] > low) & (points[..., 1] < high)].T
         for low, high in ((-0.105, -0.09), (-0.16, -0.135))
     )
     assert len(skin) and float((skin - skin.new_tensor(RED)).abs().max()) < 0.05
     assert len(collar) and float((collar - collar.new_tensor(GREEN)).abs().max()) < 0.05
 
 
-def test_what_is_finer_than_a_necks_texels_is_their_mean(person: torch.Tensor) -> None:
-    """The column is steep: a collar would fall into stripes from texel to texel."""
+def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> None:
+    """Between skin and collar no more than a centimetre is of neither colour, of which the picture's pixel is half."""
     network = Inversion(CONFIG).eval()
     network.geometry.set_mean(np.full((128, 128), HEAD_M))
     bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
-    striped = (torch.arange(PX) % 2 == 0).float()[:, None].expand(3, PX, PX)
+    white_m = -0.14
+    row = round(float(camera().project(np.array([[0.0, white_m, 0.0]]))[0][0, 1]))
+    striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
     picture = torch.cat([striped, person[None]])[None]
-    networks, after, _ = with_neck(network, bare, Silhouette.of(person.numpy(), camera()), NO_EARS, camera(), picture)
-    height_m = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0, ..., 1]
-    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
-    steep = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m < -0.10) & (height_m > -0.16)
-    assert steep.sum() > 40 and after.painted[0, 0][:, steep].std() < 0.05
+    silhouette = Silhouette.of(person.numpy(), camera())
+    networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
+    size = 8 * SIZE
+    colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, size)[0]
+    height_m = networks.geometry.points(after.displacement_m, size, networks.geometry.offsets_m[:1])[0, 0, ..., 1]
+    azimuth_deg = torch.tensor(chart_angles_deg(size)[0])
+    behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
+    neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
+    assert len(neither) and float(neither.max() - neither.min()) < 0.01
+
+
+def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> None:
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
+    silhouette = Silhouette.of(person.numpy(), camera())
+    networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
+    picture = torch.ones(1, 4, PX, PX)
+    colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, SIZE)
+    share = neck_share(SIZE)
+    assert torch.equal(colours[:, share == 0.0], after.painted[0, 0][:, share == 0.0])
+    assert (share == 1.0).any() and float((colours[:, share == 1.0] - 1.0).abs().max()) < 1e-4
 
 
 def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
@@ -229,9 +254,8 @@ def test_the_back_of_a_head_goes_down_to_the_neck_and_no_farther(person: torch.T
     network, head_m = Inversion(CONFIG).eval(), 0.14
     network.geometry.set_mean(np.full((128, 128), head_m))
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
-    picture = torch.cat([torch.zeros(3, PX, PX), person[None]])[None]
     silhouette = Silhouette.of(person.numpy(), camera())
-    _, after, farthest_m = with_neck(network, before, silhouette, NO_EARS, camera(), picture)
+    _, after, farthest_m = with_neck(network, before, silhouette, NO_EARS)
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
     behind = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -15.0) & (elevation_deg < -5.0)
     assert behind.any() and float(after.radius_m[0, behind].max()) < head_m - 0.02
@@ -249,9 +273,8 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
     for matte, stays in ((person, False), (wide, True)):
         before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
         before = replace(before, opacity=torch.ones_like(before.opacity))
-        picture = torch.cat([torch.zeros(3, PX, PX), matte[None]])[None]
         silhouette = Silhouette.of(matte.numpy(), camera())
-        networks, after, farthest_m = with_neck(network, before, silhouette, NO_EARS, camera(), picture)
+        networks, after, farthest_m = with_neck(network, before, silhouette, NO_EARS)
         beside = after.opacity[0, 1:, low & (azimuth_deg > 70.0) & (azimuth_deg < 84.0)]
         assert bool((beside > 0.99).all()) is stays
         under_the_head = low & (azimuth_deg > 100.0) & (elevation_deg < -34.0)
@@ -267,10 +290,9 @@ def test_heads_go_on_to_ears_that_stand_off_them(person: torch.Tensor) -> None:
     network.geometry.set_mean(np.full((128, 128), ear_m))
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
     before = replace(before, opacity=torch.ones_like(before.opacity))
-    picture = torch.cat([torch.zeros(3, PX, PX), person[None]])[None]
     silhouette, inside = Silhouette.of(person.numpy(), camera()), eroded(on_ears(SIZE), 2)
     for ears, least, most in ((on_ears(128).float(), 0.95, 1.0), (NO_EARS, 0.0, 0.0)):
-        networks, after, _ = with_neck(network, before, silhouette, ears, camera(), picture)
+        networks, after, _ = with_neck(network, before, silhouette, ears)
         distance_m = networks.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0]
         ear = after.opacity[0][inside & (distance_m > 0.105) & (distance_m < ear_m)]
         assert least <= float(ear.min()) and float(ear.max()) <= most

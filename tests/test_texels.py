@@ -54,7 +54,8 @@ def paint(**changes: object) -> Paint:
     depth_m = 1.3 + 0.1 * random(24, 24)
     opacity = (2.0 * random(SHEETS, 32, 32) - 0.5).clamp(0.0, 1.0)
     values = (
-        *(opacity, random(SHEETS, 3, 16, 16), random(SHEETS, 16, 16), 0.5 + random(SIZE, SIZE), random(SIZE, SIZE)),
+        *(opacity, random(SHEETS, 3, 16, 16), random(3, 24, 24), random(SHEETS, 16, 16)),
+        *(0.5 + random(SIZE, SIZE), random(SIZE, SIZE)),
         *(random(120, 90, 4), depth_m, 1.5, 0.5, 0.01, 0.003),
     )
     return replace(Paint(*values), **changes)
@@ -138,6 +139,7 @@ def test_texels_take_the_photograph_only_where_it_is_to_be_believed(stack: Stack
         "turned": torch.ones(SIZE, SIZE),
         "photo": white,
         "painted": black,
+        "innermost": black[0],
     }
     behind, before = torch.full((24, 24), 9.0), torch.full((24, 24), 0.1)
 
@@ -150,6 +152,15 @@ def test_texels_take_the_photograph_only_where_it_is_to_be_believed(stack: Stack
     assert brightness(surface_m=behind, photo=white * torch.tensor([1.0, 1.0, 1.0, 0.1])) < 60.0
     distrusted = {"confidence": torch.zeros(SHEETS, 16, 16), "surface_m": behind}
     assert brightness(**distrusted, wider=0.1) < 1.0 < 254.0 < brightness(**distrusted, wider=1e3)
+
+
+@pytest.mark.parametrize("op", [paint_texels, paint_texels_reference])
+def test_the_innermost_sheet_has_colours_of_its_own(stack: Stack, op: Callable[[Stack, Paint], torch.Tensor]) -> None:
+    plain = {"confidence": torch.zeros(SHEETS, 16, 16), "shade": torch.ones(SIZE, SIZE), "wider": 0.1}
+    white, black = torch.ones(3, SIZE, SIZE), torch.zeros(SHEETS, 3, 16, 16)
+    textures = op(stack, paint(**plain, innermost=white, painted=black))
+    first, others = (sheet[sheet[..., 3] > 0][:, :3] for sheet in (textures[0], textures[1:]))
+    assert len(first) > 100 and bool((first == 255).all()) and not others.any()
 
 
 @pytest.mark.parametrize("op", [paint_texels, paint_texels_reference])

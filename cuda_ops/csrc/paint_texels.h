@@ -8,13 +8,14 @@ namespace pm {
 struct Paint {
   const float* opacity;     // [S, O, O]
   const float* painted;     // [S, 3, C, C], sRGB-encoded
+  const float* innermost;   // [3, I, I], the first sheet's colours in place of painted's
   const float* confidence;  // [S, C, C]
   const float* shade;       // [T, T], a factor on what is painted
   const float* turned;      // [T, T], 0..1: how far the surface is turned to the camera
   const float* photo;       // [H, W, 4], the person's own colour and opacity
   const float* surface;     // [P, P], depth in metres of what the camera sees first
   float wider, clean, margin_m, softness_m;
-  int32_t opacity_size, colour_size, surface_size, uncut;
+  int32_t opacity_size, colour_size, innermost_size, surface_size, uncut;
 };
 
 PM_FN uint8_t to_byte(float x) { return uint8_t(clamp(x, 0.0f, 1.0f) * 255.0f + 0.5f); }
@@ -41,15 +42,17 @@ PM_FN void paint_texel(const Stack& s, const Paint& p, int sheet, int row, int c
   const Between near = between(x * seen, y * seen, seen, seen);
   const float surface = near.mix([&](int y, int x) { return p.surface[y * seen + x]; });
   const float before = (surface + p.margin_m * s.spread[place] - seen_at.depth) / p.softness_m;
-  const float* painted = p.painted + int64_t(sheet) * 3 * colours * colours;
+  const int side = sheet ? colours : p.innermost_size;
+  const float* painted = sheet ? p.painted + int64_t(sheet) * 3 * colours * colours : p.innermost;
   const float* confidence = p.confidence + int64_t(sheet) * colours * colours;
   const Between own = between(u * colours, v * colours, colours, colours);
+  const Between colour = sheet ? own : between(u * side, v * side, side, side);
   const bool known = p.wider * larger(fabsf(2.0f * x - 1.0f), fabsf(2.0f * y - 1.0f)) < 1.0f;
   float share = known ? own.mix([&](int y, int x) { return confidence[y * colours + x]; }) : 1.0f;
   share *= smaller(photo[3] / p.clean, 1.0f) * p.turned[place] / (1.0f + expf(-before));
   for (int c = 0; c < 3; ++c) {
-    const float* plane = painted + int64_t(c) * colours * colours;
-    const float mine = p.shade[place] * own.mix([&](int y, int x) { return plane[y * colours + x]; });
+    const float* plane = painted + int64_t(c) * side * side;
+    const float mine = p.shade[place] * colour.mix([&](int y, int x) { return plane[y * side + x]; });
     rgba[c] = to_byte(mine + share * (photo[c] - mine));
   }
   rgba[3] = cut;

@@ -1,0 +1,70 @@
+"""The colours around a neck: the photograph's, those of a collar, too, as fine as textures are.
+
+The column is steep: as coarse as what the networks paint, a collar that is no more than four texels high was a smear.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..cuda_ops.recorded import recorded
+from .camera import Camera
+from .masks import greatest_around
+from .neck import BEGINS_DEG, neck_share
+from .neck_column import AXIS_M, Silhouette, at_heights
+from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below
+from .networks.inversion import Painting
+from .networks.visibility import push_pull
+
+INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
+"""Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
+between these azimuths that comes to hold."""
+
+
+def neck_colours(
+    geometry: SheetGeometry, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int
+) -> Tensor:
+    """Colours [3, size, size] of the innermost sheet of a batch's first portrait, sRGB-encoded: what is painted on it
+    where it is not the neck's.
+
+    `picture` [1, 3 or more, H, H] is what the camera sees, 0..1; what is not
+    surely the person's is left out. In front the neck has its colours; beside and behind
+    those of the silhouette's edges, a little lower: a collar stands higher behind than where those edges show it.
+    """
+    device = picture.device
+    arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
+    axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
+    views = CameraBatch.of([camera], device)
+    painted = resampled(painting.painted[0, 0], size)
+    return _around(geometry, painting.displacement_m[:1], painted, axes, edges, views, picture, painting.matte[:1])
+
+
+@recorded
+def _around(
+    geometry: SheetGeometry,
+    displacement_m: Tensor,
+    painted: Tensor,  # [3, T, T]
+    axes: Tensor,  # [3, 3], the silhouette's
+    edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
+    camera: CameraBatch,
+    picture: Tensor,
+    matte: Tensor,  # [1, 1, H, H]
+) -> Tensor:
+    size = painted.shape[-1]
+    rows = rows_below(size, BEGINS_DEG[0], geometry.half_extent)
+    points = geometry.points(displacement_m, size, geometry.offsets_m[:1], rows)[0, 0]  # [V, size, 3]
+    beside, before = points @ axes[0], points @ axes[2]
+    height = points[..., 1] - RISE_M
+    axis, left, right = at_heights(edges, height).unbind(-1)
+    edge = torch.where(beside < 0.0, left + INSET_M[0], right - INSET_M[0])
+    at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
+    share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
+    projected, _ = camera.project(torch.lerp(points, at_edge, share)[None, None])
+    person = (-greatest_around(-matte, picture.shape[-1] // 128) > 0.9).float()
+    clean = push_pull(picture[:, :3], person)
+    colours = F.grid_sample(clean, projected[0], "bilinear", "border", False)[0]
+    neck = geometry.kept(neck_share, size, painted)[rows]
+    around = painted.clone()
+    around[:, rows] = torch.lerp(painted[:, rows], colours, neck)
+    return around
