@@ -270,6 +270,6 @@ def _laid(
     now = geometry.total_radius(displacement)[0]
     spread = torch.lerp(torch.lerp(geometry.spread, geometry.spread.clamp(max=CLOSE), close), spread, share)
     stays = (now - torch.lerp(before, inner, share)) / -offsets[0]  # the neck, whatever displacement's texels hold
-    spread = torch.lerp(spread, stays, share * neck).clamp_min(LEAST_SPREAD)
+    spread = torch.lerp(spread, stays, neck).clamp_min(LEAST_SPREAD)
     spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
     return geometry.laid(spread, offsets_m), displacement
