@@ -22,7 +22,9 @@ from .networks.inversion import Inversion
 from .networks.visibility import push_pull
 from .surface_following import sheet_level
 
-VIEW_PX = 384
+VIEW_PX, BESIDE_PX = 384, 256
+"""Sides of the pictures that are looked at, as the photograph sees the person and from beside."""
+
 OVERDONE = 2.0
 """What is missing is closed by so much more, since no texel takes all of it."""
 
@@ -30,15 +32,18 @@ NEAREST_M, NEAR_M, SOFTNESS_M = 0.008, 0.020, 0.004
 """Sheets close so near to the surface, and how suddenly they are too far from it: a ray leaves the head through the
 same sheets, and enters leaning ones far before it."""
 
-LOOKS, RIM_PX = ((0.0, NEAREST_M, 2), (0.0, NEAR_M, 0), (-30.0, NEAR_M, 0), (30.0, NEAR_M, 0)), 2
+TURNS_DEG = (-30.0, 30.0, -15.0, 15.0)
+LOOKS = ((0.0, NEAREST_M, 2), (0.0, NEAR_M, 0), *((turn_deg, NEAR_M, 0) for turn_deg in TURNS_DEG))
 """Looks by turns in degrees, how near sheets close then, and how many pixels beyond the matte: as the photograph sees
 the person, first where that can be done close by, and a little more, since textures are cut by the matte afterwards, at
-its own resolution; then from beside for holes and loose parts. Silhouettes' rims are no holes, and so near to an edge
-what lies behind it counts."""
+its own resolution; then from beside for holes, between ears and jaws most of all."""
 
-LOOSE_OPACITY, THIN_PX, HALO_PX = 0.3, 3, 2
-"""What is more opaque than the first, and a part of its own or thinner than twice the second, hangs loose, and is
-cleared with what surrounds it."""
+RIM_PX = 2
+"""Silhouettes' rims are no holes, and so near to an edge what lies behind it counts."""
+
+LOOSE_FROM_DEG, LOOSE_OPACITY, THIN_PX, HALO_PX = 20.0, 0.3, 2, 1
+"""Turns from which loose parts are looked for. What is more opaque than the second, and a part of its own or thinner
+than twice the third, hangs loose, and is cleared with what surrounds it."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
@@ -53,17 +58,18 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
     wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")[0, 0]
-    camera = camera.resized(VIEW_PX, VIEW_PX)
     geometry, size = network.geometry, opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
     for look, (turn_deg, near_m, more_px) in enumerate(LOOKS):
-        stack = Stack(radius, spread, offsets, geometry.half_extent, camera.orbited(turn_deg))
+        side_px = BESIDE_PX if turn_deg else VIEW_PX
+        turned = camera.resized(side_px, side_px).orbited(turn_deg)
+        stack = Stack(radius, spread, offsets, geometry.half_extent, turned)
         maps = (radius_m, geometry.spread, offsets)
         alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
         should = _filled(alpha) if turn_deg else greatest_around(wanted, more_px)
         gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
         opacity = close_sheets(stack, opacity, gaps, overwrite=look > 0)  # what the caller gave stays
-        if turn_deg:  # transparency closes as opacity does
+        if abs(turn_deg) > LOOSE_FROM_DEG:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
             opacity = close_sheets(stack, opacity.neg_().add_(1.0), loose, overwrite=True).neg_().add_(1.0)
     return opacity

@@ -60,6 +60,21 @@ def test_holes_that_are_seen_from_beside_close_and_outlines_stay(network: Invers
         assert seen(network, closed, turn_deg)[beside].max() < 0.02
 
 
+@pytest.mark.parametrize("turn_deg", [-15.0, 15.0])
+@torch.inference_mode()
+def test_shafts_that_are_looked_through_half_way_close(network: Inversion, turn_deg: float) -> None:
+    """As between an ear and the jaw: at 30 degrees, and in the photograph's own view, their walls hide them."""
+    solid = (network.geometry.offsets_m < 1e-3).float()[:, None, None].expand(-1, SIZE, SIZE).contiguous()
+    points = network.geometry.points(torch.zeros(1, 64, 64), SIZE)[0]
+    x, y, _ = (points @ torch.tensor(CAMERA.orbited(turn_deg).camera_to_world[:3, :3]).float()).unbind(-1)
+    shaft = (x.abs() < 0.008) & (y.abs() < 0.02)
+    holed = torch.where(shaft, 0.0, solid)
+    closed = solid_opacity(network, holed, network.geometry.radius_m, CAMERA, torch.zeros(SIZE, SIZE))
+    hole = seen(network, holed, turn_deg) < 0.5
+    hole &= seen(network, solid, turn_deg) > 0.99
+    assert hole.sum() > 10 and seen(network, closed, turn_deg)[hole].min() > 0.9
+
+
 @torch.inference_mode()
 def test_what_is_missing_at_an_edge_is_not_closed_in_the_air_before_it(network: Inversion) -> None:
     depth_m = torch.full((SIZE, SIZE), 1.20)
