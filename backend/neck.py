@@ -2,9 +2,9 @@
 
 A direction from the head's centre meets the neck's side and then, farther out, the shoulders; the networks' sheets
 follow the shoulders, and of the neck there was no more than its front. Here the innermost sheet becomes a column under
-the head: as wide as the photograph's silhouette, as deep as necks are, and the head's back narrows down to it. The
-other sheets are laid between it and what they reached before, and hold what they held, but for what the networks let
-hang behind the ears. What closing sheets leaves there later ends where they did.
+the head: as wide as the photograph's silhouette, as deep as necks are, or as the hair that hangs behind, and the
+head's back narrows down to it. The other sheets are laid between it and what they reached before, and hold what they
+held, but for what the networks let hang behind the ears. What closing sheets leaves there later ends where they did.
 """
 
 from dataclasses import replace
@@ -40,6 +40,10 @@ BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
 BESIDE_DEG = (20.0, 45.0)
 """And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
 
+HANGS_DEG, UNDER_HAIR_M = (75.0, 95.0), 0.008
+"""And azimuths between which the column becomes that of hair, where hair hangs; how far under its outside, or it would
+be seen through fringes."""
+
 NAPE = ((96.0, 84.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.002, 0.010, 0.022, 0.06))
 LOBES = ((90.0, 76.0), (-46.0, -41.0, -38.0, -34.0, -29.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
 """How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which
@@ -69,7 +73,7 @@ def with_neck(
     `visible` and `photographed` stay as they were.
     """
     half_extent = network.geometry.half_extent
-    column = column_radius(silhouette, painting.radius_m.shape[-1], half_extent, painting.radius_m.device)
+    column = _column(silhouette, painting.radius_m[0], half_extent)
     size = painting.opacity.shape[-1]
     network, painting, back_m = with_back(network, painting, column, ears, silhouette.hair())
     farthest = _farthest(silhouette, column, size, half_extent)
@@ -152,6 +156,16 @@ def _ended(
     return opacity * (1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M)))
 
 
+def _column(silhouette: Silhouette, like: Tensor, half_extent: float) -> Tensor:
+    """Radius in metres of the neck's column, and behind the ears of the hair that hangs there, [G, G]."""
+    size, hair = len(like), silhouette.hair()
+    neck = column_radius(silhouette, size, half_extent, like.device)
+    if hair == 0.0:
+        return neck
+    hanging = column_radius(silhouette, size, half_extent, like.device, True)
+    return torch.lerp(neck, hanging - UNDER_HAIR_M, hair * kept(behind_ears, size, like, half_extent))
+
+
 def _farthest(silhouette: Silhouette, column_m: Tensor, size: int, half_extent: float) -> Tensor:
     """How far the head goes on, [size, size]: behind the ears it narrows down to the neck, where no hair hangs.
 
@@ -203,6 +217,13 @@ def neck_share(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     with torch.inference_mode(False):
         return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
+
+
+@cache
+def behind_ears(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: where hair that hangs down is behind the neck, 0..1."""
+    with torch.inference_mode(False):
+        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[0], HANGS_DEG), dtype=torch.float32)
 
 
 @cache

@@ -11,15 +11,19 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .masks import greatest_around
-from .neck import BEGINS_DEG, neck_share
+from .neck import BEGINS_DEG, behind_ears, neck_share
 from .neck_column import AXIS_M, Silhouette, at_heights
-from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below
+from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below, smoothed
 from .networks.inversion import Painting
 from .networks.visibility import push_pull
 
 INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
 """Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
 between these azimuths that comes to hold."""
+
+SOFT_SHARE = 0.023
+"""Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
+beside the neck would go around it in stripes."""
 
 
 def neck_colours(
@@ -37,7 +41,9 @@ def neck_colours(
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)
     painted = resampled(painting.painted[0, 0], size)
-    return _around(geometry, painting.displacement_m[:1], painted, axes, edges, views, picture, painting.matte[:1])
+    hair = silhouette.hair() * geometry.kept(behind_ears, size, painted)
+    maps = (axes, edges, views, picture, painting.matte[:1], hair)
+    return _around(geometry, painting.displacement_m[:1], painted, *maps)
 
 
 @recorded
@@ -50,6 +56,7 @@ def _around(
     camera: CameraBatch,
     picture: Tensor,
     matte: Tensor,  # [1, 1, H, H]
+    hair: Tensor,  # [T, T], how far what hangs there is hair
 ) -> Tensor:
     size = painted.shape[-1]
     rows = rows_below(size, BEGINS_DEG[0], geometry.half_extent)
@@ -62,8 +69,10 @@ def _around(
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
     projected, _ = camera.project(torch.lerp(points, at_edge, share)[None, None])
     person = (-greatest_around(-matte, picture.shape[-1] // 128) > 0.9).float()
-    clean = push_pull(picture[:, :3], person)
-    colours = F.grid_sample(clean, projected[0], "bilinear", "border", False)[0]
+    clean = push_pull(picture[:, :3], person)[0]
+    both = torch.cat([clean, smoothed(clean, SOFT_SHARE * clean.shape[-1])])
+    colours, soft = F.grid_sample(both[None], projected[0], "bilinear", "border", False)[0].split(3)
+    colours = torch.lerp(colours, soft, hair[rows])
     neck = geometry.kept(neck_share, size, painted)[rows]
     around = painted.clone()
     around[:, rows] = torch.lerp(painted[:, rows], colours, neck)

@@ -285,6 +285,40 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it(person: torch.T
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 97.0)].max()) == 0.0
 
 
+def test_hair_that_hangs_down_goes_on_behind_the_neck(person: torch.Tensor, wide: torch.Tensor) -> None:
+    """The innermost sheet is as far behind as hair is, and before the ears the neck's as ever."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), 0.14))
+    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
+    behind_m, before_m = [], []
+    for matte in (person, wide):
+        before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
+        networks, after, _ = with_neck(network, before, Silhouette.of(matte.numpy(), camera()), NO_EARS)
+        points = networks.geometry.points(after.displacement_m, SIZE, networks.geometry.offsets_m[:1])[0, 0]
+        level = (points[..., 1] < -0.09) & (points[..., 1] > -0.13)
+        behind_m.append(float(points[level & (azimuth_deg > 100.0)][:, 2].min()))
+        before_m.append(float(points[level & (azimuth_deg < 60.0)][:, 2].max()))
+    assert behind_m[0] > -0.075 and behind_m[1] < -0.085
+    assert before_m[0] == pytest.approx(before_m[1], abs=0.006)
+
+
+def test_hanging_hair_has_no_stripes_and_a_collar_has(person: torch.Tensor, wide: torch.Tensor) -> None:
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    striped = (torch.arange(PX) // 2 % 2 == 0).float()[:, None].expand(3, PX, PX)
+    contrast = []
+    for matte in (person, wide):
+        before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
+        silhouette = Silhouette.of(matte.numpy(), camera())
+        networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
+        picture = torch.cat([striped, matte[None]])[None]
+        colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, 4 * SIZE)
+        points = networks.geometry.points(after.displacement_m, 4 * SIZE, networks.geometry.offsets_m[:1])[0, 0]
+        low = (points[..., 1] < -0.09) & (points[..., 1] > -0.14)
+        contrast.append(float(colours[:, low & torch.tensor(chart_angles_deg(4 * SIZE)[0] > 100.0)].std()))
+    assert contrast[1] < 0.25 < contrast[0]
+
+
 def test_heads_go_on_to_ears_that_stand_off_them(person: torch.Tensor) -> None:
     network, ear_m = Inversion(CONFIG).eval(), 0.12
     network.geometry.set_mean(np.full((128, 128), ear_m))
