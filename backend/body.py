@@ -125,7 +125,8 @@ class Relaid:
 
 def with_body(network: Inversion, painting: Painting, view: InputView, ears: Tensor) -> tuple[Inversion, Painting]:
     """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
-    the photograph shows no body. Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays."""
+    the photograph shows no body. Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays;
+    `visible` and `photographed` stay as they were."""
     geometry, size = network.geometry, painting.radius_m.shape[-1]
     surface = PersonSurface.of(network, painting, view)
     facing = camera_facing(view.camera)
@@ -155,9 +156,8 @@ def _with_levels(
     geometry = network.geometry
     sheets, displacement = _laid(geometry, painting, offsets_m, inner_m, outer_m)
     relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0], ears)
-    maps = (painting.confidence[:1, :, None], painting.visible[:1, :, None], painting.painted[:1])
-    stack = relaid.again(torch.cat([*maps, painting.photographed[:1]], 2))
-    confidence, visible, painted, photographed = stack.split((1, 1, 3, 3), 2)
+    stack = relaid.again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
+    confidence, painted = stack.split((1, 3), 2)
     rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
     _, colours = relaid.seen(camera, stack.shape[-1], surface.rgb)
     painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
@@ -166,9 +166,7 @@ def _with_levels(
         painting,
         opacity=_opacity(relaid, painting.opacity[:1], surface, camera),
         confidence=confidence[:, :, 0],
-        visible=visible[:, :, 0],
         painted=painted,
-        photographed=photographed,
         displacement_m=displacement,
         radius_m=relaid.radius_m[None],
     )

@@ -23,7 +23,8 @@ photograph says nothing of its shape there: hair would end above the ears in a s
 
 @recorded
 def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, over the wide chart; maps keep their sizes."""
+    """The first portrait of a batch, and the networks, over the wide chart; maps keep their sizes, `visible` and
+    `photographed` stay as they were."""
     geometry = network.geometry
     ratio = WIDE_HALF_EXTENT / geometry.half_extent
     displacement = _wider(painting.displacement_m[:1], ratio, "bicubic")
@@ -35,10 +36,7 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
     mean = (total - resampled(displacement, total.shape[-1]))[0]
     painting = replace(
         painting,
-        **{
-            name: _wider(getattr(painting, name)[:1], ratio)
-            for name in ("opacity", "confidence", "visible", "painted", "photographed")
-        },
+        **{name: _wider(getattr(painting, name)[:1], ratio) for name in ("opacity", "confidence", "painted")},
         displacement_m=displacement,
         coarse_displacement_m=_wider(painting.coarse_displacement_m[:1], ratio, "bicubic"),
         radius_m=total,

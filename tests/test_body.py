@@ -155,7 +155,6 @@ def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> 
     assert len(offsets) > len(old) and torch.isin(old, offsets).all() and (offsets.diff() > 0.0).all()
     assert offsets.diff().max() < old.diff().max() and old.diff().max() > WIDEST_GAP_M
     assert after.opacity.shape[1] == after.painted.shape[1] == after.confidence.shape[1] == len(offsets)
-    assert after.visible.shape[1] == after.photographed.shape[1] == len(offsets)
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], offsets)
     manifolds = Manifolds(*(x.numpy() for x in maps))
     np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
@@ -165,7 +164,7 @@ def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> 
 def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) -> None:
     network, before, networks, after = bodied
     old = torch.isin(networks.geometry.offsets_m, network.geometry.offsets_m)
-    for name in ("opacity", "painted", "confidence", "visible", "photographed"):
+    for name in ("opacity", "painted", "confidence"):
         was, now = (getattr(x, name)[0, ..., : lower(SIZE).start, :] for x in (before, after))
         assert torch.equal(now[old], was)
     assert not after.opacity[0, ~old, : lower(SIZE).start].any()
