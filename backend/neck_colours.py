@@ -32,9 +32,9 @@ def neck_colours(
     """Colours [3, size, size] of the innermost sheet of a batch's first portrait, sRGB-encoded: what is painted on it
     where it is not the neck's.
 
-    `picture` [1, 3 or more, H, H] is what the camera sees, 0..1; what is not
-    surely the person's is left out. In front the neck has its colours; beside and behind
-    those of the silhouette's edges, a little lower: a collar stands higher behind than where those edges show it.
+    `picture` [1, 3 or more, H, H] is what the camera sees, 0..1; what is not surely the person's is left out. In front
+    the neck has its colours; beside and behind those of the silhouette's edges, a little lower: a collar stands higher
+    behind than where those edges show it.
     """
     device = picture.device
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
