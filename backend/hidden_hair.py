@@ -1,8 +1,8 @@
 """Strands for hair that the photograph does not show, from the hair that it shows.
 
 Colours alone look like felt. Tiles of the scalp that is seen are turned over the head to where it is hidden, so that
-hair goes on falling from the whorl; where they overlap their differences from the mean are added up so that contrast
-stays (Heitz and Neyret, High Performance Graphics 2018, equation 2). Of a bald head they are as smooth as that.
+hair goes on falling from the whorl; where they overlap their differences from the mean are added up so that the
+variance stays (Heitz and Neyret, High Performance Graphics 2018). Of a bald head they are as smooth as that.
 """
 
 from functools import cache
