@@ -28,6 +28,11 @@ than an incomplete factorisation."""
 SURE, SURELY_NOT = 0.85, 0.15
 SPECK = 0.1
 
+FAR_SHARE, SHOULDERS_SHARE, THIN_PX = 0.04, 0.55, 3
+"""What both estimates doubt farther than the first share of the side from what either is sure of is not the person,
+down to the second share of the height, where shoulders may begin: a flag behind a head. What is thinner than twice the
+third makes nothing sure."""
+
 STEPS_PX, EDGE_PX, NARROW, WIDE = 1.5, 3.0, 0.25, 0.4
 """Outlines are smoothed by a Gaussian of the first, since surfaces that are seen edge-on draw a pixel's step out into a
 tooth, where less than the third of what is within the second is edge, and not at all from the fourth."""
@@ -55,6 +60,7 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
     band = max(2, round(BAND_SHARE * work))
     sure = ndimage.binary_erosion(_resized(unlikely, work) > SURE, iterations=band, border_value=1)
     off = ndimage.binary_erosion(_resized(likely, work) < SURELY_NOT, iterations=band, border_value=1)
+    off |= ~sure & _far_from_person(_resized(likely, work) > SURE)
     if sure.any() and off.any():
         trimap = np.where(sure, 1.0, np.where(off, 0.0, 0.5))
         options = {
@@ -78,11 +84,25 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
 
 def _without_specks(opacity: np.ndarray) -> np.ndarray:
     """The largest part is the person; the rest are specks of background."""
-    parts, count = ndimage.label(opacity > SPECK)
-    if count < 2:
-        return opacity
-    largest = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    return opacity * ndimage.binary_dilation(largest, iterations=2)
+    firm = opacity > SPECK
+    largest = _largest(firm)
+    return opacity if (largest == firm).all() else opacity * ndimage.binary_dilation(largest, iterations=2)
+
+
+def _far_from_person(person: np.ndarray) -> np.ndarray:
+    """What lies far from the largest part of a mask [S, S], above the shoulders."""
+    largest = _largest(ndimage.binary_opening(person, iterations=THIN_PX))
+    far = np.zeros_like(person)
+    if largest.any():
+        head = slice(0, round(SHOULDERS_SHARE * len(person)))
+        far[head] = (ndimage.distance_transform_edt(~largest) > FAR_SHARE * len(person))[head]
+    return far
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """The part of a mask [H, W] that has most pixels; an empty one is its own."""
+    parts, count = ndimage.label(mask)
+    return parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]) if count else mask
 
 
 def _without_steps(opacity: np.ndarray) -> np.ndarray:

@@ -35,6 +35,27 @@ def test_specks_are_not_the_person() -> None:
     assert found.opacity[5:20, 5:20].max() < 0.05
 
 
+def test_what_is_doubted_far_from_the_head_is_not_the_person_but_shoulders_may_be() -> None:
+    """A flag behind a head, as bright as that; and a sleeve."""
+    picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    likely, unlikely = np.zeros((SIDE, SIDE), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    person, flag, sleeve, hair = (
+        (slice(20, 160), slice(50, 90)),
+        (slice(30, 70), slice(105, 130)),
+        (slice(110, 150), slice(105, 130)),
+        (slice(30, 70), slice(47, 50)),
+    )
+    for there, sure in ((person, (1.0, 1.0)), (flag, (0.7, 0.4)), (sleeve, (0.7, 0.4)), (hair, (0.7, 0.4))):
+        picture[there], likely[there], unlikely[there] = 220, *sure
+    picture[135:145, 85:110] = 220  # an arm to the sleeve
+    likely[135:145, 90:105] = 0.7
+    picture[40:44, 85:110] = 220  # and a pole to the flag
+    likely[40:44, 90:105] = 0.7
+    opacity = cut_out(picture, likely, unlikely).opacity
+    assert opacity[flag].max() < 0.05
+    assert opacity[115:145, 110:125].min() > 0.9 and opacity[40:60, 47:50].min() > 0.7
+
+
 @pytest.mark.parametrize("noise", [0, 90])
 def test_pictures_that_say_nothing_of_the_edge_get_one_all_the_same(noise: int) -> None:
     picture = (128 + np.random.default_rng(0).integers(-noise, noise + 1, (SIDE, SIDE, 3))).astype(np.uint8)
