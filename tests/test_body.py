@@ -194,6 +194,8 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     nearest = first / lean_level(texel_directions(128), AHEAD)
     torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
     assert (was < nearest)[neck].float().mean() > 0.3
+    beginning = (leaning(128) < 0.3) & (neck_share(128) == 1.0) & torch.tensor(chart_angles_deg(128)[0] < 109.0)
+    assert float((now - was)[beginning & (was < nearest)].abs().max()) < 2e-3 and (beginning & (was < nearest)).any()
     torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
     torch.testing.assert_close(after.painted[0, 0], before.painted[0, 0], atol=1e-6, rtol=0.0)
 

@@ -71,6 +71,19 @@ def axis() -> Tensor:
     return torch.nn.functional.normalize(torch.tensor(WHORL), dim=0)
 
 
+def test_no_hidden_place_is_left_without_strands() -> None:
+    strands = shade(striped(0.08)).log()
+    flat = torch.nn.functional.max_pool2d(strands.abs()[None, None], 9, 1, 4)[0, 0] < 1e-3
+    assert float(flat[hidden()].float().mean()) < 0.01
+
+
+def test_tiles_of_which_half_is_known_give_as_much_contrast() -> None:
+    seen = striped(0.08)
+    narrow = seen.known * (texel_directions(SIZE, WIDE_HALF_EXTENT)[..., 0].abs() < 0.06)
+    wide, little = (shade(Seen(seen.colour, known)).log()[hidden()].std() for known in (seen.known, narrow))
+    assert float(little) > 0.85 * float(wide)
+
+
 def test_tiles_come_from_hair_of_the_same_colour() -> None:
     seen = striped(0.08)
     directions = texel_directions(SIZE, WIDE_HALF_EXTENT)

@@ -19,7 +19,8 @@ from portrait_manifolds.backend.networks.geometry import (
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 
 SIZE = 128
-SKIN, BROWN, BLOND = (0.85, 0.62, 0.52), (0.22, 0.15, 0.10), (0.72, 0.56, 0.40)
+SKIN, BROWN = (0.85, 0.62, 0.52), (0.22, 0.15, 0.10)
+BLOND, FAIR = (0.72, 0.56, 0.40), (0.82, 0.61, 0.50)  # the latter hardly other than skin
 
 
 def from_front_deg(half_extent: float) -> Tensor:
@@ -54,14 +55,24 @@ def test_a_high_forehead_does_not_colour_the_hair_behind_it() -> None:
     assert float(behind[0].max()) < BROWN[0] + 0.08  # skin has 0.85
 
 
+def test_ears_do_not_colour_the_hair_above_and_behind_them() -> None:
+    seen = head(BROWN, 70.0, WIDE_HALF_EXTENT)
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    ears = torch.tensor((azimuth_deg > 72.0) & (azimuth_deg < 92.0) & (abs(elevation_deg) < 12.0))
+    red = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
+    seen = Seen(torch.where(ears, red, seen.colour), torch.where(ears, 1.0, seen.known))
+    behind = scalp_colours(seen, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    assert float(behind[0].max()) < BROWN[0] + 0.08
+
+
 def test_dark_roots_do_not_colour_fair_hair_at_the_sides() -> None:
-    seen = head(BLOND, 60.0, WIDE_HALF_EXTENT)
+    seen = head(FAIR, 60.0, WIDE_HALF_EXTENT)
     away = from_front_deg(WIDE_HALF_EXTENT)
     _, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
     roots = (away > 50.0) & (away < 62.0) & torch.tensor(elevation_deg > 40.0)
     seen = Seen(torch.where(roots, torch.tensor(BROWN)[:, None, None], seen.colour), seen.known)
     behind = scalp_colours(seen, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
-    assert float((behind - torch.tensor(BLOND)[:, None]).abs().mean()) < 0.05
+    assert float((behind - torch.tensor(FAIR)[:, None]).abs().mean()) < 0.12
 
 
 def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:

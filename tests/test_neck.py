@@ -10,8 +10,17 @@ from test_surface_following import CONFIG, SIZE, painting
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.masks import eroded
-from portrait_manifolds.backend.neck import EAR_M, ENDING_M, OFFSET_M, TABS_M, neck_share, with_neck, without_tabs
-from portrait_manifolds.backend.neck_colours import neck_colours
+from portrait_manifolds.backend.neck import (
+    EAR_M,
+    ENDING_M,
+    OFFSET_M,
+    TABS_M,
+    UNDER_HAIR_M,
+    neck_share,
+    with_neck,
+    without_tabs,
+)
+from portrait_manifolds.backend.neck_colours import INSET_M, RISE_M, neck_colours
 from portrait_manifolds.backend.neck_column import (
     BACK_M,
     FRONT_M,
@@ -206,6 +215,7 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> No
     behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
     assert len(neither) and float(neither.max() - neither.min()) < 0.01
+    assert float(neither.mean()) == pytest.approx(white_m + RISE_M + INSET_M[1], abs=0.006)  # higher than in front
 
 
 def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> None:
@@ -299,6 +309,9 @@ def test_hair_that_hangs_down_goes_on_behind_the_neck(person: torch.Tensor, wide
         behind_m.append(float(points[level & (azimuth_deg > 100.0)][:, 2].min()))
         before_m.append(float(points[level & (azimuth_deg < 60.0)][:, 2].max()))
     assert behind_m[0] > -0.075 and behind_m[1] < -0.085
+    hanging = column_radius(Silhouette.of(wide.numpy(), camera()), SIZE, hair=True)
+    under = (hanging - points.norm(dim=-1))[level & (azimuth_deg > 100.0)]
+    assert float(under.median()) == pytest.approx(UNDER_HAIR_M, abs=0.003)
     assert before_m[0] == pytest.approx(before_m[1], abs=0.006)
 
 
