@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .camera import Camera
-from .masks import greatest_around
+from .masks import least_around
 from .neck_column import ROWS_M, Silhouette, at_heights
 from .networks.geometry import CameraBatch, ramp, resampled, smoothed, texel_directions
 from .networks.inversion import Inversion, Painting
@@ -145,7 +145,7 @@ def _continued(
     views, middle_m = CameraBatch.of([camera], beside.device), beside.new_zeros(1)
     turned = network.turned_to(views, painting.displacement_m, size)
     projected, _ = views.project(network.geometry.points(painting.displacement_m, size, middle_m))
-    person = (-greatest_around(-painting.matte[:1], 2) > 0.9).float()
+    person = (least_around(painting.matte[:1], 2) > 0.9).float()
     maps = torch.cat([picture[:, :3], person], 1)
     colour, known = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False).split((3, 1), 1)
     known = known * turned.square()[:, None]

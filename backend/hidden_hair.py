@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .conventions import CHART_HALF_EXTENT, WHORL
+from .conventions import WHORL
 from .hidden_scalp import Seen
 from .networks.geometry import chart_grid, constant, kept, resampled, texel_directions
 from .networks.visibility import scalp_maps
@@ -25,7 +25,7 @@ SLOW, DARK = 64, 0.02
 before its logarithm is taken."""
 
 SURE, AROUND = 0.9, 5
-"""What is known less is no source; so many of 128 texels to all sides count as a tile."""
+"""What is known less is no source; so many coarse texels to all sides count as a tile."""
 
 COLOUR_COUNTS, UNKNOWN_COUNTS, AWAY_COUNTS, CHANCE = 6.0, 3.0, 0.15, 0.25
 """A tile comes from where colours are alike, most of it is known and the way is short, and not always from the best
@@ -44,13 +44,16 @@ LEAST_THERE = 0.3
 """Where less of the tiles is known, contrast fades."""
 
 
-def hair_shade(seen: Seen, colours: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
-    """Factors [T, T] on the brightness of the hidden scalp, of these colours [3, C, C]; 1 where there is none."""
+def hair_shade(seen: Seen, coarse: Seen, colours: Tensor, half_extent: float) -> Tensor:
+    """Factors [T, T] on the brightness of the hidden scalp, of these colours [3, C, C]; 1 where there is none.
+
+    `seen` is of T x T texels, and `coarse` the same of 128 x 128.
+    """
     size = seen.known.shape[-1]
     strands, sure, contrast = _strands(seen, half_extent)
     places = kept(texel_directions, TILES, strands, half_extent).flatten(0, 1)  # [N, 3]
     sources = kept(_sources, SOURCES, strands, half_extent)  # [M, 3]
-    tile = _best_source(seen, colours, places, sources, half_extent)
+    tile = _best_source(coarse, colours, places, sources, half_extent)
     turns = _frames(sources)[tile].transpose(1, 2) @ _frames(places)  # [N, 3, 3]
 
     hidden = kept(_hidden, size, strands.new_empty(0, dtype=torch.long), half_extent)  # [H], texels
@@ -77,17 +80,16 @@ def _strands(seen: Seen, half_extent: float) -> tuple[Tensor, Tensor, Tensor]:
     return strands, sure, (MAX_CONTRAST / deviation.clamp_min(1e-4)).clamp_max(SOFTER)
 
 
-def _best_source(seen: Seen, colours: Tensor, places: Tensor, sources: Tensor, half_extent: float) -> Tensor:
+def _best_source(coarse: Seen, colours: Tensor, places: Tensor, sources: Tensor, half_extent: float) -> Tensor:
     """Which of the sources [M, 3] each of the places [N, 3] takes its tile from, [N]."""
-    known = seen.reduced(SLOW * 2)
-    around = F.avg_pool2d((known.known > SURE).float()[None], 2 * AROUND + 1, 1, AROUND)
+    around = F.avg_pool2d((coarse.known > SURE).float()[None], 2 * AROUND + 1, 1, AROUND)
     there, here = (chart_grid(directions, half_extent) for directions in (sources, places))
-    maps = torch.cat([known.colour, around])
+    maps = torch.cat([coarse.colour, around])
     at_sources, at_places = (
         F.grid_sample(x[None], grid[None, None], "bilinear", "border", False)[0, :, 0].T
         for x, grid in ((maps, there), (colours, here))
     )
-    chance = kept(_chance, SOURCES, known.known, half_extent)
+    chance = kept(_chance, SOURCES, around, half_extent)
     unlike, away = (torch.cdist(*pair, compute_mode=EXACT) for pair in ((at_places, at_sources[:, :3]), (here, there)))
     unknown = 1.0 - at_sources[:, 3]
     return (COLOUR_COUNTS * unlike + AWAY_COUNTS * away + CHANCE * chance + UNKNOWN_COUNTS * unknown).argmin(1)

@@ -12,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .conventions import CHART_HALF_EXTENT
 from .input_view import ViewTensors
-from .masks import greatest_around
+from .masks import least_around
 from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, ramp, smoothed, texel_directions
 from .networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 
@@ -56,7 +55,7 @@ class Seen:
         """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera as far."""
         middle_m = displacement_m.new_zeros(1)
         projected, _ = camera.project(geometry.points(displacement_m, turned.shape[-1], middle_m))
-        person = -greatest_around(-photo.opacity * photo.inside, INSIDE_PX)
+        person = least_around(photo.opacity * photo.inside, INSIDE_PX)
         maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
         sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
         return Seen(sampled[:3], sampled[3] * turned)
@@ -68,7 +67,7 @@ class Seen:
         return Seen(colour / known.clamp_min(1e-4), known)
 
 
-def scalp_colours(seen: Seen, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def scalp_colours(seen: Seen, half_extent: float) -> Tensor:
     """The scalp's colours over the chart [3, T, T], smooth where they are not known."""
     size = seen.known.shape[-1]
     scalp = kept(scalp_maps, size, seen.known, half_extent)[1]
@@ -78,7 +77,7 @@ def scalp_colours(seen: Seen, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
 
 
-def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, half_extent: float) -> Tensor:
     """What is painted [S, 3, T, T] with these colours [3, T, T] where the scalp is not `known` [T, T]."""
     sides = kept(scalp_maps, known.shape[-1], known, half_extent)[0]
     return torch.lerp(painted, colours, sides * (1.0 - known))

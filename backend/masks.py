@@ -44,6 +44,11 @@ def greatest_around(maps: Tensor, reach: int) -> Tensor:
     return F.max_pool2d(along, (1, side), 1, (0, reach)).reshape(maps.shape)
 
 
+def least_around(maps: Tensor, reach: int) -> Tensor:
+    """The least value, likewise."""
+    return -greatest_around(-maps, reach)
+
+
 def eroded(mask: Tensor, times: int = 1) -> Tensor:
     """Without the pixels that have any outside above, below or beside them, so often; so is the picture's border."""
     inner = ~dilated(F.pad(~mask, 4 * (times,), value=True), times)

@@ -59,8 +59,9 @@ def cut_out(picture: np.ndarray, likely: np.ndarray, unlikely: np.ndarray) -> Fo
     small = _resized(picture, work) / 255.0
     band = max(2, round(BAND_SHARE * work))
     sure = ndimage.binary_erosion(_resized(unlikely, work) > SURE, iterations=band, border_value=1)
-    off = ndimage.binary_erosion(_resized(likely, work) < SURELY_NOT, iterations=band, border_value=1)
-    off |= ~sure & _far_from_person(_resized(likely, work) > SURE)
+    likely = _resized(likely, work)
+    off = ndimage.binary_erosion(likely < SURELY_NOT, iterations=band, border_value=1)
+    off |= ~sure & _far_from_person(likely > SURE)
     if sure.any() and off.any():
         trimap = np.where(sure, 1.0, np.where(off, 0.0, 0.5))
         options = {

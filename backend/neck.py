@@ -72,11 +72,14 @@ def with_neck(
     `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell;
     `visible` and `photographed` stay as they were.
     """
-    half_extent = network.geometry.half_extent
-    column = _column(silhouette, painting.radius_m[0], half_extent)
+    half_extent, radius, hair = network.geometry.half_extent, painting.radius_m[0], silhouette.hair()
+    shape = (silhouette, len(radius), half_extent, radius.device)
+    column = column_radius(*shape)
+    hanging = column_radius(*shape, hair=True) if hair > 0.0 else column
+    column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * network.geometry.kept(behind_ears, len(radius), radius))
     size = painting.opacity.shape[-1]
-    network, painting, back_m = with_back(network, painting, column, ears, silhouette.hair())
-    farthest = _farthest(silhouette, column, size, half_extent)
+    network, painting, back_m = with_back(network, painting, column, ears, hair)
+    farthest = _farthest(column, hanging, hair, size, half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
     farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))
     return *_around_column(network, painting, column, farthest), farthest
@@ -123,7 +126,7 @@ def _around_column(
     sheets = geometry.laid(laid, torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]]))
 
     def again(stack: Tensor) -> Tensor:
-        """[1, S, C, T, T] where the sheets lie now; the innermost is yet to be filled."""
+        """[1, S, C, T, T] where the sheets lie now; of the innermost nothing counts but its colours beside the neck."""
         rows = rows_below(stack.shape[-1], BEGINS_DEG[0], geometry.half_extent)
         before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1], rows)
         moved = stack.clone()
@@ -156,29 +159,16 @@ def _ended(
     return opacity * (1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M)))
 
 
-def _column(silhouette: Silhouette, like: Tensor, half_extent: float) -> Tensor:
-    """Radius in metres of the neck's column, and behind the ears of the hair that hangs there, [G, G]."""
-    size, hair = len(like), silhouette.hair()
-    neck = column_radius(silhouette, size, half_extent, like.device)
-    if hair == 0.0:
-        return neck
-    hanging = column_radius(silhouette, size, half_extent, like.device, True)
-    return torch.lerp(neck, hanging - UNDER_HAIR_M, hair * kept(behind_ears, size, like, half_extent))
-
-
-def _farthest(silhouette: Silhouette, column_m: Tensor, size: int, half_extent: float) -> Tensor:
+def _farthest(column_m: Tensor, hanging_m: Tensor, hair: float, size: int, half_extent: float) -> Tensor:
     """How far the head goes on, [size, size]: behind the ears it narrows down to the neck, where no hair hangs.
 
-    column_m [G, G]. The networks end the head there in a ledge, or go on to a back that hangs in air.
+    column_m and hanging_m [G, G] are the neck's and hair's, 0..1 of which hangs. The networks end the head there in a
+    ledge, or go on to a back that hangs in air.
     """
-    column = resampled(column_m, size)
+    column, hanging = resampled(torch.stack([column_m, hanging_m]), size)
     farthest = column + kept(_nape_m, size, column, half_extent)
-    hair = silhouette.hair()
-    if hair > 0.0:
-        hanging = resampled(column_radius(silhouette, len(column_m), half_extent, column.device, True), size)
-        hanging = hanging + kept(_before_ears_m, size, column, half_extent)
-        farthest = torch.lerp(farthest, torch.maximum(farthest, hanging), hair)
-    return farthest
+    hanging = hanging + kept(_before_ears_m, size, column, half_extent)
+    return torch.lerp(farthest, torch.maximum(farthest, hanging), hair)
 
 
 @cache

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .camera import Camera
-from .masks import greatest_around
+from .masks import least_around
 from .neck import BEGINS_DEG, behind_ears, neck_share
 from .neck_column import AXIS_M, Silhouette, at_heights
 from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below, smoothed
@@ -49,12 +49,12 @@ def neck_colours(
 @recorded
 def _around(
     geometry: SheetGeometry,
-    displacement_m: Tensor,
+    displacement_m: Tensor,  # [1, D, D]
     painted: Tensor,  # [3, T, T]
     axes: Tensor,  # [3, 3], the silhouette's
     edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
     camera: CameraBatch,
-    picture: Tensor,
+    picture: Tensor,  # [1, 3 or more, H, H]
     matte: Tensor,  # [1, 1, H, H]
     hair: Tensor,  # [T, T], how far what hangs there is hair
 ) -> Tensor:
@@ -68,7 +68,7 @@ def _around(
     at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
     projected, _ = camera.project(torch.lerp(points, at_edge, share)[None, None])
-    person = (-greatest_around(-matte, picture.shape[-1] // 128) > 0.9).float()
+    person = (least_around(matte, picture.shape[-1] // 128) > 0.9).float()
     clean = push_pull(picture[:, :3], person)[0]
     both = torch.cat([clean, smoothed(clean, SOFT_SHARE * clean.shape[-1])])
     colours, soft = F.grid_sample(both[None], projected[0], "bilinear", "border", False)[0].split(3)

@@ -63,7 +63,7 @@ def paint_textures(
         with_scalp(painting.painted[0], scalp, coarse.known, geometry.half_extent),
         innermost,
         painting.confidence[0],
-        hair_shade(seen, scalp, geometry.half_extent),
+        hair_shade(seen, coarse, scalp, geometry.half_extent),
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         _surface_depth(geometry, opacity, painting.radius_m[0], view),

@@ -82,7 +82,7 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
 ) -> None:
     network, painting, view = painted
     plain = textures_of(network, painting, view, SIZE).astype(float)
-    monkeypatch.setattr(texturing, "hair_shade", lambda seen, scalp, half_extent: torch.full((SIZE, SIZE), 0.5))
+    monkeypatch.setattr(texturing, "hair_shade", lambda seen, coarse, scalp, half_extent: torch.full((SIZE, SIZE), 0.5))
     shaded = textures_of(network, painting, view, SIZE).astype(float)
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
