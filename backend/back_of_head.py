@@ -13,17 +13,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .manifolds import direction_to_chart
-from .networks.geometry import chart_angles_deg, kept, ramp, resampled, texel_directions
+from .networks.geometry import SheetGeometry, chart_angles_deg, kept, ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
 
-BEGINS_DEG, TOP_DEG, BELOW_DEG = (98.0, 110.0), (22.0, 12.0), (-33.0, -26.0)
+BEGINS_DEG, TOP_DEG, BELOW_DEG = (98.0, 110.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from their tops down, and to the nape."""
 
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
 
-TAPER = 1.3
+TAPER, NAPE_SHARE, NAPE_DEG = 1.9, 0.79, (-56.0, -44.0)
 """How much sooner than evenly it narrows, as an exponent."""
+
+POLE_DEG = (155.0, 150.0)
+"""Angles from the front between which sheets end: in the chart's corners, where one direction has many texels, what is
+carried on from its border would hang behind the head in bits."""
 
 
 def with_back(
@@ -37,21 +41,34 @@ def with_back(
     """
     before, radius = network.geometry, painting.radius_m[0]
     size = len(radius)
-    above = F.grid_sample(radius[None, None], before.kept(_above, size, radius)[None], "bilinear", "border", False)
-    below = F.grid_sample(neck_m[None, None], before.kept(_below, size, radius)[None], "bilinear", "border", False)
-    narrowed = torch.lerp(below, above, before.kept(_height, size, radius))[0, 0]
+    above = _looked_up(radius, before.kept(_above, size, radius))
+    below = _looked_up(neck_m, before.kept(_below, size, radius))
+    narrowed = torch.lerp(below, above, before.kept(_height, size, radius))
     stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
     share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
     moved = share * (narrowed - radius)
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
+    opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
     painting = replace(
         painting,
-        opacity=_carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0],
+        opacity=opacity * before.kept(_before_pole, opacity.shape[-1], opacity),
         confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
         painted=_carried(painting.painted[:1], share, before.half_extent),
         radius_m=painting.radius_m + moved,
     )
     return network, painting, narrowed * (share > 0.0)
+
+
+def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: float) -> Tensor:
+    """The neck's radius [G, G], as far out where the head of `radius_m` [G, G] ends behind as heads are there."""
+    above = _looked_up(radius_m, geometry.kept(_above, len(radius_m), radius_m))
+    share = (1.0 - hair) * geometry.kept(_nape, len(radius_m), radius_m)
+    return torch.lerp(neck_m, torch.maximum(neck_m, NAPE_SHARE * above), share)
+
+
+def _looked_up(values: Tensor, grid: Tensor) -> Tensor:
+    """A map [G, G] at places [G, G, 2], as grid_sample takes them."""
+    return F.grid_sample(values[None, None], grid[None], "bilinear", "border", False)[0, 0]
 
 
 def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
@@ -69,6 +86,24 @@ def _behind(size: int, half_extent: float) -> Tensor:
     share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
     with torch.inference_mode(False):
         return torch.tensor(share * share * (3.0 - 2.0 * share), dtype=torch.float32)
+
+
+@cache
+def _before_pole(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: 0 around the chart's pole, straight behind."""
+    from_front_deg = np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
+    with torch.inference_mode(False):
+        return torch.tensor(ramp(from_front_deg, POLE_DEG), dtype=torch.float32)
+
+
+@cache
+def _nape(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how far directions are the nape's, below the back."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    share = ramp(elevation_deg, NAPE_DEG)
+    share = share * share * (3.0 - 2.0 * share) * ramp(azimuth_deg, BEGINS_DEG)
+    with torch.inference_mode(False):
+        return torch.tensor(share, dtype=torch.float32)
 
 
 @cache

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
-from .back_of_head import with_back
+from .back_of_head import with_back, with_nape
 from .conventions import CHART_HALF_EXTENT
 from .neck_column import Silhouette, column_radius
 from .networks.geometry import (
@@ -34,8 +34,9 @@ from .surface_following import looked_up, offset_before, sheet_level
 OFFSET_M = -0.042
 """Of the innermost sheet, once it is the neck's."""
 
-BEGINS_DEG, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (-26.0, -34.0), 0.03
-"""Elevations between which the sheets are laid anew, and up to which the column stays under the skin, by how much."""
+BEGINS_DEG, WHOLE, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (0.0, 0.5), (-26.0, -34.0), 0.03
+"""Elevations between which the sheets are laid anew, at which share of that the innermost is opaque, and up to which
+elevations the column stays under the skin, by how much."""
 
 BESIDE_DEG = (20.0, 45.0)
 """And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
@@ -77,6 +78,7 @@ def with_neck(
     column = column_radius(*shape)
     hanging = column_radius(*shape, hair=True) if hair > 0.0 else column
     column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * network.geometry.kept(behind_ears, len(radius), radius))
+    column = with_nape(network.geometry, radius, column, hair)
     size = painting.opacity.shape[-1]
     network, painting, back_m = with_back(network, painting, column, ears, hair)
     farthest = _farthest(column, hanging, hair, size, half_extent)
@@ -138,7 +140,7 @@ def _around_column(
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
     middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
     opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
-    opacity[:, 0] = resampled(low, opacity.shape[-1])
+    opacity[:, 0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     painting = replace(
         painting,

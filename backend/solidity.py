@@ -32,7 +32,7 @@ NEAREST_M, NEAR_M, SOFTNESS_M = 0.008, 0.020, 0.004
 """Sheets close so near to the surface, and how suddenly they are too far from it: a ray leaves the head through the
 same sheets, and enters leaning ones far before it."""
 
-TURNS_DEG = (-30.0, 30.0, -15.0, 15.0)
+TURNS_DEG = (-30.0, 30.0, -10.0, 10.0)
 LOOKS = ((0.0, NEAREST_M, 2), (0.0, NEAR_M, 0), *((turn_deg, NEAR_M, 0) for turn_deg in TURNS_DEG))
 """Looks by turns in degrees, how near sheets close then, and how many pixels beyond the matte: as the photograph sees
 the person, first where that can be done close by, and a little more, since textures are cut by the matte afterwards, at
