@@ -35,7 +35,7 @@ RIM_M, BEYOND_M, LEAST_WIDTH_M = 0.008, 0.003, 0.005
 """How thick an ear is at its rim, as wide as the silhouette and a little more: textures are cut by the matte itself
 afterwards. And its least width."""
 
-ABOVE_M, EDGE_M, STANDS_M, BELOW_LOBE = 0.012, 0.003, (0.003, 0.007), (0.85, 0.45)
+ABOVE_M, EDGE_M, STANDS_M, BELOW_LOBE = 0.020, 0.003, (0.003, 0.007), (0.85, 0.45)
 """Above its top the head goes over into what it was, within the second of where it begins the ear is whole, an ear
 stands so much farther out than the landmarks, and ends between such shares of the way from its lobe to the jaw."""
 
