@@ -16,7 +16,7 @@ from .manifolds import direction_to_chart
 from .networks.geometry import SheetGeometry, chart_angles_deg, kept, ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
 
-BEGINS_DEG, TOP_DEG, BELOW_DEG = (98.0, 110.0), (34.0, 22.0), (-37.0, -30.0)
+BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from their tops down, and to the nape."""
 
 STANDS_OUT_M = (-0.001, 0.002)
