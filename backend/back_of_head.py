@@ -17,13 +17,14 @@ from .networks.geometry import SheetGeometry, chart_angles_deg, kept, ramp, resa
 from .networks.inversion import Inversion, Painting
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
-"""Azimuths and elevations between which it comes to hold: behind the ears, from their tops down, and to the nape."""
+"""Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
 
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
 
 TAPER, NAPE_SHARE, NAPE_DEG = 1.9, 0.79, (-56.0, -44.0)
-"""How much sooner than evenly it narrows, as an exponent."""
+"""How much sooner than evenly it narrows, as an exponent; to which share, as the mean of light-stage scans (ICT-FaceKit,
+MIT) and one scanned head do; and elevations down to which a thinner neck goes out to that."""
 
 POLE_DEG = (155.0, 150.0)
 """Angles from the front between which sheets end: in the chart's corners, where one direction has many texels, what is
