@@ -23,8 +23,8 @@ STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
 
 TAPER, NAPE_SHARE, NAPE_DEG = 1.9, 0.79, (-56.0, -44.0)
-"""How much sooner than evenly it narrows, as an exponent; to which share, as the mean of light-stage scans (ICT-FaceKit,
-MIT) and one scanned head do; and elevations down to which a thinner neck goes out to that."""
+"""How much sooner than evenly it narrows, as an exponent, and to which share: as the mean of light-stage scans
+(ICT-FaceKit, MIT) and one scanned head do. And elevations down to which a thinner neck goes out to that."""
 
 POLE_DEG = (155.0, 150.0)
 """Angles from the front between which sheets end: in the chart's corners, where one direction has many texels, what is
