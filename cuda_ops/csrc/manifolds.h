@@ -232,44 +232,41 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   if (!any(alive)) return;
 
   FieldPoint<F> p = field(frame, ray, t);
-  F lowest = p.value;
   uint64_t bits = ~uint64_t(0), bits_before = ~uint64_t(0);
   if (frame.coarse) bits_before = occupied(frame.coarse, COARSE_TILES, p.at.u, p.at.v, alive);
-  int next = last;  // all alive lanes have passed the sheets above
-  for (int iteration = 0; iteration < 96; ++iteration) {
+  for (int iteration = 0; iteration < 256; ++iteration) {
     const F gap = (p.value - splat<F>(offsets[last])) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
-    const F within = p.spread * splat<F>(frame.level_step) / larger(-p.slope * p.spread, splat<F>(0.05));
+    const F within = splat<F>(0.05) * p.at.rho;  // an ear's rim is no thicker
     // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
     const F fall = -p.slope * p.spread / ray.length;
     const F cautious = splat<F>(frame.relaxation);
     const F share = select(fall > splat<F>(0.45), larger(splat<F>(0.95) / fall, cautious), cautious);
     const F outside = smaller(gap * share, longest);
-    const F step = select(gap > F{}, outside, smaller(within, longest));
+    const F step = select(gap > F{}, outside, within);
     F t_next = smaller(t + larger(step, shortest) / ray.length, end);
     FieldPoint<F> q = field(frame, ray, t_next);
-    // A step that turns outward stops at its lowest point: a sheet may be grazed between its ends.
-    const F turn = t + (t_next - t) * p.slope / (p.slope - q.slope - splat<F>(1e-12));
-    const auto turns =
-        alive & (p.slope < F{}) & (q.slope > F{}) & ((turn - t) * ray.length > splat<F>(0.2) * shortest);
+    // A step that turns stops there: between its ends a sheet may be grazed, or left and entered again.
+    const F bend = p.slope - q.slope;
+    const F turn = t + (t_next - t) * p.slope / (bend + select(bend < F{}, splat<F>(-1e-12), splat<F>(1e-12)));
+    const auto turns = alive & (p.slope * q.slope < F{}) & ((turn - t) * ray.length > splat<F>(0.2) * shortest);
     if (any(turns)) {
       t_next = select(turns, turn, t_next);
       q = field(frame, ray, t_next);
     }
-    const F low = smaller(lowest, q.value);
-
     if (frame.coarse) {
       const uint64_t bits_here = occupied(frame.coarse, COARSE_TILES, q.at.u, q.at.v, alive);
       bits = bits_before | bits_here, bits_before = bits_here;
     }
     const float far = 1e30f;
-    const float highest = float(greatest(select(alive, lowest, splat<F>(-far))));
-    const float deepest = float(least(select(alive, low, splat<F>(far))));
-    while (next >= 0 && offsets[next] >= highest) --next;
-    for (int sheet = next; sheet >= 0 && offsets[sheet] >= deepest; --sheet) {
+    const float highest = float(greatest(select(alive, p.value, splat<F>(-far))));
+    const float deepest = float(least(select(alive, q.value, splat<F>(far))));
+    int sheet = last;
+    while (sheet >= 0 && offsets[sheet] >= highest) --sheet;
+    for (; sheet >= 0 && offsets[sheet] >= deepest; --sheet) {
       if (!(bits >> sheet & 1)) continue;
       const F level = splat<F>(offsets[sheet]);
-      const auto lanes = alive & (low <= level) & (level < lowest);
+      const auto lanes = alive & (q.value <= level) & (level < p.value);
       if (!any(lanes)) continue;
       // Inverse cubic Hermite between the step's ends, slopes limited so that it stays monotone.
       const F fall = larger(p.value - q.value, splat<F>(1e-12)), width = t_next - t;
@@ -285,9 +282,8 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
       }
       sink.enter(sheet, lanes, entry_depth(frame, ray, level, guess, t, t_next, lanes));
     }
-    lowest = low;
     const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.95) * ray.length);
-    alive = alive & (t_next < end) & (lowest > splat<F>(offsets[0])) & sink.open() & none_of(leaves);
+    alive = alive & (t_next < end) & (q.value > splat<F>(offsets[0])) & sink.open() & none_of(leaves);
     if (!any(alive)) break;
     p = q, t = t_next;
   }
