@@ -39,7 +39,6 @@ class Scene(Structure):
         ("half_extent", c_double),
         ("outer_radius", c_double),
         ("relaxation", c_double),
-        ("level_step", c_double),
         ("map_size", c_int32),
         ("sheets", c_int32),
         ("texture_size", c_int32),
@@ -247,17 +246,16 @@ def scene_numbers(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, h
     outermost = radius + max(float(offsets[-1]), 0.0) * spread
     gradient = np.gradient(np.log(np.maximum(outermost, 1e-6)), 2.0 * half_extent / radius.shape[0])
     steepest = float(np.hypot(*gradient).max())
-    extent = scene_extent(float(outermost.max()), steepest, float(offsets[0]), float(offsets[-1]))
+    extent = scene_extent(float(outermost.max()), steepest)
     return extent | {"half_extent": half_extent, "map_size": radius.shape[0], "sheets": offsets.size}
 
 
-def scene_extent(farthest_m: float, steepest: float, first_m: float, last_m: float) -> dict[str, float]:
-    """March's parameters from the outermost sheet's largest radius and log-slope, and the first and last offset."""
+def scene_extent(farthest_m: float, steepest: float) -> dict[str, float]:
+    """March's parameters from the outermost sheet's largest radius and log-slope."""
     return {
         "outer_radius": farthest_m * 1.001,
         # Where the field does not fall towards the sheets: 1 / sqrt(1 + L^2) of the gap, L the steepest log-slope.
         "relaxation": float(np.clip(1.0 / np.sqrt(1.0 + steepest**2), 0.35, 0.95)),
-        "level_step": max((last_m - first_m) / 3.0, 0.01),
     }
 
 

@@ -143,11 +143,11 @@ def _made_ready(
 
 
 def _extent(radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float) -> Tensor:
-    """What `scene_extent` takes, [4], worked out on the device: to wait for, instead of for whole maps."""
+    """What `scene_extent` takes, [2], worked out on the device: to wait for, instead of for whole maps."""
     outermost = radius + offsets[-1].clamp_min(0.0) * spread
     logs = torch.log(outermost.clamp_min(1e-6))
     slope = torch.hypot(*torch.gradient(logs, spacing=2.0 * half_extent / radius.shape[0])).max()
-    return torch.stack([outermost.max(), slope, offsets[0], offsets[-1]])
+    return torch.stack([outermost.max(), slope])
 
 
 def _cells(radius: Tensor, spread: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ SHARPNESS = 1.4
 LEAST_FALL = 0.02
 MARCH_STEPS = 48
 REFINEMENTS = 6
+ENTRIES = 3
+"""A ray enters a sheet so often at most: an ear, a shoulder and what lies behind."""
 RAYS_AT_ONCE = 1 << 14
 
 
@@ -69,19 +71,22 @@ def _render_rays(
     half_extent: float,
     pixel_m: float,
 ) -> Tensor:
-    depth, entered = _entry_depths(radius, spread, offsets, origin, directions, half_extent)  # [N, S]
-    uv, distance = _chart(origin + depth[..., None] * directions[:, None], half_extent)  # [N, S, 2], [N, S]
+    depth, entered = _entry_depths(radius, spread, offsets, origin, directions, half_extent)  # [N, S * ENTRIES]
+    uv, distance = _chart(origin + depth[..., None] * directions[:, None], half_extent)
     entered = entered & (uv.detach().abs() < 1.0).all(-1)
     size = premultiplied[0].shape[-1]
     texels = depth.detach() * (pixel_m * size / (2.0 * half_extent * SHARPNESS)) / distance.detach()
     texels = texels.clamp(1.0, 2.0 ** (len(premultiplied) - 1))
-    mixed = torch.zeros(*depth.shape, 4).to(depth)  # [N, S, 4]
+    mixed = torch.zeros(*depth.shape, 4).to(depth)  # [N, S * ENTRIES, 4]
+    places = uv.unflatten(1, (-1, ENTRIES)).transpose(0, 1)  # [S, N, ENTRIES, 2]
     for level, picture in enumerate(premultiplied):
-        looked_up = F.grid_sample(picture, uv.transpose(0, 1)[:, None], "bilinear", "border", False)  # [S, 4, 1, N]
-        mixed = mixed + _level_weight(texels, level)[..., None] * looked_up[:, :, 0].permute(2, 0, 1)
+        looked_up = F.grid_sample(picture, places, "bilinear", "border", False)  # [S, 4, N, ENTRIES]
+        mixed = mixed + _level_weight(texels, level)[..., None] * looked_up.permute(2, 0, 3, 1).flatten(1, 2)
     opacity = torch.where(entered, mixed[..., 3], 0.0)
     colour = srgb_to_linear(mixed[..., :3] / (mixed[..., 3:] + TINY_OPACITY))
-    return _composite(colour.flip(1), opacity.flip(1), depth.flip(1))  # front to back: outermost sheet first
+    order = depth.detach().argsort(1)
+    colour = colour.gather(1, order[..., None].expand_as(colour))
+    return _composite(colour, opacity.gather(1, order), depth.gather(1, order))
 
 
 def _composite(colour: Tensor, opacity: Tensor, depth: Tensor) -> Tensor:
@@ -95,7 +100,8 @@ def _composite(colour: Tensor, opacity: Tensor, depth: Tensor) -> Tensor:
 def _entry_depths(
     radius: Tensor, spread: Tensor, offsets: Tensor, origin: Tensor, directions: Tensor, half_extent: float
 ) -> tuple[Tensor, Tensor]:
-    """Depth [N, S] of each ray's first entry into each sheet, and whether there is one; differentiable in `radius`."""
+    """Depth [N, S * ENTRIES] of each ray's entries into each sheet, and whether there are so many; differentiable in
+    `radius`."""
     with torch.no_grad():
         outermost = (radius + offsets[-1].clamp_min(0.0) * spread).max() * 1.001
         squared, along = directions.square().sum(-1), directions @ origin
@@ -109,9 +115,12 @@ def _entry_depths(
         around = lowest + (far - near)[:, None] / MARCH_STEPS * (2.0 * steps - 1.0)
         t = torch.cat([t, around.clamp(near[:, None], far[:, None])], 1).sort(1).values
         value = _field(radius, spread, origin, directions, t, half_extent)
-        passed = torch.cummin(value, 1).values[:, None] <= offsets[:, None]  # [N, S, M]
-        entered = passed[..., -1] & ~passed[..., 0] & (chord > 0)[:, None]
-        after = passed.to(torch.uint8).argmax(-1).clamp_min(1)
+        inside = value[:, None] <= offsets[:, None]  # [N, S, M]
+        enters = inside[..., 1:] & ~inside[..., :-1] & (chord > 0)[:, None, None]
+        which = enters.cumsum(-1, dtype=torch.uint8)
+        nth = torch.stack([enters & (which == k + 1) for k in range(ENTRIES)], 2).flatten(1, 2)
+        entered, after = nth.any(-1), nth.to(torch.uint8).argmax(-1) + 1
+        offsets = offsets.repeat_interleave(ENTRIES)
         low, high = t.gather(1, after - 1), t.gather(1, after)
         value_low, value_high = value.gather(1, after - 1) - offsets, value.gather(1, after) - offsets
         # Regula falsi, its stale end halved (the Illinois variant): brackets the root and converges superlinearly.

@@ -24,8 +24,8 @@ template <class F, class Stored> struct Recorder {
   const FrameOf<F>& frame;
   const Ray<F>& ray;
   Accumulated<F> sum{};
-  // The lanes of a block may enter a sheet in different steps; a lane alone enters each once.
-  static constexpr int MOST = Lanes<F>::count == 1 ? MAX_SHEETS : 2 * MAX_SHEETS;
+  // A ray may enter a sheet again, and the lanes of a block in different steps.
+  static constexpr int MOST = 2 * MAX_SHEETS;
   Crossing<F> crossings[MOST];
   int count = 0;
 

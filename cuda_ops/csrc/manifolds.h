@@ -1,8 +1,8 @@
-// Ray-manifold intersection: one march along a ray finds its first entry into every sheet.
+// Ray-manifold intersection: one march along a ray finds its entries into all sheets.
 //
 // Field and chart are those of backend/manifolds.py. Along a ray x(t) = o + t v, t the depth in metres, the field
-// f = (rho - R(d)) / w(d) is sampled in steps; each step reports the sheets whose level lies between the lowest value
-// so far and the new one, and each is located by a cubic guess from the step's ends and Newton's method.
+// f = (rho - R(d)) / w(d) is sampled in steps; each step reports the sheets whose level it falls through, and each is
+// located by a cubic guess from the step's ends and Newton's method.
 #pragma once
 #include "lanes.h"
 
@@ -24,7 +24,6 @@ struct Scene {
   double half_extent;              // of the chart
   double outer_radius;             // no sheet reaches beyond, metres
   double relaxation;               // share of the radial gap that a step may safely take
-  double level_step;               // offsets to pass in one step, metres
   int32_t map_size;                // G
   int32_t sheets;                  // S
   int32_t texture_size;            // T
@@ -48,7 +47,7 @@ template <class Real> struct Frame {
   int map_size, sheets, texture_size, level_count, width, height, samples;
   Real pose[12], cx, cy, inverse_fx, inverse_fy;
   Real chart_to_map;  // chart coordinates to 0..1
-  Real outer_radius_squared, relaxation, level_step;
+  Real outer_radius_squared, relaxation;
   Real texels_at_one;  // texels a pixel at depth and radius 1 m, with SHARPNESS
   Real softness;
 };
@@ -68,7 +67,7 @@ template <class Real> Frame<Real> make_frame(const Scene& scene, const View& vie
   f.inverse_fx = Real(1.0 / view.fx_px), f.inverse_fy = Real(1.0 / view.fy_px);
   f.chart_to_map = Real(0.5 / scene.half_extent);
   f.outer_radius_squared = Real(scene.outer_radius * scene.outer_radius);
-  f.relaxation = Real(scene.relaxation), f.level_step = Real(scene.level_step);
+  f.relaxation = Real(scene.relaxation);
   // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
   const double pixel = 1.0 / (view.samples * std::sqrt(view.fx_px * view.fy_px));
   f.softness = Real(view.softness);
@@ -215,7 +214,8 @@ struct DepthRange {
   float near = NEAREST, far = FARTHEST;
 };
 
-// Calls sink.enter(sheet, lanes, t) for each sheet entered within `range`, front to back; lanes leave when !sink.open().
+// Calls sink.enter(sheet, lanes, t) wherever a sheet is entered within `range`, front to back; lanes leave when
+// !sink.open().
 template <class F, class Sink>
 PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::Mask alive, Sink& sink,
                  DepthRange range = {}) {
@@ -234,8 +234,9 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   FieldPoint<F> p = field(frame, ray, t);
   uint64_t bits = ~uint64_t(0), bits_before = ~uint64_t(0);
   if (frame.coarse) bits_before = occupied(frame.coarse, COARSE_TILES, p.at.u, p.at.v, alive);
+  int next = last;  // the outermost sheet that an alive lane may enter
   for (int iteration = 0; iteration < 256; ++iteration) {
-    const F gap = (p.value - splat<F>(offsets[last])) * p.spread;
+    const F gap = larger(p.value - splat<F>(offsets[last]), splat<F>(offsets[0]) - p.value) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
     const F within = splat<F>(0.05) * p.at.rho;  // an ear's rim is no thicker
     // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
@@ -261,9 +262,9 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
     const float far = 1e30f;
     const float highest = float(greatest(select(alive, p.value, splat<F>(-far))));
     const float deepest = float(least(select(alive, q.value, splat<F>(far))));
-    int sheet = last;
-    while (sheet >= 0 && offsets[sheet] >= highest) --sheet;
-    for (; sheet >= 0 && offsets[sheet] >= deepest; --sheet) {
+    while (next < last && offsets[next + 1] < highest) ++next;
+    while (next >= 0 && offsets[next] >= highest) --next;
+    for (int sheet = next; sheet >= 0 && offsets[sheet] >= deepest; --sheet) {
       if (!(bits >> sheet & 1)) continue;
       const F level = splat<F>(offsets[sheet]);
       const auto lanes = alive & (q.value <= level) & (level < p.value);
@@ -283,7 +284,7 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
       sink.enter(sheet, lanes, entry_depth(frame, ray, level, guess, t, t_next, lanes));
     }
     const auto leaves = (q.slope > F{}) & (q.outward > splat<F>(0.95) * ray.length);
-    alive = alive & (t_next < end) & (q.value > splat<F>(offsets[0])) & sink.open() & none_of(leaves);
+    alive = alive & (t_next < end) & sink.open() & none_of(leaves);
     if (!any(alive)) break;
     p = q, t = t_next;
   }
