@@ -12,8 +12,8 @@ first resampled (bilinear) to the resolution of r.
 How often a ray meets a sheet. Let L be the largest log-slope |grad_d radius| / radius of a sheet (`log_slope`), and
 psi the angle between the ray and the inward radial direction. Along a ray psi only grows, and the field falls where
 tan(psi) < 1 / L and rises where tan(pi - psi) < 1 / L. So a ray enters a sheet at most once at psi < atan(1 / L);
-steeper than that it may graze a bump and enter again behind it. All renderers here define "the" intersection as the
-first entry, and ignore exits: each sheet counts at most once a ray whatever the slope.
+steeper than that it may pass a bump, an ear's rim, and enter again behind it. All renderers here count every entry,
+front to back, as a mesh of the sheets would be drawn, and ignore exits.
 
 Radial fields of heads: Deng et al., CVPR 2023 (arXiv 2211.13901) use a learned field; this one is explicit.
 """

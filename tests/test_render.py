@@ -13,7 +13,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made_portrait import made_portrait
-from portrait_manifolds.backend.manifolds import Manifolds, default_offsets_m, map_grid
+from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
@@ -208,7 +208,9 @@ def test_a_sheet_is_seen_again_behind_what_is_clear_of_it(implementation: Implem
     whole, behind = drawn(opaque, radius), drawn(clear, ball)[..., 3] > 0.99
     hidden = (whole[..., 0] > 3.0 * whole[..., 1]) & behind
     seen = drawn(clear, radius)[..., 3][hidden] > 0.95
-    assert seen.sum() > 20  # the others go from the ridge into the ball without leaving it
+    assert (
+        hidden.sum() > 50 and seen.double().mean() > 0.9
+    )  # the others go from the ridge into the ball without leaving it
 
 
 def test_what_is_behind_an_ear_has_the_same_gradients_as_in_the_reference() -> None:
@@ -224,19 +226,6 @@ def test_what_is_behind_an_ear_has_the_same_gradients_as_in_the_reference() -> N
         results[implementation] = (out.detach(), *(leaf.grad for leaf in leaves))
     for native, reference in zip(results["native"], results["reference"], strict=True):
         assert (native - reference).norm() <= 0.02 * reference.norm()
-
-
-@pytest.mark.parametrize("ear_opacity", [0.0, 1.0])
-def test_a_picture_does_not_depend_on_where_screen_tiles_lie(ear_opacity: float) -> None:
-    textures, radius, spread, offsets = eared(torch.float32, ear_opacity)
-    manifolds = Manifolds(radius.numpy(), spread.numpy(), np.zeros((4, 4)), offsets.numpy(), WIDE_HALF_EXTENT)
-    bytes_ = (textures * 255).round().to(torch.uint8).numpy()
-    camera = beside(160)
-    moved = replace(camera, cx_px=camera.cx_px + 7, cy_px=camera.cy_px + 5)
-    portrait = replace(random_portrait(), manifolds=manifolds, textures=bytes_)
-    here, there = (portrait.render(view)[0] for view in (camera, moved))
-    differ = np.abs(here[:-5, :-7] - there[5:, 7:]).max(-1) > 0.02
-    assert differ.mean() < 2e-4
 
 
 def test_8_bit_and_float_textures_give_the_same_picture(head: Portrait) -> None:
