@@ -58,8 +58,8 @@ DEEP_M, FARTHEST_M, LEAST_SPREAD = 0.06, 0.6, 0.1
 """First and last sheet are at least so far apart, none lies farther from the head's centre, and the least spread."""
 
 CLOSE, CLOSE_AZIMUTH_DEG, CLOSE_ELEVATION_DEG = 0.4, (45.0, 25.0), (-30.0, -42.0)
-"""Under the chin sheets come so close together that a ray to the far shoulder passes below all of them: it would enter
-them there, and a sheet is entered once."""
+"""Under the chin sheets come so close together that a ray to the far shoulder passes below all of them: what hangs
+there would be seen before it."""
 
 WIDEST_GAP_M = 0.0045
 """Between offsets that lie farther apart another sheet is laid, which is clear on the head."""

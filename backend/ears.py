@@ -31,7 +31,7 @@ INSET_M, AWAY_M_PER_DEG, CORNER_M, SLOPE, BACK_M = 0.006, 0.0013, 0.012, (0.9, 0
 the head's centre, which it falls behind by so much for each metre farther out, and where it begins is no farther behind
 than the last; each at its middle and its lobe."""
 
-RIM_M, BEYOND_M, LEAST_WIDTH_M = 0.008, 0.003, 0.005
+RIM_M, BEYOND_M, LEAST_WIDTH_M = 0.008, 0.005, 0.005
 """How thick an ear is at its rim, as wide as the silhouette and a little more: textures are cut by the matte itself
 afterwards. And its least width."""
 
