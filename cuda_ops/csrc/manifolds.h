@@ -238,10 +238,11 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   for (int iteration = 0; iteration < 256; ++iteration) {
     const F gap = larger(p.value - splat<F>(offsets[last]), splat<F>(offsets[0]) - p.value) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
-    const F within = splat<F>(0.05) * p.at.rho;  // an ear's rim is no thicker
+    const F cautious = splat<F>(frame.relaxation);
+    // Between the sheets the steeper they are the shorter, where they have ears 5 mm: their rims are no thicker.
+    const F within = smaller(splat<F>(1.2) * cautious * cautious * cautious * p.at.rho, longest);
     // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
     const F fall = -p.slope * p.spread / ray.length;
-    const F cautious = splat<F>(frame.relaxation);
     const F share = select(fall > splat<F>(0.45), larger(splat<F>(0.95) / fall, cautious), cautious);
     const F outside = smaller(gap * share, longest);
     const F step = select(gap > F{}, outside, within);
