@@ -237,6 +237,16 @@ def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> N
     assert (share == 1.0).any() and float((colours[:, share == 1.0] - 1.0).abs().max()) < 1e-4
 
 
+def test_the_innermost_sheet_is_opaque_before_the_head_ends(
+    necked: tuple[Inversion, Painting, Inversion, Painting],
+) -> None:
+    """Between the two a slit would be half seen through."""
+    *_, after = necked
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    low = (elevation_deg < -26.0) & (azimuth_deg > 50.0)
+    assert low.any() and float(after.opacity[0, 0, low].min()) == 1.0
+
+
 def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
     necked: tuple[Inversion, Painting, Inversion, Painting],
 ) -> None:

@@ -239,7 +239,7 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
     const F gap = larger(p.value - splat<F>(offsets[last]), splat<F>(offsets[0]) - p.value) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
     const F cautious = splat<F>(frame.relaxation);
-    // Between the sheets the steeper they are the shorter, where they have ears 5 mm: their rims are no thicker.
+    // Between sheets, the shorter the steeper they are: 5 mm where they have ears, whose rims are hardly thicker.
     const F within = smaller(splat<F>(1.2) * cautious * cautious * cautious * p.at.rho, longest);
     // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
     const F fall = -p.slope * p.spread / ray.length;
