@@ -262,7 +262,7 @@ def test_a_run_goes_on_exactly_where_it_stopped(cache: Path, tmp_path: Path, mon
     went_on = run(broken_off, monkeypatch)
     assert any(name.startswith("rival") and not torch.equal(value, went_on[name]) for name, value in first.items())
     for name, value in straight.items():
-        torch.testing.assert_close(went_on[name], value, rtol=0.0, atol=1e-5, msg=name)  # sums' order differs
+        torch.testing.assert_close(went_on[name], value, rtol=0.0, atol=1e-4, msg=name)  # the order of sums differs
 
 
 def test_an_adversary_may_come_later_and_gets_a_log_with_its_terms(
