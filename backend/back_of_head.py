@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .manifolds import direction_to_chart
-from .networks.geometry import SheetGeometry, chart_angles_deg, kept, ramp, resampled, texel_directions
+from .networks.geometry import SheetGeometry, chart_angles_deg, from_front_deg, kept, ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
@@ -61,7 +61,8 @@ def with_back(
 
 
 def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: float) -> Tensor:
-    """The neck's radius [G, G], as far out where the head of `radius_m` [G, G] ends behind as heads are there."""
+    """The neck's radius [G, G] in metres, as far out where the head of `radius_m` [G, G] ends behind as heads are; as it
+    was so far as `hair` hangs beside the neck, 0..1."""
     above = _looked_up(radius_m, geometry.kept(_above, len(radius_m), radius_m))
     share = (1.0 - hair) * geometry.kept(_nape, len(radius_m), radius_m)
     return torch.lerp(neck_m, torch.maximum(neck_m, NAPE_SHARE * above), share)
@@ -92,9 +93,8 @@ def _behind(size: int, half_extent: float) -> Tensor:
 @cache
 def _before_pole(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: 0 around the chart's pole, straight behind."""
-    from_front_deg = np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
     with torch.inference_mode(False):
-        return torch.tensor(ramp(from_front_deg, POLE_DEG), dtype=torch.float32)
+        return torch.tensor(ramp(from_front_deg(size, half_extent), POLE_DEG), dtype=torch.float32)
 
 
 @cache

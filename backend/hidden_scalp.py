@@ -7,14 +7,13 @@ another colour ran behind the hair. Here hair goes on as hair, and a bald head a
 from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .input_view import ViewTensors
 from .masks import least_around
-from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, ramp, smoothed, texel_directions
+from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, from_front_deg, kept, ramp, smoothed
 from .networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 
 INSIDE_PX = 2
@@ -113,7 +112,8 @@ def _face(size: int, half_extent: float) -> Tensor:
 @cache
 def _border(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: what borders on the scalp that a photograph hides."""
-    from_front_deg = np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
-    share = ramp(from_front_deg, BORDER_DEG) * ramp(chart_angles_deg(size, half_extent)[1], ABOVE_EARS_DEG)
+    share = ramp(from_front_deg(size, half_extent), BORDER_DEG) * ramp(
+        chart_angles_deg(size, half_extent)[1], ABOVE_EARS_DEG
+    )
     with torch.inference_mode(False):
         return torch.tensor(share, dtype=torch.float32)

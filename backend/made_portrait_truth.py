@@ -1,8 +1,8 @@
 """Ground truth for the made portrait: a ray tracer of its analytic surfaces, in double precision.
 
 It shares nothing with the renderers: no maps, no textures, no tiles; the field of manifolds.py is evaluated directly
-(`rho - r(d) - delta(d)) / w(d)`), sampled densely along each ray and refined at each sheet's first entry: behind
-that nothing of it is entered again.
+(`rho - r(d) - delta(d)) / w(d)`), sampled densely along each ray and refined at each sheet's first entry: it leaves
+out later ones, which are one in a hundred at yaw 35, and one in 30,000 from the front.
 """
 
 import numpy as np

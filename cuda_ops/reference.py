@@ -15,7 +15,7 @@ LEAST_FALL = 0.02
 MARCH_STEPS = 48
 REFINEMENTS = 6
 ENTRIES = 3
-"""A ray enters a sheet so often at most: an ear, a shoulder and what lies behind."""
+"""So many of a ray's entries into a sheet count, the kernels' all: an ear, a shoulder and what lies behind."""
 RAYS_AT_ONCE = 1 << 14
 
 

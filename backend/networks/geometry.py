@@ -261,6 +261,12 @@ def chart_angles_deg(size: int, half_extent: float = CHART_HALF_EXTENT) -> tuple
 
 
 @cache
+def from_front_deg(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
+    """How far from the front a chart map's texels lie, 0 to 180, [size, size]."""
+    return np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
+
+
+@cache
 def rows_below(size: int, elevation_deg: float, half_extent: float = CHART_HALF_EXTENT) -> slice:
     """The rows of a chart map [size, size] in which what begins below an elevation shows; coarser maps are
     interpolated."""
