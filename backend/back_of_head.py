@@ -61,8 +61,8 @@ def with_back(
 
 
 def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: float) -> Tensor:
-    """The neck's radius [G, G] in metres, as far out where the head of `radius_m` [G, G] ends behind as heads are; as it
-    was so far as `hair` hangs beside the neck, 0..1."""
+    """The neck's radius [G, G] in metres, as far out where the head of `radius_m` [G, G] ends behind as heads are; as
+    it was so far as `hair` hangs beside the neck, 0..1."""
     above = _looked_up(radius_m, geometry.kept(_above, len(radius_m), radius_m))
     share = (1.0 - hair) * geometry.kept(_nape, len(radius_m), radius_m)
     return torch.lerp(neck_m, torch.maximum(neck_m, NAPE_SHARE * above), share)
