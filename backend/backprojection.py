@@ -36,13 +36,21 @@ MOST_HALVINGS = 3
 class Seen:
     """The texels of a portrait that a camera sees, and what they take from its pictures."""
 
-    def __init__(self, portrait: Portrait, camera: Camera, depth_m: np.ndarray | None, hidden: int = 0) -> None:
+    def __init__(
+        self,
+        portrait: Portrait,
+        camera: Camera,
+        depth_m: np.ndarray | None,
+        hidden: int = 0,
+        believed: np.ndarray | None = None,
+    ) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too, but
-        for those of the `hidden` innermost sheets."""
+        for those of the `hidden` innermost sheets. `believed` is `match_colours`'."""
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
         textures, stack = portrait.textures[hidden:], stack_of(portrait, camera)
         texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
-        self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2)
+        seen = texels.seen if believed is None else texels.seen * believed.ravel()[texels.texel % believed.size]
+        self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2, seen=seen)
         self.index = self.texels.texel  # [N], into [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
@@ -76,11 +84,13 @@ def match_colours(
     samples: int = 1,
     noise: float = 0.0,
     hidden: int = 0,
+    believed: np.ndarray | None = None,
 ) -> Portrait:
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
     `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays; only what
-    differs by more than `noise` (0..1) is carried back, and nothing to the `hidden` innermost sheets. A step that
+    differs by more than `noise` (0..1) is carried back, and nothing to the `hidden` innermost sheets; to the others as much as a chart map `believed` [T, T],
+    0..1, says. A step that
     brings nothing nearer is taken back and halved: fewer than `steps` may do. Progress is reported as `stage` between
     them, where it can be cancelled.
     """
@@ -88,7 +98,7 @@ def match_colours(
         return portrait
     rgba, depth_m = portrait.render(camera, samples)
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
-    texels = Seen(portrait, camera, depth_m, hidden)
+    texels = Seen(portrait, camera, depth_m, hidden, believed)
     seen = portrait.textures.view(np.uint32).ravel()[texels.index]  # whole texels: three times as fast
     colours = seen.view(np.uint8).reshape(-1, 4)[:, :3] / np.float32(255.0)
 

@@ -42,8 +42,9 @@ class PortraitOnGpu:
         samples: int = 1,
         noise: float = 0.0,
         hidden: int = 0,
+        believed: Tensor | None = None,
     ) -> "PortraitOnGpu":
-        """As `match_colours`, before the stack's camera; `wanted` [H, W, 3] and `weight` [H, W] are on the GPU."""
+        """As `match_colours`, before the stack's camera; `wanted`, `weight` and `believed` are on the GPU."""
         if steps < 1:
             return self
         view = View.of(stack.camera, samples)
@@ -52,6 +53,8 @@ class PortraitOnGpu:
         textures = self.textures.clone()
         textures[:hidden] = 0
         texels = seen_texels(textures, stack, Surface(depth_m, MARGIN_M, SOFTNESS_M), MOST_HALVINGS)
+        if believed is not None:
+            texels = texels._replace(seen=texels.seen * believed.flatten()[texels.texel % believed.numel()])
         colours = self.textures.view(-1, 4)[texels.texel, :3] / 255.0
 
         def tried(now: Match, length: float) -> Match:

@@ -2,23 +2,19 @@
 
 The networks lay one slope from the cheek to an ear's rim: seen from beside, what the photograph shows of the ear was
 drawn out over the side of the face. Here that side goes straight back from where the face ends in the photograph, and
-the ear stands off it, a solid wedge that is turned to the front, as wide as the silhouette and thin at its rim; what
-the photograph does not show takes the colours around it.
+the ear stands off it, a solid wedge that is turned to the front, as wide as the silhouette and thin at its rim.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .camera import Camera
-from .masks import least_around
 from .neck_column import ROWS_M, Silhouette, at_heights
-from .networks.geometry import CameraBatch, ramp, resampled, smoothed, texel_directions
+from .networks.geometry import ramp, resampled, texel_directions
 from .networks.inversion import Inversion, Painting
-from .networks.visibility import push_pull
 
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
 """Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
@@ -52,8 +48,13 @@ UNDER_M = 0.006
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
 
-LEAST_OF_EAR, REACH_TEXELS = 0.01, 2.0
-"""How much an ear's own colours count in what is continued beside it, and how smooth that is."""
+@dataclass(frozen=True)
+class Ears:
+    """Where ears are, chart maps [G, G] in 0..1."""
+
+    solid: Tensor  # what is an ear
+    beside: Tensor  # the side of the face before it, and it, whose colours are to be continued from the cheek
+    off: Tensor  # what stands off the head's side, also where it is no ear
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,12 @@ def with_ears(
     painting: Painting,
     silhouette: Silhouette,
     camera: Camera,
-    picture: Tensor,
     landmarks_px: np.ndarray,
-) -> tuple[Inversion, Painting, Silhouette, Tensor]:
+) -> tuple[Inversion, Painting, Silhouette, Ears]:
     """The first portrait of a batch, and the networks, with ears that stand off the head; the silhouette without
-    them; and where they are, [G, G] in 0..1.
+    them; and where they are.
 
-    `picture` [1, 4, H, W] is what the networks saw, the camera's; `landmarks_px` [478, 2] are in its pixels. `visible`
-    and `photographed` stay as they were.
+    `landmarks_px` [478, 2] are in the camera's pixels. `visible` and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
     size = len(radius)
@@ -117,13 +116,12 @@ def with_ears(
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = before.kept(texel_directions, size, radius)[:, half]
         halves.append(_standing_off(directions, radius[:, half], end))
-    radius, beside, off, ears = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
+    radius, beside, off, solid = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
     painting = replace(painting, radius_m=radius[None])
-    painting = _continued(network, painting, camera, picture, torch.stack([beside, off]))
-    painting = _solid(painting, ears, before.offsets_m)
-    return network, painting, replace(silhouette, ends_m=ends_m), ears
+    painting = _solid(painting, solid, before.offsets_m)
+    return network, painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off)
 
 
 def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:
@@ -134,28 +132,6 @@ def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:
         return torch.maximum(maps, inside * resampled(ears, maps.shape[-1]))
 
     return replace(painting, opacity=raised(painting.opacity), confidence=raised(painting.confidence))
-
-
-def _continued(
-    network: Inversion, painting: Painting, camera: Camera, picture: Tensor, beside_and_ears: Tensor
-) -> Painting:
-    """The painting with colours continued where the first of two maps [2, G, G] says, from what is not the second's."""
-    size = painting.painted.shape[-1]
-    beside, ears = resampled(smoothed(beside_and_ears, REACH_TEXELS), size)
-    views, middle_m = CameraBatch.of([camera], beside.device), beside.new_zeros(1)
-    turned = network.turned_to(views, painting.displacement_m, size)
-    projected, _ = views.project(network.geometry.points(painting.displacement_m, size, middle_m))
-    person = (least_around(painting.matte[:1], 2) > 0.9).float()
-    maps = torch.cat([picture[:, :3], person], 1)
-    colour, known = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False).split((3, 1), 1)
-    known = known * turned.square()[:, None]
-    around = push_pull(colour, known * (1.0 - (1.0 - LEAST_OF_EAR) * ears))[0]
-    around = torch.lerp(smoothed(around, REACH_TEXELS), colour[0], known[0])
-    return replace(
-        painting,
-        painted=torch.lerp(painting.painted, around, beside),
-        confidence=painting.confidence * (1.0 - beside * (1.0 - turned)),
-    )
 
 
 def _standing_off(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor, Tensor]:

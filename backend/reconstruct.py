@@ -103,9 +103,11 @@ def aligned_portrait(
     from .neck import with_neck
     from .neck_colours import neck_colours
     from .neck_column import Silhouette
+    from .networks.geometry import resampled
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .relief import with_relief
+    from .side_of_face import with_sides
     from .surface_following import following
     from .texturing import paint_textures
     from .wide_chart import over_wide_chart
@@ -125,19 +127,21 @@ def aligned_portrait(
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
         silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
-        network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, picture, landmarks_px)
-        network, painting, farthest_m = with_neck(network, painting, silhouette, ears)
+        network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, landmarks_px)
+        painting, believed = with_sides(network, painting, camera, picture, ears)
+        network, painting, farthest_m = with_neck(network, painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
-        network, painting = with_body(network, painting, view, ears)
+        network, painting = with_body(network, painting, view, ears.solid)
         innermost = neck_colours(network.geometry, painting, silhouette, camera, picture, texture_size)
-        textures = paint_textures(network, painting, view, innermost, ears, farthest_m)
+        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
+        believed = resampled(believed, texture_size)
         if textures.is_cuda and sharpens_on_gpu():
-            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps)
+            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, believed)
             steps = 0
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),
@@ -150,7 +154,7 @@ def aligned_portrait(
     portrait = Portrait(
         manifolds, _on_host(textures), alignment.camera, crop_to_photo, photograph.sha256, weights.identity
     )
-    return refine(portrait, view, steps)
+    return refine(portrait, view, steps, believed.cpu().numpy())
 
 
 def _on_host(textures: "Tensor") -> np.ndarray:

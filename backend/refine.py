@@ -29,8 +29,9 @@ MOST_RAYS = 1200
 """Rays along the compared picture's side; a larger picture has one a pixel however many the steps."""
 
 
-def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
-    """The portrait with the detail of its photograph, by at most `steps` of back-projection.
+def refine(portrait: Portrait, view: InputView, steps: int, believed: np.ndarray) -> Portrait:
+    """The portrait with the detail of its photograph, by at most `steps` of back-projection, where a chart map
+    `believed` [T, T], 0..1, says that it shows any.
 
     Compared with the person's own colour, so that soft hair takes no background. Only colours that the photograph
     shows change.
@@ -38,7 +39,8 @@ def refine(portrait: Portrait, view: InputView, steps: int) -> Portrait:
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
     for count, rays, noise in _stages(steps, view.camera.width_px):
-        portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, count, STAGE, rays, noise, NECK)
+        picture = (view.foreground.rgb, weight)
+        portrait = match_colours(portrait, view.camera, *picture, count, STAGE, rays, noise, NECK, believed)
     return portrait
 
 
@@ -51,7 +53,12 @@ def sharpens_on_gpu() -> bool:
 
 
 def refine_on_gpu(
-    textures: "Tensor", geometry: "SheetGeometry", radius_m: "Tensor", view: InputView, steps: int
+    textures: "Tensor",
+    geometry: "SheetGeometry",
+    radius_m: "Tensor",
+    view: InputView,
+    steps: int,
+    believed: "Tensor",
 ) -> "Tensor":
     """What `refine` makes of textures [S, T, T, 4] uint8 on sheets of r + delta [G, G], before they leave the GPU."""
     from .backprojection_cuda import PortraitOnGpu
@@ -62,7 +69,7 @@ def refine_on_gpu(
     stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
     portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m, geometry.half_extent)
     for count, rays, noise in _stages(steps, view.camera.width_px):
-        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise, NECK)
+        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise, NECK, believed)
     return portrait.textures
 
 
