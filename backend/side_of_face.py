@@ -46,12 +46,12 @@ def with_sides(
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
     size = painting.painted.shape[-1]
-    colour, seen, turned = _seen(network, painting, camera, picture)
+    colour, seen = _seen(network, painting, camera, picture)
     beside, off, ear = resampled(smoothed(torch.stack([ears.beside, ears.off, ears.solid]), REACH_TEXELS), size)
     inner = least_around(_without_islands(seen), CONTOUR_TEXELS)
     clear = inner * (1.0 - greatest_around(off, 1))
     around = _carried_outwards(colour, clear * network.geometry.kept(_cheeks, size, inner))
-    believed = torch.lerp(ramp(smoothed(inner[None], REACH_TEXELS)[0], BELIEVED), turned, ear)
+    believed = torch.maximum(ramp(smoothed(inner[None], REACH_TEXELS)[0], BELIEVED), ear)
     believed = 1.0 - beside * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * network.geometry.kept(_below, size, inner)
     around = around + smoothed(push_pull((colour - around)[None], edge[None, None])[0], REACH_TEXELS)
@@ -60,11 +60,8 @@ def with_sides(
     return replace(painting, painted=painted, confidence=painting.confidence * believed), believed
 
 
-def _seen(
-    network: Inversion, painting: Painting, camera: Camera, picture: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Of the painting's surface: its colours in the picture [3, C, C], how well they are seen, and how far it is turned
-    to the camera, [C, C]."""
+def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the painting's surface its colours in the picture [3, C, C], and how well they are seen [C, C]."""
     size = painting.painted.shape[-1]
     views, middle_m = CameraBatch.of([camera], picture.device), picture.new_zeros(1)
     turned = network.turned_to(views, painting.displacement_m, size)[0]
@@ -72,7 +69,7 @@ def _seen(
     person = (least_around(painting.matte[:1], 2) > 0.9).float()
     maps = torch.cat([picture[:1, :3], person], 1)
     sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False)[0]
-    return sampled[:3], sampled[3] * turned, turned
+    return sampled[:3], sampled[3] * turned
 
 
 def _carried_outwards(colour: Tensor, cheek: Tensor) -> Tensor:
