@@ -55,6 +55,7 @@ class Ears:
     solid: Tensor  # what is an ear
     beside: Tensor  # the side of the face before it, and it, whose colours are to be continued from the cheek
     off: Tensor  # what stands off the head's side, also where it is no ear
+    hidden: Tensor  # the side that is turned away, which the other maps say nothing of
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class FaceEnd:
     head: np.ndarray  # 0..1, where the head's side goes straight back
     ear: np.ndarray  # 0..1, where an ear stands off
     lobe: np.ndarray  # 0 from its middle upwards, 1 at its lobe
+    hidden: float  # 0..1, how surely the ear is turned away
 
     @staticmethod
     def of(camera: Camera, outline_px: np.ndarray, side: float, silhouette: Silhouette) -> "FaceEnd":
@@ -75,7 +77,8 @@ class FaceEnd:
         height, beside = points[:, 1], side * points[:, 0]
         ends_m = side * silhouette.ends_m[:, int(side > 0.0)]
         turned_deg = np.degrees(np.arctan2(side * camera.position_m[0], camera.position_m[2]))
-        seen = ramp(turned_deg, NEAR_DEG) * ramp(turned_deg, FAR_DEG) * (1.0 - silhouette.hair())
+        hidden = 1.0 - ramp(turned_deg, FAR_DEG)
+        seen = ramp(turned_deg, NEAR_DEG) * (1.0 - hidden) * (1.0 - silhouette.hair())
         widest_m = (np.interp(-height, -ROWS_M, ends_m) - beside)[EAR].max()
         below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
         lowest_m, whole_m = height[LOBE] + (height[JAW_ANGLE] - height[LOBE]) * np.array(BELOW_LOBE)
@@ -87,7 +90,7 @@ class FaceEnd:
         seen = seen * below_top * ramp(widest_m, WIDEST_M)
         head = ramp(ROWS_M, (height[-1], height[-2]))
         lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))
-        return FaceEnd(side, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe)
+        return FaceEnd(side, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe, float(hidden))
 
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
@@ -115,13 +118,14 @@ def with_ears(
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = before.kept(texel_directions, size, radius)[:, half]
-        halves.append(_standing_off(directions, radius[:, half], end))
-    radius, beside, off, solid = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
+        standing = _standing_off(directions, radius[:, half], end)
+        halves.append((*standing, torch.full_like(radius[:, half], end.hidden)))
+    radius, beside, off, solid, hidden = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
     moved = radius - painting.radius_m[0]
     network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
     painting = replace(painting, radius_m=radius[None])
     painting = _solid(painting, solid, before.offsets_m)
-    return network, painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off)
+    return network, painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off, hidden)
 
 
 def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:

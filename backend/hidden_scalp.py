@@ -13,8 +13,17 @@ from torch import Tensor
 
 from .input_view import ViewTensors
 from .masks import least_around
-from .networks.geometry import CameraBatch, SheetGeometry, chart_angles_deg, from_front_deg, kept, ramp, smoothed
-from .networks.visibility import OTHER_PARTS, push_pull, scalp_maps
+from .networks.geometry import (
+    CameraBatch,
+    SheetGeometry,
+    chart_angles_deg,
+    from_front_deg,
+    kept,
+    ramp,
+    resampled,
+    smoothed,
+)
+from .networks.visibility import MARGIN_M, OTHER_PARTS, SOFTNESS_M, push_pull, scalp_maps
 
 INSIDE_PX = 2
 """So near to the person's outline colours are not believed."""
@@ -49,15 +58,23 @@ class Seen:
 
     @staticmethod
     def of(
-        geometry: SheetGeometry, displacement_m: Tensor, camera: CameraBatch, photo: ViewTensors, turned: Tensor
+        geometry: SheetGeometry,
+        displacement_m: Tensor,
+        camera: CameraBatch,
+        photo: ViewTensors,
+        turned: Tensor,
+        surface_m: Tensor,
     ) -> "Seen":
-        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera as far."""
-        middle_m = displacement_m.new_zeros(1)
-        projected, _ = camera.project(geometry.points(displacement_m, turned.shape[-1], middle_m))
+        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera as far, where that sees nothing
+        nearer: `surface_m` [P, P] is the depth of what it sees."""
+        size, middle_m = turned.shape[-1], displacement_m.new_zeros(1)
+        projected, depth_m = camera.project(geometry.points(displacement_m, size, middle_m))
+        nearest_m = F.grid_sample(surface_m[None, None], projected[:, 0], "bilinear", "border", False)[0, 0]
+        behind_m = depth_m[0, 0] - nearest_m - MARGIN_M * resampled(geometry.spread, size)
         person = least_around(photo.opacity * photo.inside, INSIDE_PX)
         maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
         sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
-        return Seen(sampled[:3], sampled[3] * turned)
+        return Seen(sampled[:3], sampled[3] * turned * torch.sigmoid(-behind_m / SOFTNESS_M))
 
     def reduced(self, size: int) -> "Seen":
         """As maps [size, size]."""

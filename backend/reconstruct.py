@@ -136,10 +136,10 @@ def aligned_portrait(
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         network, painting = with_body(network, painting, view, ears.solid)
         innermost = neck_colours(network.geometry, painting, silhouette, camera, picture, texture_size)
-        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m)
+        believed = resampled(believed, texture_size)
+        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m, believed)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
-        believed = resampled(believed, texture_size)
         if textures.is_cuda and sharpens_on_gpu():
             textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, believed)
             steps = 0

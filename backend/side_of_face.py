@@ -33,6 +33,9 @@ ROWS_COUNT = ((4.0, 1.0), (12.0, 1e-3))
 """So smooth these colours are along the contour, in texels, and by how much that counts: where there are none near,
 farther ones do."""
 
+BLACK, MAX_LIGHT_RATIO = 0.05, 2.0
+"""Two cheeks are compared by what is brighter than the first, and trusted up to the second."""
+
 EDGE_TEXELS, REACH_TEXELS = 3, 2.0
 """How smooth maps of the side are."""
 
@@ -47,17 +50,23 @@ def with_sides(
     """
     size = painting.painted.shape[-1]
     colour, seen = _seen(network, painting, camera, picture)
-    beside, off, ear = resampled(smoothed(torch.stack([ears.beside, ears.off, ears.solid]), REACH_TEXELS), size)
+    maps = torch.stack([ears.beside, ears.off, ears.solid])
+    maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # no photograph shows both sides: there they are alike
+    beside, off, ear = resampled(smoothed(maps, REACH_TEXELS), size)
+    there = 1.0 - resampled(ears.hidden, size)
     inner = least_around(_without_islands(seen), CONTOUR_TEXELS)
     clear = inner * (1.0 - greatest_around(off, 1))
-    around = _carried_outwards(colour, clear * network.geometry.kept(_cheeks, size, inner))
-    believed = torch.maximum(ramp(smoothed(inner[None], REACH_TEXELS)[0], BELIEVED), ear)
+    cheeks = _carried_outwards(colour, clear * network.geometry.kept(_cheeks, size, inner))
+    believed = torch.maximum(ramp(smoothed(inner[None], REACH_TEXELS)[0], BELIEVED), ear * there)
     believed = 1.0 - beside * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * network.geometry.kept(_below, size, inner)
-    around = around + smoothed(push_pull((colour - around)[None], edge[None, None])[0], REACH_TEXELS)
-    around = torch.lerp(around, colour, seen * off)
+    around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], REACH_TEXELS)
+    # An ear that is not seen is the other one's mirror image, in this side's light.
+    mirrored = colour.flip(-1) * (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
+    around = torch.lerp(around, mirrored, (seen * off * there).flip(-1) * ear)
+    around = torch.lerp(around, colour, seen * off * there)
     painted = torch.lerp(painting.painted, around.clamp(0.0, 1.0), beside)
-    return replace(painting, painted=painted, confidence=painting.confidence * believed), believed
+    return replace(painting, painted=painted), believed
 
 
 def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,12 +37,18 @@ CLEAN_OPACITY = 0.5
 
 @torch.inference_mode()
 def paint_textures(
-    network: Inversion, painting: Painting, view: InputView, innermost: Tensor, ears: Tensor, farthest_m: Tensor
+    network: Inversion,
+    painting: Painting,
+    view: InputView,
+    innermost: Tensor,
+    ears: Tensor,
+    farthest_m: Tensor,
+    believed: Tensor,
 ) -> Tensor:
     """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch.
 
     `innermost` [3, T, T] is `neck_colours`', `ears` [G, G] are `with_ears`', and `farthest_m` [O, O], as large as the
-    opacity, is `with_neck`'s.
+    opacity, is `with_neck`'s; `believed` [T, T] says how far the photograph is on the sides of the face.
     """
     texture_size = innermost.shape[-1]
     device = painting.opacity.device
@@ -54,8 +60,9 @@ def paint_textures(
     opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
-    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0]
-    seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned)
+    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0] * believed
+    surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
+    seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
     coarse = seen.reduced(painting.painted.shape[-1])
     scalp = scalp_colours(coarse, geometry.half_extent)
     paint = Paint(
@@ -66,7 +73,7 @@ def paint_textures(
         hair_shade(seen, coarse, scalp, geometry.half_extent),
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
-        _surface_depth(geometry, opacity, painting.radius_m[0], view),
+        surface_m,
         WIDER,
         CLEAN_OPACITY,
         MARGIN_M,
