@@ -89,10 +89,9 @@ def match_colours(
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
     `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays; only what
-    differs by more than `noise` (0..1) is carried back, and nothing to the `hidden` innermost sheets; to the others as much as a chart map `believed` [T, T],
-    0..1, says. A step that
-    brings nothing nearer is taken back and halved: fewer than `steps` may do. Progress is reported as `stage` between
-    them, where it can be cancelled.
+    differs by more than `noise` (0..1) is carried back, nothing to the `hidden` innermost sheets, and to the others as
+    much as the chart map `believed` [T, T], 0..1, says. A step that brings nothing nearer is taken back and halved:
+    fewer than `steps` may do. Progress is reported as `stage` between them, where it can be cancelled.
     """
     if steps < 1:
         return portrait

@@ -48,12 +48,13 @@ UNDER_M = 0.006
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
 
+
 @dataclass(frozen=True)
 class Ears:
     """Where ears are, chart maps [G, G] in 0..1."""
 
     solid: Tensor  # what is an ear
-    beside: Tensor  # the side of the face before it, and it, whose colours are to be continued from the cheek
+    beside: Tensor  # it, and the side of the face before it
     off: Tensor  # what stands off the head's side, also where it is no ear
     hidden: Tensor  # the side that is turned away, which the other maps say nothing of
 

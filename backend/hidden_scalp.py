@@ -65,8 +65,8 @@ class Seen:
         turned: Tensor,
         surface_m: Tensor,
     ) -> "Seen":
-        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera as far, where that sees nothing
-        nearer: `surface_m` [P, P] is the depth of what it sees."""
+        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera so far and hidden by what that
+        sees first, at depth `surface_m` [P, P]."""
         size, middle_m = turned.shape[-1], displacement_m.new_zeros(1)
         projected, depth_m = camera.project(geometry.points(displacement_m, size, middle_m))
         nearest_m = F.grid_sample(surface_m[None, None], projected[:, 0], "bilinear", "border", False)[0, 0]

@@ -23,21 +23,21 @@ CHEEK_TOP_DEG, CHEEK_END_DEG = (8.0, 0.0), (-36.0, -29.0)
 """Azimuths and elevations between which is cheek: above are glasses and hair, below are collars."""
 
 ISLAND_TEXELS, CONTOUR_TEXELS, BELIEVED = 2, 2, (0.45, 0.9)
-"""Of 128 texels: what is seen and no wider than twice the first is no part of the cheek, so near to the contour it is
-not believed, and the shares of what is seen around a texel between which it is."""
+"""What is seen and no wider than twice the first, of 128 texels, is no cheek; so near to the contour it is not
+believed; and the shares of what is believed around a texel between which that is."""
 
-RIM_TEXELS = 2
-"""What is farther from the contour does not count: the cheek goes on as light as it ends."""
+RIM_TEXELS, ROWS_COUNT = 2, ((4.0, 1.0), (12.0, 1e-3))
+"""The cheek goes on as it is so near to its end. Along the contour it is so smooth, in texels, and by how much that
+counts: where nothing near is seen, farther texels do."""
 
-ROWS_COUNT = ((4.0, 1.0), (12.0, 1e-3))
-"""So smooth these colours are along the contour, in texels, and by how much that counts: where there are none near,
-farther ones do."""
+LEAST_SEEN = 1e-6
+"""Where less than this is seen of a cheek, in all, nothing is carried on."""
+
+EDGE_TEXELS, SMOOTH_TEXELS = 3, 2.0
+"""So far around what is not believed what is seen draws the colours towards it; and how smooth maps of the side are."""
 
 BLACK, MAX_LIGHT_RATIO = 0.05, 2.0
 """Two cheeks are compared by what is brighter than the first, and trusted up to the second."""
-
-EDGE_TEXELS, REACH_TEXELS = 3, 2.0
-"""How smooth maps of the side are."""
 
 
 def with_sides(
@@ -48,25 +48,25 @@ def with_sides(
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
-    size = painting.painted.shape[-1]
+    size, kept = painting.painted.shape[-1], network.geometry.kept
     colour, seen = _seen(network, painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])
-    maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # no photograph shows both sides: there they are alike
-    beside, off, ear = resampled(smoothed(maps, REACH_TEXELS), size)
-    there = 1.0 - resampled(ears.hidden, size)
+    maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # a side that is turned away is the other's mirror image
+    beside, off, ear = resampled(smoothed(maps, SMOOTH_TEXELS), size)
+    shown = 1.0 - resampled(ears.hidden, size)
     inner = least_around(_without_islands(seen), CONTOUR_TEXELS)
     clear = inner * (1.0 - greatest_around(off, 1))
-    cheeks = _carried_outwards(colour, clear * network.geometry.kept(_cheeks, size, inner))
-    believed = torch.maximum(ramp(smoothed(inner[None], REACH_TEXELS)[0], BELIEVED), ear * there)
+    cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
+    beside = beside * known
+    believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
     believed = 1.0 - beside * (1.0 - believed)
-    edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * network.geometry.kept(_below, size, inner)
-    around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], REACH_TEXELS)
-    # An ear that is not seen is the other one's mirror image, in this side's light.
-    mirrored = colour.flip(-1) * (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
-    around = torch.lerp(around, mirrored, (seen * off * there).flip(-1) * ear)
-    around = torch.lerp(around, colour, seen * off * there)
-    painted = torch.lerp(painting.painted, around.clamp(0.0, 1.0), beside)
-    return replace(painting, painted=painted), believed
+    edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(_below_glasses, size, inner)
+    around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
+    ear_seen = seen * off * shown
+    light = (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
+    around = torch.lerp(around, colour.flip(-1) * light, ear_seen.flip(-1) * ear)
+    around = torch.lerp(around, colour, ear_seen).clamp(0.0, 1.0)
+    return replace(painting, painted=torch.lerp(painting.painted, around, beside)), believed
 
 
 def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,14 +81,15 @@ def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tenso
     return sampled[:3], sampled[3] * turned
 
 
-def _carried_outwards(colour: Tensor, cheek: Tensor) -> Tensor:
-    """Colours [3, C, C] of where the cheek [C, C] ends to either side, on along its rows."""
+def _carried_outwards(colour: Tensor, cheek: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours [3, C, C] of where the cheek [C, C] ends to either side, on along its rows; and whether there are any,
+    [C, C]."""
     size = cheek.shape[-1]
     rim = cheek - cheek * -F.max_pool2d(-cheek[None], (1, 2 * RIM_TEXELS + 1), 1, (0, RIM_TEXELS))[0]
     sides = torch.cat([colour * rim, rim[None]]).unflatten(-1, (2, size // 2)).sum(-1)  # [4, C, 2]
-    total = sum(share * _along_rows(sides, texels) for texels, share in ROWS_COUNT)
-    ends = total[:3] / total[3:].clamp_min(1e-6)
-    return ends.repeat_interleave(size // 2, -1)
+    near, far = (share * _along_rows(sides, texels) for texels, share in ROWS_COUNT)
+    *ends, known = (near + far).repeat_interleave(size // 2, -1)
+    return torch.stack(ends) / known.clamp_min(LEAST_SEEN), (known > LEAST_SEEN).to(known)
 
 
 def _along_rows(values: Tensor, texels: float) -> Tensor:
@@ -104,8 +105,8 @@ def _without_islands(seen: Tensor) -> Tensor:
 
 
 @cache
-def _below(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1: below glasses and hair."""
+def _below_glasses(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: below glasses, and hair over them."""
     with torch.inference_mode(False):
         return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG)).float()
 

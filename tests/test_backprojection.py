@@ -69,3 +69,14 @@ def test_noise_is_left_alone_and_what_differs_by_more_is_carried_back(portrait: 
     assert changed(0.02, 0.0) >= 5 and changed(0.06, 0.03) >= 7
     assert changed(-0.06, 0.03) >= 7
     assert changed(0.06, 0.03) < changed(0.06, 0.0)
+
+
+def test_texels_take_as_much_as_is_believed(portrait: Portrait) -> None:
+    camera = made_camera().resized(128, 128)
+    drawn = portrait.render(camera)[0]
+    believed = np.ones((portrait.texture_size, portrait.texture_size), np.float32)
+    believed[:, : portrait.texture_size // 2] = 0.0
+    wanted, weight = drawn[..., :3] + np.float32(0.05), np.ones(drawn.shape[:2], np.float32)
+    matched = match_colours(portrait, camera, wanted, weight, 1, "matching", believed=believed)
+    moved = (matched.textures != portrait.textures).any((0, 3))
+    assert moved[:, portrait.texture_size // 2 :].any() and not moved[:, : portrait.texture_size // 2].any()

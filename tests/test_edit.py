@@ -120,7 +120,8 @@ def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(port
     for shift in (1, 2, 3):
         blurred[..., :3] = (blurred[..., :3].astype(int) + np.roll(blurred[..., :3], shift, axis=2)) // 2
     before = replace(portrait, textures=blurred)
-    after = refine(before, view, 4)
+    everywhere = np.ones(before.textures.shape[1:3], np.float32)
+    after = refine(before, view, 4, everywhere)
     solid = ndimage.binary_erosion(truth[..., 3] > 0.999, iterations=4)
 
     def error(one: Portrait) -> float:
@@ -131,7 +132,8 @@ def test_refinement_brings_the_photo_nearer_and_keeps_what_it_does_not_show(port
     behind = portrait.input_camera.orbited(180.0)
     seen = np.abs(after.render(behind)[0] - before.render(behind)[0])
     assert float(np.percentile(seen[..., :3], 90)) < 1.5 / 255.0
-    assert refine(before, view, 0) is before
+    assert refine(before, view, 0, everywhere) is before
+    assert np.array_equal(refine(before, view, 4, 0.0 * everywhere).textures, before.textures)
 
 
 def test_the_necks_sheet_takes_nothing_of_what_is_before_it(portrait: Portrait) -> None:
@@ -140,7 +142,7 @@ def test_the_necks_sheet_takes_nothing_of_what_is_before_it(portrait: Portrait) 
     seen_through[0] = 255 - seen_through[portrait.manifolds.sheets // 2]
     seen_through[0, ..., 3] = 255
     before = replace(portrait, textures=seen_through)
-    after = refine(before, view, 2)
+    after = refine(before, view, 2, np.ones(before.textures.shape[1:3], np.float32))
     assert np.array_equal(after.textures[0], before.textures[0])
     assert not np.array_equal(after.textures[1:], before.textures[1:])
 

@@ -44,7 +44,8 @@ def textures_of(
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
     everywhere = torch.full_like(painting.radius_m[0], ears)
     innermost = resampled(painting.painted[0, 0], size)
-    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest).numpy()
+    believed = torch.ones(size, size)
+    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, believed).numpy()
 
 
 def front(textures: np.ndarray) -> float:

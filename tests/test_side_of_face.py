@@ -1,0 +1,85 @@
+"""Sides of the face before the ears: the cheek goes on to them, whatever else the contour's pixels show."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from test_ears import EAR_M, FACE_M, HAIR_M, Sides, picture_of, sided
+from test_neck import PX, camera
+from test_surface_following import SIZE
+from torch import Tensor
+
+from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled
+from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.side_of_face import with_sides
+
+AZIMUTH_DEG, ELEVATION_DEG = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+SIDE = (AZIMUTH_DEG > 66.0) & (AZIMUTH_DEG < 74.0) & (ELEVATION_DEG < 4.0) & (ELEVATION_DEG > -14.0)
+ON_THE_RIGHT = torch.arange(SIZE) < SIZE // 2  # columns of the person's right
+
+
+def continued(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, Tensor]:
+    """Before and after, and what is believed."""
+    *_, network, before, _, ears = sides
+    return before, *with_sides(network, before, view, picture, ears)
+
+
+def test_sides_take_the_faces_colour_not_the_ears_and_the_face_stays() -> None:
+    before, after, believed = continued(sided(camera(), EAR_M), camera(), picture_of(camera(), EAR_M))
+    red, green, blue = after.painted[0, :, :, SIDE].mean((0, 2))
+    assert red > 2.0 * green and red > 4.0 * blue
+    assert believed[SIDE].max() < 0.2
+    front = (AZIMUTH_DEG < 20.0) & (ELEVATION_DEG.abs() < 30.0)
+    torch.testing.assert_close(after.painted[..., front], before.painted[..., front])
+    assert believed[front].min() == 1.0
+
+
+def test_what_else_is_seen_at_the_contour_is_not_drawn_out() -> None:
+    """The face's last six millimetres show an earring."""
+    view = camera()
+    picture = picture_of(view, EAR_M, face_m=FACE_M - 0.006)
+    _, after, _ = continued(sided(view, EAR_M), view, picture)
+    red, green, _ = after.painted[0, :, :, SIDE].mean((0, 2))
+    assert red > 2.0 * green
+
+
+def test_cheeks_go_on_as_light_as_they_are_at_their_height() -> None:
+    view = camera()
+    picture = picture_of(view, EAR_M)
+    picture[:, 0, : PX // 2] = 0.3  # above the head's centre; below it 0.9
+    _, after, _ = continued(sided(view, EAR_M), view, picture)
+    side = (AZIMUTH_DEG > 66.0) & (AZIMUTH_DEG < 74.0)
+    upper, lower = (side & ((ELEVATION_DEG - middle).abs() < 2.0) for middle in (8.0, -16.0))
+    assert float(after.painted[0, :, 0, upper].max()) < 0.5 < 0.8 < float(after.painted[0, :, 0, lower].min())
+
+
+def test_the_side_that_is_turned_away_is_the_cheek_and_the_other_ears_mirror_image() -> None:
+    view = camera(15.0)
+    sides = sided(view, EAR_M)
+    _, after, believed = continued(sides, view, picture_of(view, EAR_M))
+    far = SIDE & ON_THE_RIGHT
+    red, green, _ = after.painted[0, :, :, far].mean((0, 2))
+    assert red > 2.0 * green and float(believed[far].max()) < 0.2
+    ear = (resampled(sides[-1].solid, SIZE) > 0.99) & (ELEVATION_DEG.abs() < 10.0)
+    red, green, _ = after.painted[0, 0]
+    seen = ear & (green > red)  # its front, which is all that is turned to the camera
+    assert seen.sum() > 10 and (green > red)[seen.flip(-1)].all()
+    back = ear & (green < 0.2)
+    assert back.sum() > 10 and (red > green)[back.flip(-1)].all()
+
+
+@pytest.mark.parametrize(("yaw_deg", "beside_m"), [(0.0, HAIR_M), (28.0, EAR_M), (-28.0, EAR_M)])
+def test_hair_and_heads_that_are_turned_far_stay(yaw_deg: float, beside_m: float) -> None:
+    view = camera(yaw_deg)
+    before, after, believed = continued(sided(view, beside_m), view, picture_of(view, beside_m))
+    torch.testing.assert_close(after.painted, before.painted)
+    assert believed.min() == 1.0
+
+
+def test_where_no_cheek_is_seen_nothing_changes() -> None:
+    sides = sided(camera(), EAR_M)
+    unseen = replace(sides[3], matte=torch.zeros_like(sides[3].matte))
+    before, after, believed = continued((*sides[:3], unseen, *sides[4:]), camera(), picture_of(camera(), EAR_M))
+    torch.testing.assert_close(after.painted, before.painted)
+    assert believed.min() == 1.0
