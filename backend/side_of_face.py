@@ -14,7 +14,7 @@ from torch import Tensor
 from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
-from .networks.geometry import CameraBatch, chart_angles_deg, ramp, resampled, smoothed
+from .networks.geometry import CameraBatch, chart_angles_deg, gaussian_matrix, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -60,7 +60,7 @@ def with_sides(
     beside = beside * known
     believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
     believed = 1.0 - beside * (1.0 - believed)
-    edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(_below_glasses, size, inner)
+    edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
     around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
     ear_seen = seen * off * shown
     light = (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
@@ -87,16 +87,9 @@ def _carried_outwards(colour: Tensor, cheek: Tensor) -> tuple[Tensor, Tensor]:
     size = cheek.shape[-1]
     rim = cheek - cheek * -F.max_pool2d(-cheek[None], (1, 2 * RIM_TEXELS + 1), 1, (0, RIM_TEXELS))[0]
     sides = torch.cat([colour * rim, rim[None]]).unflatten(-1, (2, size // 2)).sum(-1)  # [4, C, 2]
-    near, far = (share * _along_rows(sides, texels) for texels, share in ROWS_COUNT)
-    *ends, known = (near + far).repeat_interleave(size // 2, -1)
+    near, far = (share * gaussian_matrix(size, texels, sides) for texels, share in ROWS_COUNT)
+    *ends, known = ((near + far) @ sides).repeat_interleave(size // 2, -1)
     return torch.stack(ends) / known.clamp_min(LEAST_SEEN), (known > LEAST_SEEN).to(known)
-
-
-def _along_rows(values: Tensor, texels: float) -> Tensor:
-    """Values [N, C, K] smoothed over their C rows."""
-    row = torch.arange(values.shape[1], device=values.device, dtype=values.dtype)
-    kernel = torch.exp(-0.5 * ((row[:, None] - row) / texels) ** 2)
-    return kernel @ values
 
 
 def _without_islands(seen: Tensor) -> Tensor:
@@ -105,7 +98,7 @@ def _without_islands(seen: Tensor) -> Tensor:
 
 
 @cache
-def _below_glasses(size: int, half_extent: float) -> Tensor:
+def below_glasses(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: below glasses, and hair over them."""
     with torch.inference_mode(False):
         return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG)).float()

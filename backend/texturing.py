@@ -20,6 +20,7 @@ from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
+from .skin_grain import skin_shade
 from .solidity import solid_opacity
 
 EMPTY_OPACITY = 0.02
@@ -70,7 +71,7 @@ def paint_textures(
         with_scalp(painting.painted[0], scalp, coarse.known, geometry.half_extent),
         innermost,
         painting.confidence[0],
-        hair_shade(seen, coarse, scalp, geometry.half_extent),
+        hair_shade(seen, coarse, scalp, geometry.half_extent) * skin_shade(seen, believed, geometry.half_extent),
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         surface_m,
