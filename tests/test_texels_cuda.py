@@ -104,12 +104,16 @@ def test_colours_are_matched_as_on_the_processor(hidden: int) -> None:
     drawn = portrait.render(camera)[0]
     wanted = np.clip(drawn[..., :3] + 0.2 * np.random.default_rng(1).random((100, 100, 1), np.float32), 0.0, 1.0)
     weight = (drawn[..., 3] > 0.9).astype(np.float32)
-    expected = match_colours(portrait, camera, wanted, weight, 3, "matching", noise=0.01, hidden=hidden)
+    believed = np.ones((128, 128), np.float32)
+    believed[:, :20] = 0.0
+    how = {"noise": 0.01, "hidden": hidden}
+    expected = match_colours(portrait, camera, wanted, weight, 3, "matching", **how, believed=believed)
     manifolds = portrait.manifolds
     maps = (torch.from_numpy(x).cuda() for x in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m))
     given = (torch.from_numpy(x).cuda() for x in (wanted, weight))
     on_device = PortraitOnGpu.of(torch.from_numpy(portrait.textures).cuda(), *maps, portrait.manifolds.half_extent)
-    on_device = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", noise=0.01, hidden=hidden)
+    there = torch.from_numpy(believed).cuda()
+    on_device = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", **how, believed=there)
     matched = on_device.textures.cpu().numpy()
     difference = np.abs(matched.astype(int) - expected.textures)
     assert (difference > 2).mean() < 0.002 < 0.01 < (portrait.textures != expected.textures).mean()
