@@ -13,7 +13,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .manifolds import direction_to_chart
-from .networks.geometry import SheetGeometry, chart_angles_deg, from_front_deg, kept, ramp, resampled, texel_directions
+from .networks.geometry import (
+    SheetGeometry,
+    chart_angles_deg,
+    from_front_deg,
+    kept,
+    lasting,
+    ramp,
+    resampled,
+    smoothstep,
+    texel_directions,
+)
 from .networks.inversion import Inversion, Painting
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
@@ -86,33 +96,28 @@ def _behind(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the back's."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
-    with torch.inference_mode(False):
-        return torch.tensor(share * share * (3.0 - 2.0 * share), dtype=torch.float32)
+    return lasting(smoothstep(share))
 
 
 @cache
 def _before_pole(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: 0 around the chart's pole, straight behind."""
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(from_front_deg(size, half_extent), POLE_DEG), dtype=torch.float32)
+    return lasting(ramp(from_front_deg(size, half_extent), POLE_DEG))
 
 
 @cache
 def _nape(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the nape's, below the back."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = ramp(elevation_deg, NAPE_DEG)
-    share = share * share * (3.0 - 2.0 * share) * ramp(azimuth_deg, BEGINS_DEG)
-    with torch.inference_mode(False):
-        return torch.tensor(share, dtype=torch.float32)
+    share = smoothstep(ramp(elevation_deg, NAPE_DEG)) * ramp(azimuth_deg, BEGINS_DEG)
+    return lasting(share)
 
 
 @cache
 def _height(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how much the radius is still that above, 1, and not yet that below, 0."""
     height = ramp(chart_angles_deg(size, half_extent)[1], (BELOW_DEG[0], TOP_DEG[0]))
-    with torch.inference_mode(False):
-        return torch.tensor(height**TAPER, dtype=torch.float32)
+    return lasting(height**TAPER)
 
 
 @cache
@@ -133,5 +138,4 @@ def _on_meridian(elevation_deg: float, size: int, half_extent: float) -> Tensor:
     level, up = np.cos(np.radians(elevation_deg)), np.sin(np.radians(elevation_deg))
     along = level / np.maximum(np.hypot(x, z), 1e-6)
     chart = direction_to_chart(np.stack([along * x, np.full_like(x, up), along * z], -1)) / half_extent
-    with torch.inference_mode(False):
-        return torch.tensor(chart * (1.0, -1.0), dtype=torch.float32)
+    return lasting(chart * (1.0, -1.0))

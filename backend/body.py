@@ -28,10 +28,12 @@ from .networks.geometry import (
     SheetGeometry,
     chart_angles_deg,
     chart_grid,
+    lasting,
     ramp,
     resampled,
     rows_below,
     smoothed,
+    smoothstep,
     texel_directions,
 )
 from .networks.inversion import Inversion, Painting
@@ -194,8 +196,7 @@ def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 0 on the head, 1 where sheets lean."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     low = ramp(np.interp(azimuth_deg, *BEGINS_DEG) - elevation_deg, (0.0, WITHIN_DEG))
-    with torch.inference_mode(False):
-        return torch.tensor(low * low * (3.0 - 2.0 * low), dtype=torch.float32)
+    return lasting(smoothstep(low))
 
 
 @cache

@@ -19,6 +19,7 @@ from .networks.geometry import (
     chart_angles_deg,
     from_front_deg,
     kept,
+    lasting,
     ramp,
     resampled,
     smoothed,
@@ -122,8 +123,7 @@ def _face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where a face is mostly skin."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     share = ramp(azimuth_deg, FACE_DEG) * ramp(elevation_deg, FACE_TOP_DEG) * ramp(elevation_deg, FACE_END_DEG)
-    with torch.inference_mode(False):
-        return torch.tensor(share, dtype=torch.float32)
+    return lasting(share)
 
 
 @cache
@@ -132,5 +132,4 @@ def _border(size: int, half_extent: float) -> Tensor:
     share = ramp(from_front_deg(size, half_extent), BORDER_DEG) * ramp(
         chart_angles_deg(size, half_extent)[1], ABOVE_EARS_DEG
     )
-    with torch.inference_mode(False):
-        return torch.tensor(share, dtype=torch.float32)
+    return lasting(share)

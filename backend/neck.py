@@ -19,15 +19,7 @@ from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back, with_nape
 from .conventions import CHART_HALF_EXTENT
 from .neck_column import Silhouette, column_radius
-from .networks.geometry import (
-    SheetGeometry,
-    chart_angles_deg,
-    constant,
-    kept,
-    ramp,
-    resampled,
-    rows_below,
-)
+from .networks.geometry import SheetGeometry, chart_angles_deg, constant, kept, lasting, ramp, resampled, rows_below
 from .networks.inversion import Inversion, Painting
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -181,8 +173,7 @@ def _nape_m(size: int, half_extent: float) -> Tensor:
         np.interp(elevation_deg, degrees, most_m) + ENDLESS_M * ramp(azimuth_deg, begins_deg)
         for begins_deg, degrees, most_m in (NAPE, LOBES)
     )
-    with torch.inference_mode(False):
-        return torch.tensor(np.minimum(nape, lobes), dtype=torch.float32)
+    return lasting(np.minimum(nape, lobes))
 
 
 @cache
@@ -199,27 +190,23 @@ def _behind_lobes(size: int, half_extent: float) -> Tensor:
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     least_azimuth, least, greatest = BEHIND_LOBES_DEG
     there = (azimuth_deg > least_azimuth) & (elevation_deg > least) & (elevation_deg < greatest)
-    with torch.inference_mode(False):
-        return torch.tensor(there, dtype=torch.float32)
+    return lasting(there)
 
 
 @cache
 def neck_share(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG), dtype=torch.float32)
+    return lasting(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG))
 
 
 @cache
 def behind_ears(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: where hair that hangs down is behind the neck, 0..1."""
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[0], HANGS_DEG), dtype=torch.float32)
+    return lasting(ramp(chart_angles_deg(size, half_extent)[0], HANGS_DEG))
 
 
 @cache
 def _free(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 1 where the column need not stay under the skin."""
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG), dtype=torch.float32)
+    return lasting(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG))

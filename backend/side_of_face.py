@@ -14,7 +14,7 @@ from torch import Tensor
 from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
-from .networks.geometry import CameraBatch, chart_angles_deg, gaussian_matrix, ramp, resampled, smoothed
+from .networks.geometry import CameraBatch, chart_angles_deg, gaussian_matrix, lasting, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -100,8 +100,7 @@ def _without_islands(seen: Tensor) -> Tensor:
 @cache
 def below_glasses(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: below glasses, and hair over them."""
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG)).float()
+    return lasting(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG))
 
 
 @cache
@@ -109,5 +108,4 @@ def _cheeks(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     beside = ramp(azimuth_deg, CHEEK_BEGINS_DEG) * ramp(azimuth_deg, BEFORE_EAR_DEG)
-    with torch.inference_mode(False):
-        return torch.tensor(beside * ramp(elevation_deg, CHEEK_TOP_DEG) * ramp(elevation_deg, CHEEK_END_DEG)).float()
+    return lasting(beside * ramp(elevation_deg, CHEEK_TOP_DEG) * ramp(elevation_deg, CHEEK_END_DEG))

@@ -103,7 +103,7 @@ class SheetGeometry(nn.Module):
     def set_mean(self, radius_m: np.ndarray) -> None:
         """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
         low = ramp(chart_angles_deg(RADIUS_SIZE)[1], (LOW_DEG, LOWEST_DEG))
-        spread = 1.0 + (LOW_SPREAD - 1.0) * low * low * (3.0 - 2.0 * low)
+        spread = 1.0 + (LOW_SPREAD - 1.0) * smoothstep(low)
         widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
         self.radius_m.copy_(torch.from_numpy(radius_m))
         self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
@@ -173,6 +173,12 @@ def _kept(made: ChartMap, size: int, half_extent: float, device: torch.device, d
         return made(size, half_extent).to(device, dtype)
 
 
+def lasting(values: np.ndarray) -> Tensor:
+    """Numbers as a float32 tensor that may be kept: training may need what was made for inference."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=torch.float32)
+
+
 @cache
 def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
     """Numbers [N] float32 on a device, copied there once."""
@@ -183,8 +189,7 @@ def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
 @cache
 def texel_directions(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
-    with torch.inference_mode(False):  # kept, and training may need it
-        return torch.tensor(chart_to_direction(map_grid(size, half_extent)), dtype=torch.float32)
+    return lasting(chart_to_direction(map_grid(size, half_extent)))
 
 
 def calmed(log_radius: Tensor) -> Tensor:
@@ -245,8 +250,7 @@ def chart_grid(points: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor
 @cache
 def low_down(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
-    with torch.inference_mode(False):
-        return torch.tensor(ramp(chart_angles_deg(size, half_extent)[1], CALM_DEG), dtype=torch.float32)
+    return lasting(ramp(chart_angles_deg(size, half_extent)[1], CALM_DEG))
 
 
 def beside_face(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
@@ -283,3 +287,8 @@ def rows_below(size: int, elevation_deg: float, half_extent: float = CHART_HALF_
 def ramp(values: Values, edges: tuple[float, float]) -> Values:
     """0 up to the first edge, 1 from the second, linear between; edges may fall."""
     return ((values - edges[0]) / (edges[1] - edges[0])).clip(0.0, 1.0)
+
+
+def smoothstep(share: Values) -> Values:
+    """0..1 with no edges at either end."""
+    return share * share * (3.0 - 2.0 * share)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT
-from .geometry import chart_angles_deg, kept, ramp
+from .geometry import chart_angles_deg, kept, lasting, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows, where sheets lie far apart in proportion, still takes the
@@ -147,8 +147,7 @@ def scalp_maps(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     behind = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, NAPE_DEG)
     sides = np.maximum(behind, above_ears * beside_temples)
     scalp = np.maximum(sides, above_ears * ramp(elevation_deg, HAIRLINE_DEG))
-    with torch.inference_mode(False):  # kept, and training may need them
-        return torch.tensor(np.stack([sides, scalp]), dtype=torch.float32)
+    return lasting(np.stack([sides, scalp]))
 
 
 @recorded
