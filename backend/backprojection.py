@@ -49,8 +49,8 @@ class Seen:
         surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
         textures, stack = portrait.textures[hidden:], stack_of(portrait, camera)
         texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
-        seen = texels.seen if believed is None else texels.seen * believed.ravel()[texels.texel % believed.size]
-        self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2, seen=seen)
+        texels = texels if believed is None else texels.believed(believed)
+        self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2)
         self.index = self.texels.texel  # [N], into [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class PortraitOnGpu:
         textures[:hidden] = 0
         texels = seen_texels(textures, stack, Surface(depth_m, MARGIN_M, SOFTNESS_M), MOST_HALVINGS)
         if believed is not None:
-            texels = texels._replace(seen=texels.seen * believed.flatten()[texels.texel % believed.numel()])
+            texels = texels.believed(believed)
         colours = self.textures.view(-1, 4)[texels.texel, :3] / 255.0
 
         def tried(now: Match, length: float) -> Match:

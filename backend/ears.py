@@ -54,7 +54,7 @@ class Ears:
     """Where ears are, chart maps [G, G] in 0..1."""
 
     solid: Tensor  # what is an ear
-    beside: Tensor  # it, and the side of the face before it
+    beside: Tensor  # the ear and the side of the face before it, where colours are to be continued
     off: Tensor  # what stands off the head's side, also where it is no ear
     hidden: Tensor  # the side that is turned away, which the other maps say nothing of
 

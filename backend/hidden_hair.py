@@ -19,10 +19,8 @@ from .networks.visibility import scalp_maps
 TILES, SOURCES = 26, 1500
 """Tiles along a side of the chart, each two of its places wide; and places of the scalp that they may come from."""
 
-LUMA = (0.2126, 0.7152, 0.0722)
-SLOW, DARK = 64, 0.02
-"""Changes of brightness that maps so large can hold are the hair's shape, not its strands. What is added to brightness
-before its logarithm is taken."""
+SLOW = 64
+"""Changes of brightness that maps so large can hold are the hair's shape, not its strands."""
 
 SURE, AROUND = 0.9, 5
 """What is known less is no source; so many coarse texels to all sides count as a tile."""
@@ -72,7 +70,7 @@ def _strands(seen: Seen, half_extent: float) -> tuple[Tensor, Tensor, Tensor]:
     """Logarithms of brightness beside its slow changes [T, T]; where they are known, 0 or 1; and a factor for them."""
     size = seen.known.shape[-1]
     sure = (seen.known > SURE).float()
-    log = torch.log(torch.einsum("c,cvu->vu", constant(LUMA, sure.device), seen.colour) + DARK)
+    log = seen.log_brightness()
     slow, known = resampled(F.adaptive_avg_pool2d(torch.stack([log * sure, sure]), SLOW), size)
     strands = (log - slow / known.clamp_min(1e-3)) * sure
     scalp = sure * kept(scalp_maps, size, sure, half_extent)[1]

@@ -17,6 +17,7 @@ from .networks.geometry import (
     CameraBatch,
     SheetGeometry,
     chart_angles_deg,
+    constant,
     from_front_deg,
     kept,
     lasting,
@@ -49,6 +50,9 @@ and what is continued is so smooth."""
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""
 
+LUMA, DARK = (0.2126, 0.7152, 0.0722), 0.02
+"""Weights of brightness, and what is added to it before its logarithm is taken."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -76,6 +80,10 @@ class Seen:
         maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
         sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
         return Seen(sampled[:3], sampled[3] * turned * torch.sigmoid(-behind_m / SOFTNESS_M))
+
+    def log_brightness(self) -> Tensor:
+        """Logarithm of the luma (Rec. 709) of its sRGB-encoded colours, [T, T]."""
+        return torch.log(torch.einsum("c,cvu->vu", constant(LUMA, self.colour.device), self.colour) + DARK)
 
     def reduced(self, size: int) -> "Seen":
         """As maps [size, size]."""

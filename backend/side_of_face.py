@@ -14,7 +14,7 @@ from torch import Tensor
 from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
-from .networks.geometry import CameraBatch, chart_angles_deg, gaussian_matrix, lasting, ramp, resampled, smoothed
+from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -87,7 +87,9 @@ def _carried_outwards(colour: Tensor, cheek: Tensor) -> tuple[Tensor, Tensor]:
     size = cheek.shape[-1]
     rim = cheek - cheek * -F.max_pool2d(-cheek[None], (1, 2 * RIM_TEXELS + 1), 1, (0, RIM_TEXELS))[0]
     sides = torch.cat([colour * rim, rim[None]]).unflatten(-1, (2, size // 2)).sum(-1)  # [4, C, 2]
-    near, far = (share * gaussian_matrix(size, texels, sides) for texels, share in ROWS_COUNT)
+    row = torch.arange(size, device=cheek.device, dtype=cheek.dtype)
+    apart = (row[:, None] - row).square()
+    near, far = (share * torch.exp(-0.5 * apart / texels**2) for texels, share in ROWS_COUNT)
     *ends, known = ((near + far) @ sides).repeat_interleave(size // 2, -1)
     return torch.stack(ends) / known.clamp_min(LEAST_SEEN), (known > LEAST_SEEN).to(known)
 

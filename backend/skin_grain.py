@@ -1,7 +1,7 @@
 """Grain for the sides of a face, which have no more than the cheek's smooth colours (`side_of_face`).
 
-It is noise as strong as what is fine on the cheek where the photograph ends to be believed. Pieces of the cheek itself,
-laid there, show its folds a second time.
+It is noise, half as strong as what is fine on the cheek where the photograph ends to be believed. Pieces of the cheek
+itself, laid there, show its folds a second time.
 """
 
 from functools import cache
@@ -9,10 +9,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from .hidden_hair import DARK, LUMA
 from .hidden_scalp import Seen
 from .masks import greatest_around
-from .networks.geometry import constant, kept, smoothed
+from .networks.geometry import kept, lasting, smoothed
 from .side_of_face import below_glasses
 
 FINE, FINEST = 0.005, 0.0015
@@ -32,7 +31,7 @@ def skin_shade(seen: Seen, believed: Tensor, half_extent: float) -> Tensor:
     size = believed.shape[-1]
     skin = kept(below_glasses, size, believed, half_extent)
     strip = greatest_around(1.0 - believed, round(STRIP * size)) * believed * seen.known * skin
-    strength, count = (torch.stack([_grain(seen).abs() * strip, strip])).unflatten(-1, (2, size // 2)).sum((1, 3))
+    strength, count = torch.stack([_grain(seen).abs() * strip, strip]).unflatten(-1, (2, size // 2)).sum((1, 3))
     deviation = (MEAN_TO_DEVIATION * strength / count.clamp_min(1.0)).clamp_max(MOST)  # [2], to either side
     noise = kept(_noise, size, believed, half_extent) * deviation.repeat_interleave(size // 2)
     return torch.exp(noise * (1.0 - believed) * skin)
@@ -40,7 +39,7 @@ def skin_shade(seen: Seen, believed: Tensor, half_extent: float) -> Tensor:
 
 def _grain(seen: Seen) -> Tensor:
     """Logarithms of brightness beside its slower changes [T, T]."""
-    log = torch.log(torch.einsum("c,cvu->vu", constant(LUMA, seen.known.device), seen.colour) + DARK)
+    log = seen.log_brightness()
     slow, around = smoothed(torch.stack([log * seen.known, seen.known]), FINE * len(log))
     return log - slow / around.clamp_min(1e-4)
 
@@ -48,7 +47,6 @@ def _grain(seen: Seen) -> Tensor:
 @cache
 def _noise(size: int, half_extent: float) -> Tensor:
     """[size, size], of deviation one, with nothing slower than grain; zero where texels are coarser than that."""
-    with torch.inference_mode(False):
-        noise = torch.randn(1, size, size, generator=torch.Generator().manual_seed(0))
-        fine = smoothed(noise, FINEST * size) - smoothed(noise, FINE * size)
-        return (fine / fine.std().clamp_min(1e-6))[0]
+    noise = torch.randn(1, size, size, generator=torch.Generator().manual_seed(0))
+    fine = (smoothed(noise, FINEST * size) - smoothed(noise, FINE * size))[0]
+    return lasting((fine / fine.std().clamp_min(1e-6)).numpy())

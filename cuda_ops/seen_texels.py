@@ -38,6 +38,10 @@ class SeenTexels(NamedTuple):
     shares: Any  # [N, 4] float32, of these pixels
     pixels: int  # of the picture and its halved ones
 
+    def believed(self, share: Any) -> "SeenTexels":
+        """Seen only as far as a chart map [T, T], 0..1, says."""
+        return self._replace(seen=self.seen * share.reshape(-1)[self.texel % (share.shape[0] * share.shape[1])])
+
 
 def seen_texels(textures: Any, stack: Stack, surface: Surface | None, most_halvings: int) -> SeenTexels:
     """The texels of `textures` [S, T, T, 4] uint8 that have opacity and that the stack's camera sees.

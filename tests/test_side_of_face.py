@@ -1,7 +1,9 @@
 """Sides of the face before the ears: the cheek goes on to them, whatever else the contour's pixels show."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from test_ears import EAR_M, FACE_M, HAIR_M, Sides, picture_of, sided
@@ -9,9 +11,12 @@ from test_neck import PX, camera
 from test_surface_following import SIZE
 from torch import Tensor
 
+from portrait_manifolds.backend import reconstruct as reconstructing
+from portrait_manifolds.backend import side_of_face
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled
 from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.side_of_face import with_sides
 
 AZIMUTH_DEG, ELEVATION_DEG = (torch.tensor(x) for x in chart_angles_deg(SIZE))
@@ -83,3 +88,29 @@ def test_where_no_cheek_is_seen_nothing_changes() -> None:
     before, after, believed = continued((*sides[:3], unseen, *sides[4:]), camera(), picture_of(camera(), EAR_M))
     torch.testing.assert_close(after.painted, before.painted)
     assert believed.min() == 1.0
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+def test_a_portrait_is_painted_and_sharpened_where_the_photograph_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing believed, what sharpens would change no texel, and the face is the networks' own."""
+    data = pytest.importorskip("skimage.data")
+    found: dict[str, Any] = {}
+    made, refine = side_of_face.with_sides, reconstructing.refine
+
+    def doubting(*given: Any) -> tuple[Painting, Tensor]:
+        painting, believed = made(*given)
+        return painting, 0.0 * believed
+
+    def watched(portrait: Any, *given: Any) -> Any:
+        found["before"], found["after"] = portrait, refine(portrait, *given)
+        return found["after"]
+
+    monkeypatch.setattr(reconstructing, "refine", watched)
+    reconstructing.reconstruct(data.astronaut(), texture_size=256)
+    sharpened, photographed = found["after"].textures, found["before"].textures
+    monkeypatch.setattr(side_of_face, "with_sides", doubting)
+    reconstructing.reconstruct(data.astronaut(), texture_size=256)
+    assert not np.array_equal(sharpened, photographed)
+    assert np.array_equal(found["after"].textures, found["before"].textures)
+    face = (slice(None), slice(108, 148), slice(108, 148), slice(3))
+    assert np.abs(found["before"].textures[face].astype(int) - photographed[face])[photographed[face] > 0].mean() > 3.0

@@ -39,13 +39,19 @@ def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputV
 
 
 def textures_of(
-    network: Inversion, painting: Painting, view: InputView, size: int, farthest_m: float = 1.0, ears: float = 0.0
+    network: Inversion,
+    painting: Painting,
+    view: InputView,
+    size: int,
+    farthest_m: float = 1.0,
+    ears: float = 0.0,
+    believed: float = 1.0,
 ) -> np.ndarray:
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
     everywhere = torch.full_like(painting.radius_m[0], ears)
     innermost = resampled(painting.painted[0, 0], size)
-    believed = torch.ones(size, size)
-    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, believed).numpy()
+    where = torch.full((size, size), believed)
+    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, where).numpy()
 
 
 def front(textures: np.ndarray) -> float:
@@ -163,3 +169,21 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
     opaque = (white[..., 3] > 200) & sides
     assert white[opaque][:, :3].min() > 245 and black[opaque][:, :3].max() < 10
     assert (white == black)[:, (scalp_maps(SIZE, half_extent)[0] == 0.0).numpy()].mean() > 0.99
+
+
+def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
+    painted: tuple[Inversion, Painting, InputView],
+) -> None:
+    network, painting, view = painted
+    believed, doubted = (textures_of(network, painting, view, SIZE, believed=share) for share in (1.0, 0.0))
+    assert front(believed) > front(doubted) + 40.0
+    assert np.array_equal(believed[..., 3], doubted[..., 3])
+
+
+def test_grain_shades_what_the_photograph_does_not_show(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, painting, view = painted
+    plain = front(textures_of(network, painting, view, SIZE, believed=0.0))
+    monkeypatch.setattr(texturing, "skin_shade", lambda seen, believed, half_extent: torch.full_like(believed, 0.5))
+    assert front(textures_of(network, painting, view, SIZE, believed=0.0)) == pytest.approx(0.5 * plain, abs=2.0)

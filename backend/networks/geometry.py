@@ -209,12 +209,6 @@ def smoothed(maps: Tensor, texels: float) -> Tensor:
     return F.conv2d(F.conv2d(padded, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]
 
 
-def gaussian_matrix(size: int, texels: float, like: Tensor) -> Tensor:
-    """[size, size], each row a Gaussian of that standard deviation around its own texel, 1 there."""
-    place = torch.arange(size, device=like.device, dtype=like.dtype)
-    return torch.exp(-0.5 * ((place[:, None] - place) / texels) ** 2)
-
-
 def points_at(camera: Camera, depth_m: Tensor) -> Tensor:
     """Points [H, W, 3] that a camera sees through its pixels' centres at a depth [H, W], metres."""
     return points_through(pinhole(camera, depth_m.device), depth_m)
