@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .conventions import WHORL
-from .hidden_scalp import Seen
+from .hidden_scalp import Seen, hidden_parts
 from .networks.geometry import chart_grid, constant, kept, resampled, texel_directions
 from .networks.visibility import scalp_maps
+from .sideburns import sideburns
 
 TILES, SOURCES = 26, 1500
 """Tiles along a side of the chart, each two of its places wide; and places of the scalp that they may come from."""
@@ -42,8 +43,9 @@ LEAST_THERE = 0.3
 """Where less of the tiles is known, contrast fades."""
 
 
-def hair_shade(seen: Seen, coarse: Seen, colours: Tensor, half_extent: float) -> Tensor:
-    """Factors [T, T] on the brightness of the hidden scalp, of these colours [3, C, C]; 1 where there is none.
+def hair_shade(seen: Seen, coarse: Seen, colours: Tensor, hidden: Tensor, half_extent: float) -> Tensor:
+    """Factors [T, T] on the brightness of the scalp, of these colours [3, C, C], where it may be `hidden` [T, T]; 1
+    elsewhere.
 
     `seen` is of T x T texels, and `coarse` the same of 128 x 128.
     """
@@ -54,16 +56,16 @@ def hair_shade(seen: Seen, coarse: Seen, colours: Tensor, half_extent: float) ->
     tile = _best_source(coarse, colours, places, sources, half_extent)
     turns = _frames(sources)[tile].transpose(1, 2) @ _frames(places)  # [N, 3, 3]
 
-    hidden = kept(_hidden, size, strands.new_empty(0, dtype=torch.long), half_extent)  # [H], texels
-    tiles = kept(_tiles, size, hidden, half_extent)  # [4, H]
+    texels = kept(_texels, size, strands.new_empty(0, dtype=torch.long), half_extent)  # [H]
+    tiles = kept(_tiles, size, texels, half_extent)  # [4, H]
     weight = kept(_weights, size, strands, half_extent)  # [4, H]
-    directions = kept(texel_directions, size, strands, half_extent).flatten(0, 1)[hidden]
+    directions = kept(texel_directions, size, strands, half_extent).flatten(0, 1)[texels]
     turned = (turns[tiles] * directions[:, None]).sum(-1)  # [4, H, 3]
     maps = torch.stack([strands, sure])[None]
     copied, there = F.grid_sample(maps, chart_grid(turned, half_extent)[None], "bilinear", "zeros", False)[0] * weight
     shade = strands.new_zeros(size * size)
-    shade[hidden] = contrast * copied.sum(0) / there.square().sum(0).sqrt().clamp_min(LEAST_THERE)
-    return torch.exp(shade.view(size, size) * kept(scalp_maps, size, strands, half_extent)[0])
+    shade[texels] = contrast * copied.sum(0) / there.square().sum(0).sqrt().clamp_min(LEAST_THERE)
+    return torch.exp(shade.view(size, size) * hidden)
 
 
 def _strands(seen: Seen, half_extent: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,9 +119,9 @@ def _chance(count: int, half_extent: float) -> Tensor:
 
 
 @cache
-def _hidden(size: int, half_extent: float) -> Tensor:
+def _texels(size: int, half_extent: float) -> Tensor:
     """Which of a chart map's texels may show hidden scalp, [H]."""
-    return scalp_maps(size, half_extent)[0].flatten().nonzero()[:, 0]
+    return hidden_parts(sideburns(size, half_extent), half_extent).flatten().nonzero()[:, 0]
 
 
 @cache
@@ -144,7 +146,7 @@ def _weights(size: int, half_extent: float) -> Tensor:
 
 def _in_tiles(size: int, half_extent: float) -> tuple[Tensor, Tensor]:
     """Columns and rows of those texels, in tiles from the first one's middle."""
-    hidden = _hidden(size, half_extent)
-    places = torch.stack([hidden % size, hidden // size])
+    texels = _texels(size, half_extent)
+    places = torch.stack([texels % size, texels // size])
     x, y = (places + 0.5) * (TILES / size) - 0.5
     return x, y

@@ -40,6 +40,9 @@ at least this much, in logarithms."""
 HAIR, SKIN_COUNTS = (1.5, 3.5), 0.002
 """From how many deviations from the skin a colour is hair's, and how much skin counts where there is hair."""
 
+NEAR_SKIN_COUNTS, ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = 0.4, (6.0, 12.0), (38.0, 50.0)
+"""How much skin counts where sideburns take their colours from, and that region's elevations and azimuths."""
+
 BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 """Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
 
@@ -92,20 +95,34 @@ class Seen:
         return Seen(colour / known.clamp_min(1e-4), known)
 
 
-def scalp_colours(seen: Seen, half_extent: float) -> Tensor:
-    """The scalp's colours over the chart [3, T, T], smooth where they are not known."""
+def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
+    """The scalp's colours over the chart [3, T, T], smooth where they are not known; of `sideburns` [T, T] those of
+    what is near them."""
     size = seen.known.shape[-1]
-    scalp = kept(scalp_maps, size, seen.known, half_extent)[1]
-    hair = torch.maximum(_hairness(seen, half_extent), kept(_border, size, seen.known, half_extent))
-    weight = seen.known.square() * _least(scalp, OTHER_PARTS) * _least(hair, SKIN_COUNTS)
+    scalp = _least(kept(scalp_maps, size, seen.known, half_extent)[1], OTHER_PARTS)
+    hairness = _hairness(seen, half_extent)
+    hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
+    colours = _continued(seen, scalp * _least(hair, SKIN_COUNTS))
+    above = kept(_above_sideburns, size, seen.known, half_extent)
+    return torch.lerp(colours, _continued(seen, above * _least(hairness, NEAR_SKIN_COUNTS)), sideburns)
+
+
+def _continued(seen: Seen, weight: Tensor) -> Tensor:
+    """Colours [3, T, T] of what is seen, counting as `weight` [T, T] says, smoothly continued to where it is not."""
+    weight = weight * seen.known.square()
     colour, around = smoothed(torch.cat([seen.colour * weight, weight[None]]), RIM_TEXELS).split((3, 1))
     return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
 
 
-def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, half_extent: float) -> Tensor:
-    """What is painted [S, 3, T, T] with these colours [3, T, T] where the scalp is not `known` [T, T]."""
-    sides = kept(scalp_maps, known.shape[-1], known, half_extent)[0]
-    return torch.lerp(painted, colours, sides * (1.0 - known))
+def hidden_parts(sideburns: Tensor, half_extent: float) -> Tensor:
+    """Chart map [T, T], 0..1: where the scalp may be hidden, and `sideburns` [T, T]."""
+    return torch.maximum(kept(scalp_maps, sideburns.shape[-1], sideburns, half_extent)[0], sideburns)
+
+
+def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, hidden: Tensor) -> Tensor:
+    """What is painted [S, 3, T, T] with these colours [3, T, T] where the scalp may be `hidden` and is not `known`,
+    [T, T] each."""
+    return torch.lerp(painted, colours, hidden * (1.0 - known))
 
 
 def _least(share: Tensor, least: float) -> Tensor:
@@ -132,6 +149,14 @@ def _face(size: int, half_extent: float) -> Tensor:
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     share = ramp(azimuth_deg, FACE_DEG) * ramp(elevation_deg, FACE_TOP_DEG) * ramp(elevation_deg, FACE_END_DEG)
     return lasting(share)
+
+
+@cache
+def _above_sideburns(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: hair, if there is any, that sideburns go on from."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    above = ramp(azimuth_deg, BEHIND_TEMPLE_DEG) * ramp(elevation_deg, ABOVE_SIDEBURNS_DEG)
+    return lasting(OTHER_PARTS**2 + above)
 
 
 @cache

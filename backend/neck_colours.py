@@ -17,9 +17,9 @@ from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows
 from .networks.inversion import Painting
 from .networks.visibility import push_pull
 
-INSET_M, RISE_M, EDGE_DEG = (0.006, 0.01), 0.015, (50.0, 90.0)
-"""Colours are the photograph's, from so far beside and below the silhouette's edges, which are taken so much lower;
-between these azimuths that comes to hold."""
+INSET_M, EDGE_DEG = (0.006, 0.01), (50.0, 90.0)
+"""Colours are the photograph's, from so far beside and below the silhouette's edges, as collars stand a little higher
+behind than where those edges show them; between these azimuths that comes to hold."""
 
 SOFT_SHARE = 0.023
 """Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
@@ -33,8 +33,7 @@ def neck_colours(
     where it is not the neck's.
 
     `picture` [1, 3 or more, H, H] is what the camera sees, 0..1; what is not surely the person's is left out. In front
-    the neck has its colours; beside and behind those of the silhouette's edges, a little lower: a collar stands higher
-    behind than where those edges show it.
+    the neck has its colours; beside and behind those of the silhouette's edges, a little lower.
     """
     device = picture.device
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
@@ -61,8 +60,7 @@ def _around(
     size = painted.shape[-1]
     rows = rows_below(size, BEGINS_DEG[0], geometry.half_extent)
     points = geometry.points(displacement_m, size, geometry.offsets_m[:1], rows)[0, 0]  # [V, size, 3]
-    beside, before = points @ axes[0], points @ axes[2]
-    height = points[..., 1] - RISE_M
+    beside, height, before = points @ axes[0], points[..., 1], points @ axes[2]
     axis, left, right = at_heights(edges, height).unbind(-1)
     edge = torch.where(beside < 0.0, left + INSET_M[0], right - INSET_M[0])
     at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes

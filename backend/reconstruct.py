@@ -103,7 +103,6 @@ def aligned_portrait(
     from .neck import with_neck
     from .neck_colours import neck_colours
     from .neck_column import Silhouette
-    from .networks.geometry import resampled
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .relief import with_relief
@@ -128,7 +127,7 @@ def aligned_portrait(
         network, painting = over_wide_chart(network, painting)
         silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
         network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, landmarks_px)
-        painting, believed = with_sides(network, painting, camera, picture, ears)
+        painting, sides = with_sides(network, painting, camera, picture, ears)
         network, painting, farthest_m = with_neck(network, painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
@@ -136,12 +135,12 @@ def aligned_portrait(
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         network, painting = with_body(network, painting, view, ears.solid)
         innermost = neck_colours(network.geometry, painting, silhouette, camera, picture, texture_size)
-        believed = resampled(believed, texture_size)
-        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m, believed)
+        sides = sides.resampled(texture_size)
+        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m, sides)
         progress.report(0.95, "finishing")
         geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():
-            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, believed)
+            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, sides.believed)
             steps = 0
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),
@@ -154,7 +153,7 @@ def aligned_portrait(
     portrait = Portrait(
         manifolds, _on_host(textures), alignment.camera, crop_to_photo, photograph.sha256, weights.identity
     )
-    return refine(portrait, view, steps, believed.cpu().numpy())
+    return refine(portrait, view, steps, sides.believed.cpu().numpy())
 
 
 def _on_host(textures: "Tensor") -> np.ndarray:

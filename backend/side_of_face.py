@@ -4,7 +4,7 @@ What it shows of it is a pixel or two, drawn out over centimetres, and often the
 behind the contour. Here the cheek goes on to the ear, and those pixels stay out of it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
@@ -17,10 +17,14 @@ from .masks import greatest_around, least_around
 from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
+from .sideburns import sideburns
 
 CHEEK_BEGINS_DEG, BEFORE_EAR_DEG = (25.0, 35.0), (85.0, 75.0)
 CHEEK_TOP_DEG, CHEEK_END_DEG = (8.0, 0.0), (-36.0, -29.0)
 """Azimuths and elevations between which is cheek: above are glasses and hair, below are collars."""
+
+EAR_BEGINS_DEG = (76.0, 82.0)
+"""Azimuths between which an ear can begin: what stands off farther in front is a cheek."""
 
 ISLAND_TEXELS, CONTOUR_TEXELS, BELIEVED = 2, 2, (0.45, 0.9)
 """What is seen and no wider than twice the first, of 128 texels, is no cheek; so near to the contour it is not
@@ -40,11 +44,21 @@ BLACK, MAX_LIGHT_RATIO = 0.05, 2.0
 """Two cheeks are compared by what is brighter than the first, and trusted up to the second."""
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The sides of a face, chart maps [T, T] in 0..1."""
+
+    believed: Tensor  # how far the photograph is, 1 elsewhere
+    sideburns: Tensor
+
+    def resampled(self, size: int) -> "Sides":
+        return Sides(resampled(self.believed, size), resampled(self.sideburns, size))
+
+
 def with_sides(
     network: Inversion, painting: Painting, camera: Camera, picture: Tensor, ears: Ears
-) -> tuple[Painting, Tensor]:
-    """The first portrait of a batch with the cheeks' colours on the sides of its face; and where the photograph is
-    believed, [C, C] in 0..1, 1 beside them.
+) -> tuple[Painting, Sides]:
+    """The first portrait of a batch with the cheeks' colours on the sides of its face, and what else they are.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
@@ -53,20 +67,23 @@ def with_sides(
     maps = torch.stack([ears.beside, ears.off, ears.solid])
     maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # a side that is turned away is the other's mirror image
     beside, off, ear = resampled(smoothed(maps, SMOOTH_TEXELS), size)
+    off, ear = torch.stack([off, ear]) * kept(_behind_face, size, off)
     shown = 1.0 - resampled(ears.hidden, size)
     inner = least_around(_without_islands(seen), CONTOUR_TEXELS)
     clear = inner * (1.0 - greatest_around(off, 1))
     cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
     beside = beside * known
     believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
-    believed = 1.0 - beside * (1.0 - believed)
+    bare = beside.unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)  # no hair hangs there
+    hair = kept(sideburns, size, beside) * bare
+    believed = 1.0 - torch.maximum(beside, hair) * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
     around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
     ear_seen = seen * off * shown
     light = (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
     around = torch.lerp(around, colour.flip(-1) * light, ear_seen.flip(-1) * ear)
     around = torch.lerp(around, colour, ear_seen).clamp(0.0, 1.0)
-    return replace(painting, painted=torch.lerp(painting.painted, around, beside)), believed
+    return replace(painting, painted=torch.lerp(painting.painted, around, beside)), Sides(believed, hair)
 
 
 def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,6 +120,12 @@ def _without_islands(seen: Tensor) -> Tensor:
 def below_glasses(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: below glasses, and hair over them."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG))
+
+
+@cache
+def _behind_face(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where ears can be."""
+    return lasting(ramp(chart_angles_deg(size, half_extent)[0], EAR_BEGINS_DEG))
 
 
 @cache

@@ -13,13 +13,14 @@ from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .hidden_hair import hair_shade
-from .hidden_scalp import Seen, scalp_colours, with_scalp
+from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
 from .input_view import WIDER, InputView
 from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
+from .side_of_face import Sides
 from .skin_grain import skin_shade
 from .solidity import solid_opacity
 
@@ -44,12 +45,12 @@ def paint_textures(
     innermost: Tensor,
     ears: Tensor,
     farthest_m: Tensor,
-    believed: Tensor,
+    sides: Sides,
 ) -> Tensor:
     """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch.
 
     `innermost` [3, T, T] is `neck_colours`', `ears` [G, G] are `with_ears`', and `farthest_m` [O, O], as large as the
-    opacity, is `with_neck`'s; `believed` [T, T] says how far the photograph is on the sides of the face.
+    opacity, is `with_neck`'s; `sides` are `with_sides`'.
     """
     texture_size = innermost.shape[-1]
     device = painting.opacity.device
@@ -61,17 +62,20 @@ def paint_textures(
     opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
-    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0] * believed
+    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0] * sides.believed
     surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
     seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
-    coarse = seen.reduced(painting.painted.shape[-1])
-    scalp = scalp_colours(coarse, geometry.half_extent)
+    coarse, coarse_sides = seen.reduced(painting.painted.shape[-1]), sides.resampled(painting.painted.shape[-1])
+    scalp = scalp_colours(coarse, coarse_sides.sideburns, geometry.half_extent)
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
-        with_scalp(painting.painted[0], scalp, coarse.known, geometry.half_extent),
+        with_scalp(
+            painting.painted[0], scalp, coarse.known, hidden_parts(coarse_sides.sideburns, geometry.half_extent)
+        ),
         innermost,
         painting.confidence[0],
-        hair_shade(seen, coarse, scalp, geometry.half_extent) * skin_shade(seen, believed, geometry.half_extent),
+        hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, geometry.half_extent), geometry.half_extent)
+        * skin_shade(seen, sides.believed, geometry.half_extent),
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         surface_m,

@@ -40,8 +40,13 @@ def hidden() -> Tensor:
     return (scalp_maps(SIZE, WIDE_HALF_EXTENT)[0] > 0.99) & (directions[..., 1] > 0.0) & (directions[..., 2] > -0.7)
 
 
+def shade_of(seen: Seen, colours: Tensor) -> Tensor:
+    size = len(seen.known)
+    return hair_shade(seen, seen.reduced(128), colours, scalp_maps(size, WIDE_HALF_EXTENT)[0], WIDE_HALF_EXTENT)
+
+
 def shade(seen: Seen) -> Tensor:
-    return hair_shade(seen, seen.reduced(128), GREY, WIDE_HALF_EXTENT)
+    return shade_of(seen, GREY)
 
 
 def test_hidden_hair_is_softer_than_what_is_seen_and_a_bald_head_stays_smooth() -> None:
@@ -90,14 +95,7 @@ def test_tiles_come_from_hair_of_the_same_colour() -> None:
     plain = directions[..., 0] < 0.0  # dark hair without strands on the left, as coloured as what is hidden
     colour = torch.where(plain, 0.3, (seen.colour + 0.4).clamp_max(1.0))
     sure = seen.known * (directions[..., 0].abs() > 0.1)  # an edge is no strand
-    dark, fair = (
-        float(
-            hair_shade(Seen(colour, sure), Seen(colour, sure).reduced(128), wanted, WIDE_HALF_EXTENT)
-            .log()[hidden()]
-            .std()
-        )
-        for wanted in (GREY, GREY + 0.4)
-    )
+    dark, fair = (float(shade_of(Seen(colour, sure), wanted).log()[hidden()].std()) for wanted in (GREY, GREY + 0.4))
     assert dark < 0.5 * fair
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.hidden_scalp import Seen, scalp_colours, with_scalp
+from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
 from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.networks.geometry import (
     CameraBatch,
@@ -17,8 +17,10 @@ from portrait_manifolds.backend.networks.geometry import (
     texel_directions,
 )
 from portrait_manifolds.backend.networks.visibility import scalp_maps
+from portrait_manifolds.backend.sideburns import sideburns
 
 SIZE = 128
+NO_SIDEBURNS = torch.zeros(SIZE, SIZE)
 SKIN, BROWN = (0.85, 0.62, 0.52), (0.22, 0.15, 0.10)
 BLOND, FAIR = (0.72, 0.56, 0.40), (0.82, 0.61, 0.50)  # the latter hardly other than skin
 
@@ -43,15 +45,20 @@ def hidden(half_extent: float) -> Tensor:
     return torch.tensor((azimuth_deg > 104.0) & (elevation_deg > 0.0)) & (from_front_deg(half_extent) < 130.0)
 
 
+def behind_of(seen: Seen) -> Tensor:
+    """Colours [3, N] of the back of the head."""
+    return scalp_colours(seen, NO_SIDEBURNS, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+
+
 @pytest.mark.parametrize("half_extent", [CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
 @pytest.mark.parametrize("hair", [BROWN, BLOND, SKIN])
 def test_hair_goes_on_as_hair_and_a_bald_head_as_skin(hair: tuple[float, ...], half_extent: float) -> None:
-    behind = scalp_colours(head(hair, 70.0, half_extent), half_extent)[:, hidden(half_extent)]
+    behind = scalp_colours(head(hair, 70.0, half_extent), NO_SIDEBURNS, half_extent)[:, hidden(half_extent)]
     assert float((behind - torch.tensor(hair)[:, None]).abs().max()) < 0.08
 
 
 def test_a_high_forehead_does_not_colour_the_hair_behind_it() -> None:
-    behind = scalp_colours(head(BROWN, 70.0, WIDE_HALF_EXTENT), WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    behind = behind_of(head(BROWN, 70.0, WIDE_HALF_EXTENT))
     assert float(behind[0].max()) < BROWN[0] + 0.08  # skin has 0.85
 
 
@@ -61,7 +68,7 @@ def test_ears_do_not_colour_the_hair_above_and_behind_them() -> None:
     ears = torch.tensor((azimuth_deg > 72.0) & (azimuth_deg < 92.0) & (abs(elevation_deg) < 12.0))
     red = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
     seen = Seen(torch.where(ears, red, seen.colour), torch.where(ears, 1.0, seen.known))
-    behind = scalp_colours(seen, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    behind = behind_of(seen)
     assert float(behind[0].max()) < BROWN[0] + 0.08
 
 
@@ -71,15 +78,34 @@ def test_dark_roots_do_not_colour_fair_hair_at_the_sides() -> None:
     _, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
     roots = (away > 50.0) & (away < 62.0) & torch.tensor(elevation_deg > 40.0)
     seen = Seen(torch.where(roots, torch.tensor(BROWN)[:, None, None], seen.colour), seen.known)
-    behind = scalp_colours(seen, WIDE_HALF_EXTENT)[:, hidden(WIDE_HALF_EXTENT)]
+    behind = behind_of(seen)
     assert float((behind - torch.tensor(FAIR)[:, None]).abs().mean()) < 0.12
+
+
+@pytest.mark.parametrize("hair", [BROWN, BLOND, SKIN])
+def test_sideburns_are_the_hair_s_and_of_a_bald_head_skin(hair: tuple[float, ...]) -> None:
+    burns = sideburns(SIZE, WIDE_HALF_EXTENT)
+    colours = scalp_colours(head(hair, 56.0, WIDE_HALF_EXTENT), burns, WIDE_HALF_EXTENT)
+    assert float((colours - torch.tensor(hair)[:, None, None])[:, burns > 0.99].abs().mean()) < 0.08
+
+
+def test_sideburns_are_as_grey_as_the_hair_above_them_not_as_dark_as_the_crown() -> None:
+    """Short grey hair is hardly other than skin, which must not give its place to what is surely hair."""
+    burns, (_, elevation_deg) = sideburns(SIZE, WIDE_HALF_EXTENT), chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    fair = head(FAIR, 40.0, WIDE_HALF_EXTENT)
+    crown = torch.tensor(elevation_deg > 40.0)
+    seen = Seen(torch.where(crown, torch.tensor(BROWN)[:, None, None], fair.colour), fair.known)
+    near, far = (scalp_colours(seen, share * burns, WIDE_HALF_EXTENT)[0, burns > 0.99].mean() for share in (1.0, 0.0))
+    assert float(far) < 0.6 < FAIR[0] - 0.1 < float(near)
 
 
 def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:
     painted, colours = torch.full((2, 3, SIZE, SIZE), 0.25), torch.full((3, SIZE, SIZE), 0.75)
     known = (from_front_deg(WIDE_HALF_EXTENT) < 85.0).float()
-    after = with_scalp(painted, colours, known, WIDE_HALF_EXTENT)
-    sides = scalp_maps(SIZE, WIDE_HALF_EXTENT)[0]
+    sides = hidden_parts(sideburns(SIZE, WIDE_HALF_EXTENT), WIDE_HALF_EXTENT)
+    after = with_scalp(painted, colours, known, sides)
+    for part in (scalp_maps(SIZE, WIDE_HALF_EXTENT)[0], sideburns(SIZE, WIDE_HALF_EXTENT)):
+        assert bool((sides >= part).all())
     assert bool((after == 0.25)[..., (known == 1.0) | (sides == 0.0)].all())
     assert bool((after == 0.75)[..., (known == 0.0) & (sides == 1.0)].all())
 

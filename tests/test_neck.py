@@ -21,7 +21,7 @@ from portrait_manifolds.backend.neck import (
     with_neck,
     without_tabs,
 )
-from portrait_manifolds.backend.neck_colours import INSET_M, RISE_M, neck_colours
+from portrait_manifolds.backend.neck_colours import INSET_M, neck_colours
 from portrait_manifolds.backend.neck_column import (
     BACK_M,
     FRONT_M,
@@ -221,7 +221,7 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> No
     behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
     assert len(neither) and float(neither.max() - neither.min()) < 0.01
-    assert float(neither.mean()) == pytest.approx(white_m + RISE_M + INSET_M[1], abs=0.006)  # higher than in front
+    assert float(neither.mean()) == pytest.approx(white_m + INSET_M[1], abs=0.006)  # higher than in front
 
 
 def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> None:

@@ -26,6 +26,11 @@ ON_THE_RIGHT = torch.arange(SIZE) < SIZE // 2  # columns of the person's right
 
 def continued(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, Tensor]:
     """Before and after, and what is believed."""
+    before, after, made = with_what_was_made(sides, view, picture)
+    return before, after, made.believed
+
+
+def with_what_was_made(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, side_of_face.Sides]:
     *_, network, before, _, ears = sides
     return before, *with_sides(network, before, view, picture, ears)
 
@@ -82,6 +87,28 @@ def test_hair_and_heads_that_are_turned_far_stay(yaw_deg: float, beside_m: float
     assert believed.min() == 1.0
 
 
+def test_hair_goes_on_before_ears_but_not_where_it_hangs_there() -> None:
+    view = camera()
+    _, _, bare = with_what_was_made(sided(view, EAR_M), view, picture_of(view, EAR_M))
+    _, _, covered = with_what_was_made(sided(view, HAIR_M), view, picture_of(view, HAIR_M))
+    before_ears = (AZIMUTH_DEG > 74.0) & (AZIMUTH_DEG < 80.0) & (ELEVATION_DEG > 4.0) & (ELEVATION_DEG < 20.0)
+    assert float(bare.sideburns[before_ears].min()) > 0.99
+    assert float(bare.sideburns[(AZIMUTH_DEG < 54.0) | (ELEVATION_DEG < -14.0)].max()) == 0.0
+    assert float(covered.sideburns.max()) == 0.0
+    at_contour = before_ears & (ELEVATION_DEG > 12.0)  # above where the side of the face is continued
+    assert float(bare.believed[at_contour].mean()) < 0.5 < float(covered.believed[at_contour].min())
+
+
+def test_a_face_that_stands_out_beside_is_no_ear() -> None:
+    """At the cheekbones, or where an ear is half told, what lies farther out is before the ears."""
+    view = camera()
+    *others, ears = sided(view, EAR_M)
+    everywhere = replace(ears, off=torch.ones_like(ears.off), solid=torch.ones_like(ears.solid))
+    _, after, believed = continued((*others, everywhere), view, picture_of(view, EAR_M))
+    red, green, _ = after.painted[0, :, :, SIDE].mean((0, 2))
+    assert red > 2.0 * green and float(believed[SIDE].max()) < 0.2
+
+
 def test_where_no_cheek_is_seen_nothing_changes() -> None:
     sides = sided(camera(), EAR_M)
     unseen = replace(sides[3], matte=torch.zeros_like(sides[3].matte))
@@ -97,9 +124,9 @@ def test_a_portrait_is_painted_and_sharpened_where_the_photograph_is_believed(mo
     found: dict[str, Any] = {}
     made, refine = side_of_face.with_sides, reconstructing.refine
 
-    def doubting(*given: Any) -> tuple[Painting, Tensor]:
-        painting, believed = made(*given)
-        return painting, 0.0 * believed
+    def doubting(*given: Any) -> tuple[Painting, side_of_face.Sides]:
+        painting, sides = made(*given)
+        return painting, replace(sides, believed=0.0 * sides.believed)
 
     def watched(portrait: Any, *given: Any) -> Any:
         found["before"], found["after"] = portrait, refine(portrait, *given)

@@ -16,6 +16,7 @@ from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 from portrait_manifolds.backend.networks.visibility import scalp_maps
+from portrait_manifolds.backend.side_of_face import Sides
 
 SIZE = 64
 
@@ -50,8 +51,8 @@ def textures_of(
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
     everywhere = torch.full_like(painting.radius_m[0], ears)
     innermost = resampled(painting.painted[0, 0], size)
-    where = torch.full((size, size), believed)
-    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, where).numpy()
+    sides = Sides(torch.full((size, size), believed), torch.zeros(size, size))
+    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, sides).numpy()
 
 
 def front(textures: np.ndarray) -> float:
@@ -89,7 +90,7 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
 ) -> None:
     network, painting, view = painted
     plain = textures_of(network, painting, view, SIZE).astype(float)
-    monkeypatch.setattr(texturing, "hair_shade", lambda seen, coarse, scalp, half_extent: torch.full((SIZE, SIZE), 0.5))
+    monkeypatch.setattr(texturing, "hair_shade", lambda *given: torch.full((SIZE, SIZE), 0.5))
     shaded = textures_of(network, painting, view, SIZE).astype(float)
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
@@ -158,9 +159,9 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
 ) -> None:
     network, painting, view = painted
     half_extent = network.geometry.half_extent
-    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, half_extent: torch.ones_like(seen.colour))
+    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, *given: torch.ones_like(seen.colour))
     white = textures_of(network, painting, view, SIZE)
-    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, half_extent: torch.zeros_like(seen.colour))
+    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, *given: torch.zeros_like(seen.colour))
     black = textures_of(network, painting, view, SIZE)
     sides = (scalp_maps(SIZE, half_extent)[0] == 1.0).numpy() & (
         texel_directions(SIZE, half_extent)[..., 2].numpy() < -0.2
