@@ -21,6 +21,10 @@ INSET_M, EDGE_DEG = (0.006, 0.01), (50.0, 90.0)
 """Colours are the photograph's, from so far beside and below the silhouette's edges, as collars stand a little higher
 behind than where those edges show them; between these azimuths that comes to hold."""
 
+LEAST_SIZE = 1024
+"""Colours are looked up for so many texels along a side of the chart at least, and averaged: seen from the side texels
+are high and narrow, and one look for each gave a collar's edge teeth."""
+
 SOFT_SHARE = 0.023
 """Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
 beside the neck would go around it in stripes."""
@@ -39,17 +43,17 @@ def neck_colours(
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)
-    painted = resampled(painting.painted[0, 0], size)
-    hair = silhouette.hair() * geometry.kept(behind_ears, size, painted)
+    hair = silhouette.hair() * geometry.kept(behind_ears, max(size, LEAST_SIZE), picture)
     maps = (axes, edges, views, picture, painting.matte[:1], hair)
-    return _around(geometry, painting.displacement_m[:1], painted, *maps)
+    colours = _around(geometry, painting.displacement_m[:1], *maps)
+    painted = resampled(painting.painted[0, 0], size)
+    return torch.lerp(painted, F.adaptive_avg_pool2d(colours, size), geometry.kept(neck_share, size, painted))
 
 
 @recorded
 def _around(
     geometry: SheetGeometry,
     displacement_m: Tensor,  # [1, D, D]
-    painted: Tensor,  # [3, T, T]
     axes: Tensor,  # [3, 3], the silhouette's
     edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
     camera: CameraBatch,
@@ -57,7 +61,8 @@ def _around(
     matte: Tensor,  # [1, 1, H, H]
     hair: Tensor,  # [T, T], how far what hangs there is hair
 ) -> Tensor:
-    size = painted.shape[-1]
+    """Colours [3, T, T], zero above where necks begin."""
+    size = len(hair)
     rows = rows_below(size, BEGINS_DEG[0], geometry.half_extent)
     points = geometry.points(displacement_m, size, geometry.offsets_m[:1], rows)[0, 0]  # [V, size, 3]
     beside, height, before = points @ axes[0], points[..., 1], points @ axes[2]
@@ -70,8 +75,4 @@ def _around(
     clean = push_pull(picture[:, :3], person)[0]
     both = torch.cat([clean, smoothed(clean, SOFT_SHARE * clean.shape[-1])])
     colours, soft = F.grid_sample(both[None], projected[0], "bilinear", "border", False)[0].split(3)
-    colours = torch.lerp(colours, soft, hair[rows])
-    neck = geometry.kept(neck_share, size, painted)[rows]
-    around = painted.clone()
-    around[:, rows] = torch.lerp(painted[:, rows], colours, neck)
-    return around
+    return F.pad(torch.lerp(colours, soft, hair[rows]), (0, 0, rows.start, 0))
