@@ -38,8 +38,8 @@ stands so much farther out than the landmarks, and ends between such shares of t
 SOLID, SKIN_M = (0.1, 0.5), (0.0045, 0.0015)
 """How surely a direction is an ear's for its sheets to be solid, and how far outside of its surface they are clear."""
 
-WIDEST_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (26.0, 20.0), (-11.0, -7.0)
-"""What is wider beside a face is hair; an ear that is turned to the camera stays as the networks have it, and one that
+WIDEST_M, BELOW_HAIR_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (0.022, 0.014), (26.0, 20.0), (-11.0, -7.0)
+"""What is wider beside a face is hair, and what is narrower below an ear's middle is none; an ear that is turned to the camera stays as the networks have it, and one that
 is turned away is not seen."""
 
 UNDER_M = 0.006
@@ -86,11 +86,13 @@ class FaceEnd:
         above_jaw = ramp(ROWS_M, (lowest_m, whole_m))
         beside = np.interp(-ROWS_M, -height, beside)
         ear = above_jaw * ramp(ends_m - beside, STANDS_M)
+        lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))
+        below_hair = lobe * ramp(ends_m - beside, BELOW_HAIR_M)
         inset_m = INSET_M + AWAY_M_PER_DEG * max(-turned_deg, 0.0)
         beside = np.maximum(beside, ends_m) * (1.0 - above_jaw) + (beside - inset_m) * above_jaw
-        seen = seen * below_top * ramp(widest_m, WIDEST_M)
-        head = ramp(ROWS_M, (height[-1], height[-2]))
-        lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))
+        bare = ramp(widest_m, WIDEST_M)
+        seen, ear = seen * below_top, ear * bare
+        head = ramp(ROWS_M, (height[-1], height[-2])) * np.maximum(bare, below_hair)
         return FaceEnd(side, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe, float(hidden))
 
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:

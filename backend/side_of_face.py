@@ -74,7 +74,7 @@ def with_sides(
     cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
     beside = beside * known
     believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
-    bare = beside.unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)  # no hair hangs there
+    bare = beside[: size // 2].unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)  # of hair
     hair = kept(sideburns, size, beside) * bare
     believed = 1.0 - torch.maximum(beside, hair) * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
