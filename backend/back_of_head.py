@@ -57,15 +57,13 @@ def with_back(
     narrowed = torch.lerp(below, above, before.kept(_height, size, radius))
     stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
     share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
-    moved = share * (narrowed - radius)
-    network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
+    network, painting = network.moved_to(painting, torch.lerp(radius, narrowed, share))
     opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
     painting = replace(
         painting,
         opacity=opacity * before.kept(_before_pole, opacity.shape[-1], opacity),
         confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
         painted=_carried(painting.painted[:1], share, before.half_extent),
-        radius_m=painting.radius_m + moved,
     )
     return network, painting, narrowed * (share > 0.0)
 

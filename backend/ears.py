@@ -39,8 +39,8 @@ SOLID, SKIN_M = (0.1, 0.5), (0.0045, 0.0015)
 """How surely a direction is an ear's for its sheets to be solid, and how far outside of its surface they are clear."""
 
 WIDEST_M, BELOW_HAIR_M, NEAR_DEG, FAR_DEG = (0.040, 0.032), (0.022, 0.014), (26.0, 20.0), (-11.0, -7.0)
-"""What is wider beside a face is hair, and what is narrower below an ear's middle is none; an ear that is turned to the camera stays as the networks have it, and one that
-is turned away is not seen."""
+"""What is wider beside a face is hair, and what is narrower below an ear's middle is none; an ear that is turned to the
+camera stays as the networks have it, and one that is turned away is not seen."""
 
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
@@ -64,11 +64,13 @@ class FaceEnd:
     """Where a face ends on one side; arrays are [len(ROWS_M)], from the top down."""
 
     side: float  # -1 or 1, along x
-    beside_m: np.ndarray  # along x to that side
+    face_m: np.ndarray  # along x to that side, by its landmarks
+    beside_m: np.ndarray  # likewise, where its side goes straight back
     rim_m: np.ndarray  # likewise, where an ear would end
     head: np.ndarray  # 0..1, where the head's side goes straight back
     ear: np.ndarray  # 0..1, where an ear stands off
     lobe: np.ndarray  # 0 from its middle upwards, 1 at its lobe
+    hair: float  # 0..1, how surely hair hangs there
     hidden: float  # 0..1, how surely the ear is turned away
 
     @staticmethod
@@ -84,7 +86,7 @@ class FaceEnd:
         below_top = ramp(ROWS_M, (height[EAR_TOP] + ABOVE_M, height[EAR_TOP]))
         lowest_m, whole_m = height[LOBE] + (height[JAW_ANGLE] - height[LOBE]) * np.array(BELOW_LOBE)
         above_jaw = ramp(ROWS_M, (lowest_m, whole_m))
-        beside = np.interp(-ROWS_M, -height, beside)
+        beside = face = np.interp(-ROWS_M, -height, beside)
         ear = above_jaw * ramp(ends_m - beside, STANDS_M)
         lobe = ramp(ROWS_M, (height[MIDDLE], height[LOBE]))
         below_hair = lobe * ramp(ends_m - beside, BELOW_HAIR_M)
@@ -93,7 +95,8 @@ class FaceEnd:
         bare = ramp(widest_m, WIDEST_M)
         seen, ear = seen * below_top, ear * bare
         head = ramp(ROWS_M, (height[-1], height[-2])) * np.maximum(bare, below_hair)
-        return FaceEnd(side, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe, float(hidden))
+        hair = 1.0 - float(bare) * (1.0 - silhouette.hair())
+        return FaceEnd(side, face, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe, hair, float(hidden))
 
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
@@ -124,9 +127,7 @@ def with_ears(
         standing = _standing_off(directions, radius[:, half], end)
         halves.append((*standing, torch.full_like(radius[:, half], end.hidden)))
     radius, beside, off, solid, hidden = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
-    moved = radius - painting.radius_m[0]
-    network = network.with_geometry(before.over(before.half_extent, before.radius_m + moved, before.spread))
-    painting = replace(painting, radius_m=radius[None])
+    network, painting = network.moved_to(painting, radius)
     painting = _solid(painting, solid, before.offsets_m)
     return network, painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off, hidden)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -189,6 +189,13 @@ class Inversion(nn.Module):
         other = copy(self)
         other._modules = self._modules | {"geometry": geometry}
         return other
+
+    def moved_to(self, painting: Painting, radius_m: Tensor) -> tuple["Inversion", Painting]:
+        """The same with the first portrait's surface [G, G] elsewhere."""
+        before = self.geometry
+        there = before.radius_m + radius_m - painting.radius_m[0]
+        sheets = before.over(before.half_extent, there, before.spread)
+        return self.with_geometry(sheets), replace(painting, radius_m=radius_m[None])
 
     def mapped(self, change: Callable[[Any], Any]) -> "Inversion":
         """With the tensors of its sheets changed; see cuda_ops/recorded.py."""

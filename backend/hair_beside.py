@@ -1,0 +1,65 @@
+"""Hair that hangs beside a face, which goes back from it as heads do.
+
+The networks lay it nearly as far to the front as cheeks, out to the silhouette: seen from beside it was a hood, and the
+face a mask in it. Synthetic hair does stand there. Here it lies no farther in front than an ellipse does whose ends are
+the silhouette's.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .camera import Camera
+from .ears import OUTLINES, FaceEnd
+from .neck_column import Silhouette, at_heights
+from .networks.geometry import ramp, texel_directions
+from .networks.inversion import Inversion, Painting
+
+AXIS_M, FRONT_M, LEAST_M = -0.010, 0.060, 0.010
+"""Where the ellipse is widest and where it ends, before the head's centre; and how far beside the face it ends at
+least."""
+
+FACE_M, TOP_M, LOW_M, BEHIND_DEG = (-0.008, 0.020), (0.09, 0.06), (-0.11, -0.08), (105.0, 90.0)
+"""From where to where beside the face's end, below the top of the head and above the shoulders that comes to hold; and
+up to which azimuths."""
+
+ROUNDS = 6
+"""How far out a direction ends tells at which height."""
+
+
+def with_hair_beside(
+    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, landmarks_px: np.ndarray
+) -> tuple[Inversion, Painting]:
+    """The first portrait of a batch, and the networks, with hair that goes back beside the face.
+
+    `landmarks_px` [478, 2] are in the camera's pixels.
+    """
+    radius = painting.radius_m[0]
+    size = len(radius)
+    halves = []
+    for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
+        end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
+        half = slice(column * size // 2, (column + 1) * size // 2)
+        directions = network.geometry.kept(texel_directions, size, radius)[:, half]
+        halves.append(_set_back(directions, radius[:, half], end))
+    return network.moved_to(painting, torch.cat(halves, 1))
+
+
+def _set_back(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> Tensor:
+    """Radius in metres in the directions [G, G / 2, 3] to its side, [G, G / 2]."""
+    x, y, z = directions.unbind(-1)
+    across, depth_m = end.side * x, FRONT_M - AXIS_M
+    rows = np.stack([end.face_m, np.maximum(end.rim_m, end.face_m + LEAST_M)], 1)
+    known = torch.as_tensor(rows, dtype=radius_m.dtype, device=radius_m.device)
+    inside = ramp(torch.rad2deg(torch.atan2(across, z)), BEHIND_DEG) * end.hair
+    inside = inside * ramp(radius_m * y, TOP_M) * ramp(radius_m * y, LOW_M)
+    radius = radius_m
+    for _ in range(ROUNDS):
+        face, rim = at_heights(known, radius * y).unbind(-1)
+        # (across r / rim)^2 + ((z r - axis) / depth)^2 = 1
+        square = (across / rim).square() + (z / depth_m).square()
+        half_linear, constant = z * AXIS_M / depth_m**2, (AXIS_M / depth_m) ** 2 - 1.0
+        ellipse = (half_linear + (half_linear.square() - square * constant).sqrt()) / square
+        share = inside * ramp(radius_m * across - face, FACE_M)
+        radius = torch.lerp(radius_m, torch.minimum(radius_m, ellipse), share)
+    return radius
