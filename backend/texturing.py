@@ -15,6 +15,7 @@ from .camera import Camera
 from .hidden_hair import hair_shade
 from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
 from .input_view import WIDER, InputView
+from .jaw_shadow import jaw_shadow
 from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
@@ -75,7 +76,8 @@ def paint_textures(
         innermost,
         painting.confidence[0],
         hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, geometry.half_extent), geometry.half_extent)
-        * skin_shade(seen, sides.believed, geometry.half_extent),
+        * skin_shade(seen, sides.believed, geometry.half_extent)
+        * jaw_shadow(coarse, texture_size, geometry.half_extent),
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         surface_m,

@@ -181,10 +181,11 @@ def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
     assert np.array_equal(believed[..., 3], doubted[..., 3])
 
 
-def test_grain_shades_what_the_photograph_does_not_show(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("shade", ["skin_shade", "jaw_shadow"])
+def test_grain_and_shadow_shade_what_the_photograph_does_not_show(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch, shade: str
 ) -> None:
     network, painting, view = painted
     plain = front(textures_of(network, painting, view, SIZE, believed=0.0))
-    monkeypatch.setattr(texturing, "skin_shade", lambda seen, believed, half_extent: torch.full_like(believed, 0.5))
+    monkeypatch.setattr(texturing, shade, lambda *given: torch.full((SIZE, SIZE), 0.5))
     assert front(textures_of(network, painting, view, SIZE, believed=0.0)) == pytest.approx(0.5 * plain, abs=2.0)
