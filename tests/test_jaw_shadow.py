@@ -18,7 +18,7 @@ def darkest(neck: tuple[float, ...], within_deg: float = 180.0) -> float:
     """Of a face and a neck of these colours, that seen so far to either side, how much of its light is taken."""
     below = ELEVATION_DEG < -50.0
     colour = torch.where(below, torch.tensor(neck)[:, None, None], torch.tensor(SKIN)[:, None, None])
-    return 1.0 - float(shadow(Seen(colour, (~below | (AZIMUTH_DEG < within_deg)).float())).min())
+    return 1.0 - float(shadow(Seen(colour, (~below | (within_deg > AZIMUTH_DEG)).float())).min())
 
 
 def shadow(seen: Seen) -> Tensor:
