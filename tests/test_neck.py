@@ -7,6 +7,7 @@ import pytest
 import torch
 from test_surface_following import CONFIG, SIZE, painting
 
+from portrait_manifolds.backend import neck_colours as neck_colours_module
 from portrait_manifolds.backend.back_of_head import with_nape
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.manifolds import Manifolds
@@ -222,6 +223,29 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> No
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
     assert len(neither) and float(neither.max() - neither.min()) < 0.01
     assert float(neither.mean()) == pytest.approx(white_m + INSET_M[1], abs=0.006)  # higher than in front
+
+
+def test_a_collar_s_edge_has_no_teeth(person: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texels behind are high and narrow: with one look for each, neighbours fall to either side of an edge."""
+    network = Inversion(CONFIG).eval()
+    network.geometry.set_mean(np.full((128, 128), HEAD_M))
+    bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
+    row = round(float(camera().project(np.array([[0.0, -0.14, 0.0]]))[0][0, 1]))
+    striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
+    silhouette = Silhouette.of(person.numpy(), camera())
+    networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
+    given = networks.geometry, after, silhouette, camera(), torch.cat([striped, person[None]])[None], 2 * SIZE
+    azimuth_deg = torch.tensor(chart_angles_deg(2 * SIZE)[0])
+    behind = ((azimuth_deg > 92.0) & (azimuth_deg < 109.0))[:, 1:-1]
+
+    def roughness() -> float:
+        colours = neck_colours(*given)[0]
+        bends = colours[:, :-2] - 2.0 * colours[:, 1:-1] + colours[:, 2:]
+        return float(bends[behind].square().sum())
+
+    smooth = roughness()
+    monkeypatch.setattr(neck_colours_module, "LEAST_SIZE", 2 * SIZE)
+    assert smooth < 0.85 * roughness()
 
 
 def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> None:
