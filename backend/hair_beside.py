@@ -49,7 +49,7 @@ def _set_back(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> Tensor:
     """Radius in metres in the directions [G, G / 2, 3] to its side, [G, G / 2]."""
     x, y, z = directions.unbind(-1)
     across, depth_m = end.side * x, FRONT_M - AXIS_M
-    rows = np.stack([end.face_m, np.maximum(end.rim_m, end.face_m + LEAST_M)], 1)
+    rows = np.stack([end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M)], 1)
     known = torch.as_tensor(rows, dtype=radius_m.dtype, device=radius_m.device)
     inside = ramp(torch.rad2deg(torch.atan2(across, z)), BEHIND_DEG) * end.hair
     inside = inside * ramp(radius_m * y, TOP_M) * ramp(radius_m * y, LOW_M)
@@ -59,7 +59,7 @@ def _set_back(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> Tensor:
         # (across r / rim)^2 + ((z r - axis) / depth)^2 = 1
         square = (across / rim).square() + (z / depth_m).square()
         half_linear, constant = z * AXIS_M / depth_m**2, (AXIS_M / depth_m) ** 2 - 1.0
-        ellipse = (half_linear + (half_linear.square() - square * constant).sqrt()) / square
+        ellipse = (half_linear + (half_linear.square() - square * constant).sqrt()) / square.clamp_min(1e-6)
         share = inside * ramp(radius_m * across - face, FACE_M)
         radius = torch.lerp(radius_m, torch.minimum(radius_m, ellipse), share)
     return radius
