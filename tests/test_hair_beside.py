@@ -9,12 +9,15 @@ from test_ears import EAR_M, FACE_M, HAIR_M, landmarks_px, picture_of, surface
 from test_neck import CONFIG, camera, painting
 from test_surface_following import SIZE
 
+from portrait_manifolds.backend import hair_beside
 from portrait_manifolds.backend.ears import BEYOND_M
 from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
 from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
 from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.reconstruct import reconstruct
 
 HEAD_M = 0.14
 AZIMUTH_DEG = torch.tensor(chart_angles_deg(128)[0])
@@ -64,3 +67,12 @@ def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
     silhouette = Silhouette.of(before.matte[0, 0].numpy(), camera())
     _, after = with_hair_beside(network, small, silhouette, camera(), landmarks_px(camera()))
     torch.testing.assert_close(after.radius_m, small.radius_m)
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+def test_a_portrait_s_hair_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pytest.importorskip("skimage.data")
+    after = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
+    monkeypatch.setattr(hair_beside, "with_hair_beside", lambda network, painting, *given: (network, painting))
+    before = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
+    assert (before - after).max() > 0.02

@@ -96,7 +96,8 @@ def test_hair_goes_on_before_ears_but_not_where_it_hangs_there() -> None:
     assert float(bare.sideburns[before_ears].min()) > 0.99
     assert float(bare.sideburns[(AZIMUTH_DEG < 54.0) | (ELEVATION_DEG < -14.0)].max()) == 0.0
     assert float(covered.sideburns.max()) == 0.0
-    at_contour = before_ears & (ELEVATION_DEG > 12.0)  # above where the side of the face is continued
+    above_side = (ELEVATION_DEG > 18.0) & (ELEVATION_DEG < 22.0)  # which ends there
+    at_contour = (AZIMUTH_DEG > 74.0) & (AZIMUTH_DEG < 80.0) & above_side
     assert float(bare.believed[at_contour].mean()) < 0.5 < float(covered.believed[at_contour].min())
 
 

@@ -47,11 +47,12 @@ def textures_of(
     farthest_m: float = 1.0,
     ears: float = 0.0,
     believed: float = 1.0,
+    sideburns: float = 0.0,
 ) -> np.ndarray:
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
     everywhere = torch.full_like(painting.radius_m[0], ears)
     innermost = resampled(painting.painted[0, 0], size)
-    sides = Sides(torch.full((size, size), believed), torch.zeros(size, size))
+    sides = Sides(torch.full((size, size), believed), torch.full((size, size), sideburns))
     return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, sides).numpy()
 
 
@@ -170,6 +171,17 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
     opaque = (white[..., 3] > 200) & sides
     assert white[opaque][:, :3].min() > 245 and black[opaque][:, :3].max() < 10
     assert (white == black)[:, (scalp_maps(SIZE, half_extent)[0] == 0.0).numpy()].mean() > 0.99
+
+
+def test_sideburns_are_painted_as_hidden_scalp(
+    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its colours, with its strands."""
+    monkeypatch.setattr(texturing, "scalp_colours", lambda seen, sideburns, half_extent: sideburns.expand(3, -1, -1))
+    monkeypatch.setattr(texturing, "hair_shade", lambda seen, coarse, scalp, hidden, half_extent: 1.0 - 0.8 * hidden)
+    given = dict(size=SIZE, believed=0.0)
+    without, hair = (front(textures_of(*painted, **given, sideburns=share)[1:]) for share in (0.0, 1.0))
+    assert hair == pytest.approx(51.0, abs=2.0) and without > 100.0
 
 
 def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
