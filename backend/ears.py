@@ -98,6 +98,12 @@ class FaceEnd:
         hair = 1.0 - float(bare) * (1.0 - silhouette.hair())
         return FaceEnd(side, face, beside, ends_m + BEYOND_M, seen * head, seen * ear, lobe, hair, float(hidden))
 
+    @staticmethod
+    def both(camera: Camera, landmarks_px: np.ndarray, silhouette: Silhouette) -> "tuple[FaceEnd, FaceEnd]":
+        """The person's right and left, of landmarks [478, 2] in the camera's pixels."""
+        right, left = (landmarks_px[list(outline)] for outline in OUTLINES)
+        return FaceEnd.of(camera, right, -1.0, silhouette), FaceEnd.of(camera, left, 1.0, silhouette)
+
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
         behind_m = np.minimum(self.side * ends_m, self.beside_m - UNDER_M)
@@ -105,22 +111,15 @@ class FaceEnd:
 
 
 def with_ears(
-    network: Inversion,
-    painting: Painting,
-    silhouette: Silhouette,
-    camera: Camera,
-    landmarks_px: np.ndarray,
+    network: Inversion, painting: Painting, silhouette: Silhouette, ends: tuple[FaceEnd, FaceEnd]
 ) -> tuple[Inversion, Painting, Silhouette, Ears]:
     """The first portrait of a batch, and the networks, with ears that stand off the head; the silhouette without
-    them; and where they are.
-
-    `landmarks_px` [478, 2] are in the camera's pixels. `visible` and `photographed` stay as they were.
+    them; and where they are. `visible` and `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
     size = len(radius)
     ends_m, halves = silhouette.ends_m.copy(), []
-    for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
-        end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
+    for column, end in enumerate(ends):
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = before.kept(texel_directions, size, radius)[:, half]

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .camera import Camera
-from .ears import OUTLINES, FaceEnd
-from .neck_column import Silhouette, at_heights
+from .ears import FaceEnd
+from .neck_column import at_heights
 from .networks.geometry import ramp, texel_directions
 from .networks.inversion import Inversion, Painting
 
@@ -28,17 +27,13 @@ ROUNDS = 6
 
 
 def with_hair_beside(
-    network: Inversion, painting: Painting, silhouette: Silhouette, camera: Camera, landmarks_px: np.ndarray
+    network: Inversion, painting: Painting, ends: tuple[FaceEnd, FaceEnd]
 ) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, with hair that goes back beside the face.
-
-    `landmarks_px` [478, 2] are in the camera's pixels.
-    """
+    """The first portrait of a batch, and the networks, with hair that goes back beside the face."""
     radius = painting.radius_m[0]
     size = len(radius)
     halves = []
-    for column, (side, outline) in enumerate(zip((-1.0, 1.0), OUTLINES, strict=True)):
-        end = FaceEnd.of(camera, landmarks_px[list(outline)], side, silhouette)
+    for column, end in enumerate(ends):
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = network.geometry.kept(texel_directions, size, radius)[:, half]
         halves.append(_set_back(directions, radius[:, half], end))

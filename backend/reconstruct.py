@@ -99,7 +99,7 @@ def aligned_portrait(
 
     from ..cuda_ops.recorded import recording
     from .body import with_body
-    from .ears import with_ears
+    from .ears import FaceEnd, with_ears
     from .hair_beside import with_hair_beside
     from .neck import with_neck
     from .neck_colours import neck_colours
@@ -126,9 +126,10 @@ def aligned_portrait(
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
-        silhouette, landmarks_px = Silhouette.of(matte, camera), alignment.crop_landmarks(side_px)
-        network, painting = with_hair_beside(network, painting, silhouette, camera, landmarks_px)
-        network, painting, silhouette, ears = with_ears(network, painting, silhouette, camera, landmarks_px)
+        silhouette = Silhouette.of(matte, camera)
+        ends = FaceEnd.both(camera, alignment.crop_landmarks(side_px), silhouette)
+        network, painting = with_hair_beside(network, painting, ends)
+        network, painting, silhouette, ears = with_ears(network, painting, silhouette, ends)
         painting, sides = with_sides(network, painting, camera, picture, ears)
         network, painting, farthest_m = with_neck(network, painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")

@@ -74,7 +74,8 @@ def with_sides(
     cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
     beside = beside * known
     believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
-    bare = beside[: size // 2].unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)  # of hair
+    # Above the head's centre a side is continued only where no hair hangs before it.
+    bare = beside[: size // 2].unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)
     hair = kept(sideburns, size, beside) * bare
     believed = 1.0 - torch.maximum(beside, hair) * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)

@@ -70,7 +70,7 @@ def sided(view: Camera, beside_m: float) -> Sides:
     network.geometry.set_mean(np.full((128, 128), HEAD_M))
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person)
     silhouette = Silhouette.of(person[0, 0].numpy(), view)
-    return network, before, *with_ears(network, before, silhouette, view, landmarks_px(view))
+    return network, before, *with_ears(network, before, silhouette, FaceEnd.both(view, landmarks_px(view), silhouette))
 
 
 @pytest.fixture(scope="module")

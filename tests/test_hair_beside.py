@@ -10,7 +10,7 @@ from test_neck import CONFIG, camera, painting
 from test_surface_following import SIZE
 
 from portrait_manifolds.backend import hair_beside
-from portrait_manifolds.backend.ears import BEYOND_M
+from portrait_manifolds.backend.ears import BEYOND_M, FaceEnd
 from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
 from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
 from portrait_manifolds.backend.neck_column import Silhouette
@@ -30,7 +30,7 @@ def haired(beside_m: float) -> tuple[Painting, Inversion, Painting]:
     network.geometry.set_mean(np.full((128, 128), HEAD_M))
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person)
     silhouette = Silhouette.of(person[0, 0].numpy(), camera())
-    return before, *with_hair_beside(network, before, silhouette, camera(), landmarks_px(camera()))
+    return before, *with_hair_beside(network, before, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
 
 
 def test_hair_lies_on_the_ellipse_beside_the_face() -> None:
@@ -65,7 +65,7 @@ def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
     before, network, _ = haired(HAIR_M)
     small = replace(before, radius_m=torch.full_like(before.radius_m, inner_m))
     silhouette = Silhouette.of(before.matte[0, 0].numpy(), camera())
-    _, after = with_hair_beside(network, small, silhouette, camera(), landmarks_px(camera()))
+    _, after = with_hair_beside(network, small, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
     torch.testing.assert_close(after.radius_m, small.radius_m)
 
 

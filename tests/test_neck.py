@@ -40,6 +40,7 @@ from portrait_manifolds.backend.surface_following import looked_up, offset_befor
 NO_EARS = torch.zeros(128, 128)
 PX, NECK_M, HEAD_M, SHOULDERS_M = 96, 0.05, 0.09, -0.18
 GREEN, RED, BLUE = ([0.2, 0.8, 0.2], [0.9, 0.1, 0.1], [0.1, 0.1, 0.9])
+COLLAR_M = -0.14
 
 
 def camera(yaw_deg: float = 0.0) -> Camera:
@@ -204,42 +205,39 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     assert len(collar) and float((collar - collar.new_tensor(GREEN)).abs().max()) < 0.05
 
 
-def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> None:
-    """Between skin and collar no more than a centimetre is of neither colour, of which the picture's pixel is half."""
+def collared(person: torch.Tensor) -> tuple[Inversion, Painting, Silhouette, Camera, torch.Tensor]:
+    """A black neck in a collar that is white below COLLAR_M, and what `neck_colours` takes of it."""
     network = Inversion(CONFIG).eval()
     network.geometry.set_mean(np.full((128, 128), HEAD_M))
     bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
-    white_m = -0.14
-    row = round(float(camera().project(np.array([[0.0, white_m, 0.0]]))[0][0, 1]))
+    row = round(float(camera().project(np.array([[0.0, COLLAR_M, 0.0]]))[0][0, 1]))
     striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
-    picture = torch.cat([striped, person[None]])[None]
     silhouette = Silhouette.of(person.numpy(), camera())
     networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
+    return networks, after, silhouette, camera(), torch.cat([striped, person[None]])[None]
+
+
+def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> None:
+    """Between skin and collar no more than a centimetre is of neither colour, of which the picture's pixel is half."""
+    networks, after, *given = collared(person)
     size = 8 * SIZE
-    colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, size)[0]
+    colours = neck_colours(networks.geometry, after, *given, size)[0]
     height_m = networks.geometry.points(after.displacement_m, size, networks.geometry.offsets_m[:1])[0, 0, ..., 1]
     azimuth_deg = torch.tensor(chart_angles_deg(size)[0])
     behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
     assert len(neither) and float(neither.max() - neither.min()) < 0.01
-    assert float(neither.mean()) == pytest.approx(white_m + INSET_M[1], abs=0.006)  # higher than in front
+    assert float(neither.mean()) == pytest.approx(COLLAR_M + INSET_M[1], abs=0.006)  # higher than in front
 
 
 def test_a_collar_s_edge_has_no_teeth(person: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texels behind are high and narrow: with one look for each, neighbours fall to either side of an edge."""
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((128, 128), HEAD_M))
-    bare = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
-    row = round(float(camera().project(np.array([[0.0, -0.14, 0.0]]))[0][0, 1]))
-    striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
-    silhouette = Silhouette.of(person.numpy(), camera())
-    networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
-    given = networks.geometry, after, silhouette, camera(), torch.cat([striped, person[None]])[None], 2 * SIZE
+    networks, after, *given = collared(person)
     azimuth_deg = torch.tensor(chart_angles_deg(2 * SIZE)[0])
     behind = ((azimuth_deg > 92.0) & (azimuth_deg < 109.0))[:, 1:-1]
 
     def roughness() -> float:
-        colours = neck_colours(*given)[0]
+        colours = neck_colours(networks.geometry, after, *given, 2 * SIZE)[0]
         bends = colours[:, :-2] - 2.0 * colours[:, 1:-1] + colours[:, 2:]
         return float(bends[behind].square().sum())
 
