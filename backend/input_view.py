@@ -76,6 +76,12 @@ class ViewTensors(NamedTuple):
     rgb: "torch.Tensor"  # [S, S, 3]
     inside: "torch.Tensor"  # [S, S] bool
 
+    def person(self) -> "torch.Tensor":
+        """Colours and opacity [4, S, S], the latter zero outside the photo."""
+        import torch
+
+        return torch.cat([self.rgb.permute(2, 0, 1), (self.opacity * self.inside)[None]])
+
 
 def input_view(
     photo: np.ndarray, alignment: Alignment, matte: np.ndarray, texture_size: int, detector: LandmarkDetector
@@ -87,9 +93,8 @@ def input_view(
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
-    first = detector.person(picture)
-    second = _in_wide(matte, first)
-    foreground = cut_out(picture, np.maximum(first, second), np.minimum(first, second))
+    segmented = detector.person(picture)
+    foreground = cut_out(picture, segmented, _in_wide(matte, segmented))
     return InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
 
 

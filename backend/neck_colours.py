@@ -25,7 +25,10 @@ LEAST_SIZE = 1024
 """Colours are looked up for so many texels along a side of the chart at least, and averaged: seen from the side texels
 are high and narrow, and one look for each gave a collar's edge teeth."""
 
-SOFT_SHARE = 0.023
+PICTURE_PX = 512
+"""Side at which the picture is looked up: a power of two, as `push_pull` wants."""
+
+SOFT_SHARE = 0.015
 """Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
 beside the neck would go around it in stripes."""
 
@@ -36,16 +39,18 @@ def neck_colours(
     """Colours [3, size, size] of the innermost sheet of a batch's first portrait, sRGB-encoded: what is painted on it
     where it is not the neck's.
 
-    `picture` [1, 3 or more, H, H] is what the camera sees, 0..1; what is not surely the person's is left out. In front
-    the neck has its colours; beside and behind those of the silhouette's edges, a little lower.
+    `picture` [4, H, H] is what the camera sees, 0..1, and the person's opacity; what is not surely the person's is left
+    out. In front the neck has its colours; beside and behind those of the silhouette's edges, a little lower.
     """
     device = picture.device
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
     views = CameraBatch.of([camera], device)
     hair = silhouette.hair() * geometry.kept(behind_ears, max(size, LEAST_SIZE), picture)
-    maps = (axes, edges, views, picture, painting.matte[:1], hair)
-    colours = _around(geometry, painting.displacement_m[:1], *maps)
+    surely = (least_around(picture[3:], picture.shape[-1] // 192) > 0.9).float()
+    picture = torch.cat([picture[:3] * surely, surely])
+    picture = F.interpolate(picture[None], 2 * (PICTURE_PX,), mode="bilinear", align_corners=False, antialias=True)
+    colours = _around(geometry, painting.displacement_m[:1], axes, edges, views, picture, hair)
     painted = resampled(painting.painted[0, 0], size)
     return torch.lerp(painted, F.adaptive_avg_pool2d(colours, size), geometry.kept(neck_share, size, painted))
 
@@ -57,8 +62,7 @@ def _around(
     axes: Tensor,  # [3, 3], the silhouette's
     edges: Tensor,  # [len(ROWS_M), 3], the column's axis and the silhouette's ends
     camera: CameraBatch,
-    picture: Tensor,  # [1, 3 or more, H, H]
-    matte: Tensor,  # [1, 1, H, H]
+    picture: Tensor,  # [1, 4, PICTURE_PX, PICTURE_PX], the last how surely it is the person's, which the rest is by
     hair: Tensor,  # [T, T], how far what hangs there is hair
 ) -> Tensor:
     """Colours [3, T, T], zero above where necks begin."""
@@ -71,8 +75,8 @@ def _around(
     at_edge = torch.stack([edge, height - INSET_M[1], axis], -1) @ axes
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
     projected, _ = camera.project(torch.lerp(points, at_edge, share)[None, None])
-    person = (least_around(matte, picture.shape[-1] // 128) > 0.9).float()
-    clean = push_pull(picture[:, :3], person)[0]
-    both = torch.cat([clean, smoothed(clean, SOFT_SHARE * clean.shape[-1])])
+    rgb, surely = picture.split((3, 1), 1)
+    clean = push_pull(rgb / surely.clamp_min(1e-4), surely)[0]
+    both = torch.cat([clean, smoothed(clean, SOFT_SHARE * PICTURE_PX)])
     colours, soft = F.grid_sample(both[None], projected[0], "bilinear", "border", False)[0].split(3)
     return F.pad(torch.lerp(colours, soft, hair[rows]), (0, 0, rows.start, 0))

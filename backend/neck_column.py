@@ -39,6 +39,11 @@ how smooth it is inwards and altogether, in texels of 128: grazed by rays, a ste
 it would be cut."""
 
 
+POSSIBLE, AROUND_PX = 0.15, 2
+"""Where the segmentation of the person says less than the first, and farther than the second from where it says more,
+networks' mattes are not believed: beside necks they take bright walls for shoulders."""
+
+
 @dataclass(frozen=True)
 class Silhouette:
     """Where the person ends to either side of the neck's axis, in metres at the axis' depth."""
@@ -75,6 +80,11 @@ class Silhouette:
         height_m, within_m = HANGS_M
         beside = abs(ROWS_M - height_m) < within_m
         return float(ramp((abs(self.ends_m) - WIDEST_M[:, None])[beside].min(), HAIR_M))
+
+
+def without_walls(matte: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """A networks' matte [H, H] where a coarse segmentation of the person [H, H] allows it, 0..1."""
+    return matte * ndimage.binary_dilation(person > POSSIBLE, iterations=AROUND_PX)
 
 
 def column_radius(

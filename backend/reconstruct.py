@@ -103,7 +103,7 @@ def aligned_portrait(
     from .hair_beside import with_hair_beside
     from .neck import with_neck
     from .neck_colours import neck_colours
-    from .neck_column import Silhouette
+    from .neck_column import Silhouette, without_walls
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .relief import with_relief
@@ -119,14 +119,15 @@ def aligned_portrait(
     crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
     played = recording(device_name == "cuda" and sharpens_on_gpu())
     with torch.inference_mode(), played, LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
-        picture = as_input(crop, detector.person(crop)).to(device_name)
+        person = detector.person(crop)
+        picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False)
         matte = painting.matte[0, 0].cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = with_relief(network, following(network, painting), camera)
         network, painting = over_wide_chart(network, painting)
-        silhouette = Silhouette.of(matte, camera)
+        silhouette = Silhouette.of(without_walls(matte, person), camera)
         ends = FaceEnd.both(camera, alignment.crop_landmarks(side_px), silhouette)
         network, painting = with_hair_beside(network, painting, ends)
         network, painting, silhouette, ears = with_ears(network, painting, silhouette, ends)
@@ -137,7 +138,8 @@ def aligned_portrait(
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         network, painting = with_body(network, painting, view, ears.solid)
-        innermost = neck_colours(network.geometry, painting, silhouette, camera, picture, texture_size)
+        shown = view.on(picture.device).person()
+        innermost = neck_colours(network.geometry, painting, silhouette, view.camera, shown, texture_size)
         sides = sides.resampled(texture_size)
         textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m, sides)
         progress.report(0.95, "finishing")

@@ -84,11 +84,12 @@ def bodied() -> Portraits:
     solid = torch.sigmoid(torch.maximum(board, HEAD_M - points.norm(dim=-1)) / 2e-3)
     view = photograph()
     matte = torch.from_numpy(view.opacity)[None]
-    picture = torch.cat([torch.from_numpy(view.rgb).permute(2, 0, 1), matte])[None]
     first = replace(first, opacity=solid, matte=matte[None])
     silhouette = Silhouette.of(matte[0].numpy(), camera())
     network, before, _ = with_neck(network, first, silhouette, NO_EARS)
-    before.painted[0, 0] = neck_colours(network.geometry, before, silhouette, camera(), picture, SIZE)
+    before.painted[0, 0] = neck_colours(
+        network.geometry, before, silhouette, camera(), view.on(matte.device).person(), SIZE
+    )
     return network, before, *with_body(network, before, view, NO_EARS)
 
 

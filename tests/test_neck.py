@@ -65,7 +65,7 @@ def necked(person: torch.Tensor) -> tuple[Inversion, Painting, Inversion, Painti
     head = torch.tensor(chart_angles_deg(SIZE)[1] > -40.0)
     before = replace(before, opacity=before.opacity * head, matte=person[None, None])
     picture = torch.where(person > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
-    picture = torch.cat([picture, person[None]])[None]
+    picture = torch.cat([picture, person[None]])
     silhouette = Silhouette.of(person.numpy(), camera())
     networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
     after.painted[0, 0] = neck_colours(networks.geometry, after, silhouette, camera(), picture, SIZE)
@@ -189,7 +189,7 @@ def test_a_collar_goes_on_around_the_neck(person: torch.Tensor) -> None:
     dressed = torch.tensor(heights < -0.14).expand(PX, PX)
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
     picture = torch.where(person > 0.5, picture, torch.tensor(BLUE)[:, None, None])  # never seen on the neck
-    picture = torch.cat([picture, person[None]])[None]
+    picture = torch.cat([picture, person[None]])
     silhouette = Silhouette.of(person.numpy(), camera())
     networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
     size = 4 * SIZE
@@ -214,7 +214,7 @@ def collared(person: torch.Tensor) -> tuple[Inversion, Painting, Silhouette, Cam
     striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
     silhouette = Silhouette.of(person.numpy(), camera())
     networks, after, _ = with_neck(network, bare, silhouette, NO_EARS)
-    return networks, after, silhouette, camera(), torch.cat([striped, person[None]])[None]
+    return networks, after, silhouette, camera(), torch.cat([striped, person[None]])
 
 
 def test_a_collar_s_edge_is_as_sharp_as_textures_are(person: torch.Tensor) -> None:
@@ -252,7 +252,7 @@ def test_what_is_not_the_neck_s_keeps_what_is_painted(person: torch.Tensor) -> N
     before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person[None, None])
     silhouette = Silhouette.of(person.numpy(), camera())
     networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
-    picture = torch.ones(1, 4, PX, PX)
+    picture = torch.ones(4, PX, PX)
     colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, SIZE)
     share = neck_share(SIZE)
     assert torch.equal(colours[:, share == 0.0], after.painted[0, 0][:, share == 0.0])
@@ -363,7 +363,7 @@ def test_hanging_hair_has_no_stripes_and_a_collar_has(person: torch.Tensor, wide
         before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=matte[None, None])
         silhouette = Silhouette.of(matte.numpy(), camera())
         networks, after, _ = with_neck(network, before, silhouette, NO_EARS)
-        picture = torch.cat([striped, matte[None]])[None]
+        picture = torch.cat([striped, matte[None]])
         colours = neck_colours(networks.geometry, after, silhouette, camera(), picture, 4 * SIZE)
         points = networks.geometry.points(after.displacement_m, 4 * SIZE, networks.geometry.offsets_m[:1])[0, 0]
         low = (points[..., 1] < -0.09) & (points[..., 1] > -0.14)
