@@ -50,6 +50,10 @@ RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
 """Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
 and what is continued is so smooth."""
 
+MEET_TEXELS, LEAST_NEAR = 5.0, 0.05
+"""What is continued goes over into what is seen beside it within some of so many of 128 texels: as far as so much is
+seen, averaged over them."""
+
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""
 
@@ -102,7 +106,8 @@ def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
     scalp = _least(kept(scalp_maps, size, seen.known, half_extent)[1], OTHER_PARTS)
     hairness = _hairness(seen, half_extent)
     hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
-    colours = _continued(seen, scalp * _least(hair, SKIN_COUNTS))
+    scalp = scalp * _least(hair, SKIN_COUNTS)
+    colours = _meeting(seen, scalp, _continued(seen, scalp))
     above = kept(_above_sideburns, size, seen.known, half_extent)
     return torch.lerp(colours, _continued(seen, above * _least(hairness, NEAR_SKIN_COUNTS)), sideburns)
 
@@ -112,6 +117,14 @@ def _continued(seen: Seen, weight: Tensor) -> Tensor:
     weight = weight * seen.known.square()
     colour, around = smoothed(torch.cat([seen.colour * weight, weight[None]]), RIM_TEXELS).split((3, 1))
     return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
+
+
+def _meeting(seen: Seen, weight: Tensor, colours: Tensor) -> Tensor:
+    """Colours [3, T, T] that are near to what is seen as that is: light or shadow at the head's rim ends softly, not
+    where the photograph does."""
+    weight = weight * seen.known.square()
+    apart, near = smoothed(torch.cat([(seen.colour - colours) * weight, weight[None]]), MEET_TEXELS).split((3, 1))
+    return (colours + apart / (near + LEAST_NEAR)).clamp(0.0, 1.0)
 
 
 def hidden_parts(sideburns: Tensor, half_extent: float) -> Tensor:
