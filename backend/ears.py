@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .neck_column import ROWS_M, Silhouette, at_heights
 from .networks.geometry import ramp, resampled, texel_directions
@@ -104,6 +105,14 @@ class FaceEnd:
         right, left = (landmarks_px[list(outline)] for outline in OUTLINES)
         return FaceEnd.of(camera, right, -1.0, silhouette), FaceEnd.of(camera, left, 1.0, silhouette)
 
+    def rows(self) -> np.ndarray:
+        """What an ear is made of at ROWS_M, [len(ROWS_M), 7]: where the head's side and the ear begin and end along x,
+        how far there are either, and how the ear's front and back lie."""
+        slope, back_m = (middle + (lobe - middle) * self.lobe for middle, lobe in (SLOPE, BACK_M))
+        width_m = np.maximum(self.rim_m - self.beside_m, LEAST_WIDTH_M)
+        lean = np.maximum(CORNER_M - slope * width_m - RIM_M - back_m, 0.0) / width_m
+        return np.stack([self.beside_m, self.head, self.ear, self.rim_m, slope, back_m, lean], 1)
+
     def behind_ear(self, ends_m: np.ndarray) -> np.ndarray:
         """The silhouette's ends on this side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
         behind_m = np.minimum(self.side * ends_m, self.beside_m - UNDER_M)
@@ -123,7 +132,8 @@ def with_ears(
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = before.kept(texel_directions, size, radius)[:, half]
-        standing = _standing_off(directions, radius[:, half], end)
+        rows = torch.tensor(end.rows(), dtype=radius.dtype, device=radius.device)
+        standing = _standing_off(directions, radius[:, half], rows, end.side)
         halves.append((*standing, torch.full_like(radius[:, half], end.hidden)))
     radius, beside, off, solid, hidden = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
     network, painting = network.moved_to(painting, radius)
@@ -141,20 +151,18 @@ def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:
     return replace(painting, opacity=raised(painting.opacity), confidence=raised(painting.confidence))
 
 
-def _standing_off(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+@recorded
+def _standing_off(
+    directions: Tensor, radius_m: Tensor, rows: Tensor, side: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Radius in metres with an ear, in the directions [G, G / 2, 3] to its side; where colours are to be continued,
-    what stands off, and where an ear is to be solid, 0..1; [G, G / 2] each."""
+    what stands off, and where an ear is to be solid, 0..1; [G, G / 2] each. Of `FaceEnd.rows`."""
     x, y, z = directions.unbind(-1)
-    across = end.side * x
+    across = side * x
     outwards = across.clamp_min(1e-3)
-    slope, back_m = (middle + (lobe - middle) * end.lobe for middle, lobe in (SLOPE, BACK_M))
-    width_m = np.maximum(end.rim_m - end.beside_m, LEAST_WIDTH_M)
-    lean = np.maximum(CORNER_M - slope * width_m - RIM_M - back_m, 0.0) / width_m
-    rows = np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
-    known = torch.as_tensor(rows, dtype=radius_m.dtype, device=radius_m.device)
     radius = radius_m
     for _ in range(6):  # how far out a direction ends tells at which height
-        beside, head, ear, rim, falls, back, leans = at_heights(known, radius * y).unbind(-1)
+        beside, head, ear, rim, falls, back, leans = at_heights(rows, radius * y).unbind(-1)
         side = beside / outwards
         front = (CORNER_M + falls * beside) / (z + falls * across).clamp_min(1e-3)
         behind = (back - leans * beside) / (z - leans * across).clamp_max(-1e-3)

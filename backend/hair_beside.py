@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .ears import FaceEnd
 from .neck_column import at_heights
 from .networks.geometry import ramp, texel_directions
@@ -36,25 +37,27 @@ def with_hair_beside(
     for column, end in enumerate(ends):
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = network.geometry.kept(texel_directions, size, radius)[:, half]
-        halves.append(_set_back(directions, radius[:, half], end))
+        rows = (end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M), np.full_like(end.face_m, end.hair))
+        known = torch.tensor(np.stack(rows, 1), dtype=radius.dtype, device=radius.device)
+        halves.append(_set_back(directions, radius[:, half], known, end.side))
     return network.moved_to(painting, torch.cat(halves, 1))
 
 
-def _set_back(directions: Tensor, radius_m: Tensor, end: FaceEnd) -> Tensor:
-    """Radius in metres in the directions [G, G / 2, 3] to its side, [G, G / 2]."""
+@recorded
+def _set_back(directions: Tensor, radius_m: Tensor, known: Tensor, side: float) -> Tensor:
+    """Radius in metres in the directions [G, G / 2, 3] to a side, [G, G / 2], where faces and silhouettes end at ROWS_M
+    along x to that side and how surely hair hangs there, [len(ROWS_M), 3]."""
     x, y, z = directions.unbind(-1)
-    across, depth_m = end.side * x, FRONT_M - AXIS_M
-    rows = np.stack([end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M)], 1)
-    known = torch.as_tensor(rows, dtype=radius_m.dtype, device=radius_m.device)
-    inside = ramp(torch.rad2deg(torch.atan2(across, z)), BEHIND_DEG) * end.hair
+    across, depth_m = side * x, FRONT_M - AXIS_M
+    inside = ramp(torch.rad2deg(torch.atan2(across, z)), BEHIND_DEG)
     inside = inside * ramp(radius_m * y, TOP_M) * ramp(radius_m * y, LOW_M)
     radius = radius_m
     for _ in range(ROUNDS):
-        face, rim = at_heights(known, radius * y).unbind(-1)
+        face, rim, hair = at_heights(known, radius * y).unbind(-1)
         # (across r / rim)^2 + ((z r - axis) / depth)^2 = 1
         square = (across / rim).square() + (z / depth_m).square()
         half_linear, constant = z * AXIS_M / depth_m**2, (AXIS_M / depth_m) ** 2 - 1.0
         ellipse = (half_linear + (half_linear.square() - square * constant).sqrt()) / square.clamp_min(1e-6)
-        share = inside * ramp(radius_m * across - face, FACE_M)
+        share = inside * hair * ramp(radius_m * across - face, FACE_M)
         radius = torch.lerp(radius_m, torch.minimum(radius_m, ellipse), share)
     return radius

@@ -36,9 +36,6 @@ SOFTER, MAX_CONTRAST = 0.45, 0.08
 BEHIND = -0.2
 """Cosine of the angle from the front beyond which no photograph shows the scalp."""
 
-EXACT = "donot_use_mm_for_euclid_dist"
-"""Distances that are the same on any device, or other tiles would be chosen there."""
-
 LEAST_THERE = 0.3
 """Where less of the tiles is known, contrast fades."""
 
@@ -90,9 +87,15 @@ def _best_source(coarse: Seen, colours: Tensor, places: Tensor, sources: Tensor,
         for x, grid in ((maps, there), (colours, here))
     )
     chance = kept(_chance, SOURCES, around, half_extent)
-    unlike, away = (torch.cdist(*pair, compute_mode=EXACT) for pair in ((at_places, at_sources[:, :3]), (here, there)))
+    unlike, away = (_distances(*pair) for pair in ((at_places, at_sources[:, :3]), (here, there)))
     unknown = 1.0 - at_sources[:, 3]
     return (COLOUR_COUNTS * unlike + AWAY_COUNTS * away + CHANCE * chance + UNKNOWN_COUNTS * unknown).argmin(1)
+
+
+def _distances(these: Tensor, those: Tensor) -> Tensor:
+    """From points [N, C] to points [M, C], [N, M]; the same on any device, or other tiles would be chosen there."""
+    squares = [(a[:, None] - b).square() for a, b in zip(these.unbind(-1), those.unbind(-1), strict=True)]
+    return sum(squares[1:], squares[0]).sqrt()
 
 
 def _frames(directions: Tensor) -> Tensor:

@@ -87,6 +87,8 @@ def input_view(
     photo: np.ndarray, alignment: Alignment, matte: np.ndarray, texture_size: int, detector: LandmarkDetector
 ) -> InputView:
     """The view of a photo [H, W, 3] uint8; matte [h, h] is the networks' for the crop, 0..1."""
+    import torch
+
     wide = alignment.crop_to_photo.copy()
     wide[:, :2] *= WIDER
     native = 2.0 * crop_half_size_px(wide)
@@ -95,7 +97,9 @@ def input_view(
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
     segmented = detector.person(picture)
     foreground = cut_out(picture, segmented, _in_wide(matte, segmented))
-    return InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
+    view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
+    view.on(torch.device("cpu"))  # continued now, which takes as long as cutting out: others wait for this
+    return view
 
 
 def _soft_outside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:

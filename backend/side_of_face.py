@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
@@ -62,6 +63,13 @@ def with_sides(
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
+    return _with_sides(network, painting, CameraBatch.of([camera], picture.device), picture, ears)
+
+
+@recorded
+def _with_sides(
+    network: Inversion, painting: Painting, camera: CameraBatch, picture: Tensor, ears: Ears
+) -> tuple[Painting, Sides]:
     size, kept = painting.painted.shape[-1], network.geometry.kept
     colour, seen = _seen(network, painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])
@@ -87,12 +95,11 @@ def with_sides(
     return replace(painting, painted=torch.lerp(painting.painted, around, beside)), Sides(believed, hair)
 
 
-def _seen(network: Inversion, painting: Painting, camera: Camera, picture: Tensor) -> tuple[Tensor, Tensor]:
+def _seen(network: Inversion, painting: Painting, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
     """Of the painting's surface its colours in the picture [3, C, C], and how well they are seen [C, C]."""
-    size = painting.painted.shape[-1]
-    views, middle_m = CameraBatch.of([camera], picture.device), picture.new_zeros(1)
-    turned = network.turned_to(views, painting.displacement_m, size)[0]
-    projected, _ = views.project(network.geometry.points(painting.displacement_m, size, middle_m))
+    size, middle_m = painting.painted.shape[-1], picture.new_zeros(1)
+    turned = network.turned_to(camera, painting.displacement_m, size)[0]
+    projected, _ = camera.project(network.geometry.points(painting.displacement_m, size, middle_m))
     person = (least_around(painting.matte[:1], 2) > 0.9).float()
     maps = torch.cat([picture[:1, :3], person], 1)
     sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False)[0]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.paint_texels import Paint, paint_texels
+from ..cuda_ops.recorded import recorded
 from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
@@ -66,18 +67,13 @@ def paint_textures(
     turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0] * sides.believed
     surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
     seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
-    coarse, coarse_sides = seen.reduced(painting.painted.shape[-1]), sides.resampled(painting.painted.shape[-1])
-    scalp = scalp_colours(coarse, coarse_sides.sideburns, geometry.half_extent)
+    painted, shade = _continued(painting.painted[0], seen, sides, geometry.half_extent)
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
-        with_scalp(
-            painting.painted[0], scalp, coarse.known, hidden_parts(coarse_sides.sideburns, geometry.half_extent)
-        ),
+        painted,
         innermost,
         painting.confidence[0],
-        hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, geometry.half_extent), geometry.half_extent)
-        * skin_shade(seen, sides.believed, geometry.half_extent)
-        * jaw_shadow(coarse, texture_size, geometry.half_extent),
+        shade,
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
         surface_m,
@@ -88,6 +84,18 @@ def paint_textures(
         uncut=1,
     )
     return paint_texels(stack_before(view.camera, geometry, painting.radius_m[0], texture_size), paint)
+
+
+@recorded
+def _continued(painted: Tensor, seen: Seen, sides: Sides, half_extent: float) -> tuple[Tensor, Tensor]:
+    """What is painted [S, 3, C, C] where the photograph hides the scalp, too; and factors [T, T] on the brightness of
+    what it does not show."""
+    size = painted.shape[-1]
+    coarse, burns = seen.reduced(size), resampled(sides.sideburns, size)
+    scalp = scalp_colours(coarse, burns, half_extent)
+    hair = hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, half_extent), half_extent)
+    shade = hair * skin_shade(seen, sides.believed, half_extent) * jaw_shadow(coarse, len(hair), half_extent)
+    return with_scalp(painted, scalp, coarse.known, hidden_parts(burns, half_extent)), shade
 
 
 def stack_before(camera: Camera, geometry: SheetGeometry, radius_m: Tensor, texture_size: int) -> Stack:
