@@ -163,12 +163,12 @@ def _standing_off(
     radius = radius_m
     for _ in range(6):  # how far out a direction ends tells at which height
         beside, head, ear, rim, falls, back, leans = at_heights(rows, radius * y).unbind(-1)
-        side = beside / outwards
+        straight = beside / outwards
         front = (CORNER_M + falls * beside) / (z + falls * across).clamp_min(1e-3)
         behind = (back - leans * beside) / (z - leans * across).clamp_max(-1e-3)
         stands_off = torch.minimum(torch.minimum(front, behind), rim / outwards)
-        outer = torch.maximum(side, stands_off)
-        outer = torch.lerp(torch.minimum(radius_m, outer), outer, ear * (stands_off > side))
+        outer = torch.maximum(straight, stands_off)
+        outer = torch.lerp(torch.minimum(radius_m, outer), outer, ear * (stands_off > straight))
         radius = 0.5 * (radius + torch.lerp(radius_m, outer, head))
     beyond = radius * across - beside
     continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
