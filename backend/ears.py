@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
+from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
 from .neck_column import ROWS_M, Silhouette, at_heights
 from .networks.geometry import ramp, resampled, texel_directions
@@ -132,7 +133,7 @@ def with_ears(
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = before.kept(texel_directions, size, radius)[:, half]
-        rows = torch.tensor(end.rows(), dtype=radius.dtype, device=radius.device)
+        rows = sent(end.rows(), radius.device, radius.dtype)
         standing = _standing_off(directions, radius[:, half], rows, end.side)
         halves.append((*standing, torch.full_like(radius[:, half], end.hidden)))
     radius, beside, off, solid, hidden = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
+from ..cuda_ops.tensor_calls import sent
 from .ears import FaceEnd
 from .neck_column import at_heights
 from .networks.geometry import ramp, texel_directions
@@ -38,7 +39,7 @@ def with_hair_beside(
         half = slice(column * size // 2, (column + 1) * size // 2)
         directions = network.geometry.kept(texel_directions, size, radius)[:, half]
         rows = (end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M), np.full_like(end.face_m, end.hair))
-        known = torch.tensor(np.stack(rows, 1), dtype=radius.dtype, device=radius.device)
+        known = sent(np.stack(rows, 1), radius.device, radius.dtype)
         halves.append(_set_back(directions, radius[:, half], known, end.side))
     return network.moved_to(painting, torch.cat(halves, 1))
 

@@ -65,7 +65,7 @@ class InputView:
 
         if device not in self._places:
             arrays = (self.opacity, self.rgb, self.inside)
-            self._places[device] = ViewTensors(*(torch.from_numpy(x).to(device) for x in arrays))
+            self._places[device] = ViewTensors(*(sent(x, device) for x in arrays))
         return self._places[device]
 
 

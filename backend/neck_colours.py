@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
+from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
 from .masks import least_around
 from .neck import BEGINS_DEG, behind_ears, neck_share
@@ -44,7 +45,7 @@ def neck_colours(
     """
     device = picture.device
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
-    axes, edges = (torch.tensor(x, dtype=torch.float32, device=device) for x in arrays)
+    axes, edges = (sent(x, device, torch.float32) for x in arrays)
     views = CameraBatch.of([camera], device)
     hair = silhouette.hair() * geometry.kept(behind_ears, max(size, LEAST_SIZE), picture)
     surely = (least_around(picture[3:], picture.shape[-1] // 192) > 0.9).float()

@@ -8,6 +8,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
+from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .networks.geometry import constant, kept, ramp, smoothed, texel_directions
@@ -102,9 +103,8 @@ def column_radius(
     left = np.maximum(silhouette.ends_m[:, 0], -widest).clip(max=-LEAST_WIDTH_M)
     right = np.minimum(silhouette.ends_m[:, 1], widest).clip(min=LEAST_WIDTH_M)
     section = 0.5 * np.stack([FRONT_M + back, FRONT_M - back, left + right, right - left], 1)
-    section, axes, camera_m = (
-        torch.tensor(x, dtype=torch.float32, device=device) for x in (section, silhouette.axes(), silhouette.camera_m)
-    )
+    arrays = (section, silhouette.axes(), silhouette.camera_m)
+    section, axes, camera_m = (sent(x, device, torch.float32) for x in arrays)
     return _radius(section, axes, camera_m, size, half_extent)
 
 

@@ -19,6 +19,10 @@ from .opaque_hulls import CHART_TILES, LEAST_TEXELS, opaque_hulls
 MAX_LEVELS = 12
 FINE_TILE = 16
 COARSE_TILES = 8
+BEYOND, SAFE_SHARE = 1.001, (0.35, 0.95)
+"""By how much a ray begins beyond the outermost sheet, and which share of the gap to a sheet a step takes at least and
+at most."""
+
 SMALLEST_LEVEL = 8
 """Side of the smallest mip level in texels."""
 SCREEN_TILE_PX = 16
@@ -33,12 +37,11 @@ class Scene(Structure):
     _fields_ = (
         ("cells", c_void_p),
         ("offsets", c_void_p),
+        ("extent", c_void_p),
         ("levels", c_void_p * MAX_LEVELS),
         ("fine", c_void_p),
         ("coarse", c_void_p),
         ("half_extent", c_double),
-        ("outer_radius", c_double),
-        ("relaxation", c_double),
         ("map_size", c_int32),
         ("sheets", c_int32),
         ("texture_size", c_int32),
@@ -123,10 +126,19 @@ class NativeScene:
         cells = np.empty(((self.map_size - 1) ** 2, 8), self.real)
         self._call(f"pm_build_cells_{_SUFFIXES[self.real]}", radius, spread, c_int(self.map_size), cells)
         self._occupied = self._tiles(textures)
-        scene = Scene(**scene_numbers(radius, spread, offsets, half_extent), texture_size=size, level_count=len(levels))
         self.maps = (radius, spread, offsets, half_extent)
-        self.keep = [cells, offsets, *levels]
-        scene.cells, scene.offsets = cells.ctypes.data, offsets.ctypes.data
+        extent = scene_extent(*self.maps)
+        scene = Scene(
+            cells=cells.ctypes.data,
+            offsets=offsets.ctypes.data,
+            extent=extent.ctypes.data,
+            half_extent=half_extent,
+            map_size=self.map_size,
+            sheets=offsets.size,
+            texture_size=size,
+            level_count=len(levels),
+        )
+        self.keep = [cells, offsets, *levels, extent]
         scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
         if skip_empty and size >= FINE_TILE:
             for name, count in (("fine", size // FINE_TILE), ("coarse", COARSE_TILES)):
@@ -241,22 +253,15 @@ def occupied_or_beside(tiles: np.ndarray, count: int) -> np.ndarray:
     return np.ascontiguousarray(down[:, :-2] | down[:, 1:-1] | down[:, 2:])
 
 
-def scene_numbers(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, half_extent: float) -> dict[str, Any]:
-    """What a march needs to know of the geometry as a whole."""
+def scene_extent(radius: np.ndarray, spread: np.ndarray, offsets: np.ndarray, half_extent: float) -> np.ndarray:
+    """What a march needs to know of the geometry as a whole, [2]: how far out sheets reach, in metres, and which share
+    of the gap to a sheet a step may safely take."""
     outermost = radius + max(float(offsets[-1]), 0.0) * spread
     gradient = np.gradient(np.log(np.maximum(outermost, 1e-6)), 2.0 * half_extent / radius.shape[0])
     steepest = float(np.hypot(*gradient).max())
-    extent = scene_extent(float(outermost.max()), steepest)
-    return extent | {"half_extent": half_extent, "map_size": radius.shape[0], "sheets": offsets.size}
-
-
-def scene_extent(farthest_m: float, steepest: float) -> dict[str, float]:
-    """March's parameters from the outermost sheet's largest radius and log-slope."""
-    return {
-        "outer_radius": farthest_m * 1.001,
-        # Where the field does not fall towards the sheets: 1 / sqrt(1 + L^2) of the gap, L the steepest log-slope.
-        "relaxation": float(np.clip(1.0 / np.sqrt(1.0 + steepest**2), 0.35, 0.95)),
-    }
+    # Where the field does not fall towards the sheets: 1 / sqrt(1 + L^2) of the gap, L the steepest log-slope.
+    share = np.clip(1.0 / np.sqrt(1.0 + steepest**2), *SAFE_SHARE)
+    return np.array([outermost.max() * BEYOND, share], radius.dtype)
 
 
 def level_count(texture_size: int) -> int:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .build import load_library
-from .native import COARSE_TILES, FINE_TILE, MAX_LEVELS, Scene, View, level_count, scene_extent
+from .native import BEYOND, COARSE_TILES, FINE_TILE, MAX_LEVELS, SAFE_SHARE, Scene, View, level_count
 from .recorded import recorded
 from .tensor_calls import call_cuda, with_errors
 
@@ -45,15 +45,16 @@ class CudaScene:
         opacity = levels[0][..., 3] if skip_empty else None
         cells, extent, tiles = _made_ready(opacity, radius, spread, offsets, half_extent)
         self.scene = Scene(
-            **scene_extent(*extent.tolist()),
+            cells=cells.data_ptr(),
+            offsets=offsets.data_ptr(),
+            extent=extent.data_ptr(),
             half_extent=half_extent,
             map_size=radius.shape[0],
             sheets=len(offsets),
             texture_size=levels[0].shape[1],
             level_count=len(levels),
         )
-        self.keep = [cells, offsets, *tiles]
-        self.scene.cells, self.scene.offsets = cells.data_ptr(), offsets.data_ptr()
+        self.keep = [cells, offsets, extent, *tiles]
         self.scene.levels = (c_void_p * MAX_LEVELS)(*(level.data_ptr() for level in levels))
         if skip_empty:
             self.scene.fine, self.scene.coarse = (tile.data_ptr() for tile in tiles)
@@ -132,7 +133,7 @@ class RenderCuda(torch.autograd.Function):
 def _made_ready(
     opacity: Tensor | None, radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """The scene's cells, the numbers [4] of its extent, and where there is an opacity [S, T, T] its fine and coarse
+    """The scene's cells, its extent [2], and where there is an opacity [S, T, T] its fine and coarse
     tiles."""
     tiles: tuple[Tensor, ...] = ()
     if opacity is not None:
@@ -143,11 +144,11 @@ def _made_ready(
 
 
 def _extent(radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float) -> Tensor:
-    """What `scene_extent` takes, [2], worked out on the device: to wait for, instead of for whole maps."""
+    """`native.scene_extent`, on the device: nothing waits for it."""
     outermost = radius + offsets[-1].clamp_min(0.0) * spread
     logs = torch.log(outermost.clamp_min(1e-6))
-    slope = torch.hypot(*torch.gradient(logs, spacing=2.0 * half_extent / radius.shape[0])).max()
-    return torch.stack([outermost.max(), slope])
+    steepest = torch.hypot(*torch.gradient(logs, spacing=2.0 * half_extent / radius.shape[0])).max()
+    return torch.stack([outermost.max() * BEYOND, (1.0 + steepest.square()).rsqrt().clamp(*SAFE_SHARE)])
 
 
 def _cells(radius: Tensor, spread: Tensor) -> Tensor:

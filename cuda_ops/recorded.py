@@ -47,10 +47,11 @@ def recorded(work: Work) -> Work:
     def played(*arguments: Any) -> Any:
         if not _on.get() or not torch.is_inference_mode_enabled():
             return work(*arguments)
-        tensors = _tensors(arguments)
+        leaves = _leaves(arguments)
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         if not all(tensor.is_cuda for tensor in tensors):
             return work(*arguments)
-        key = tuple((x.shape, x.dtype, x.device) if isinstance(x, Tensor) else x for x in _leaves(arguments))
+        key = tuple((x.shape, x.dtype, x.device) if isinstance(x, Tensor) else x for x in leaves)
         with _one_at_a_time, recording(False):  # what `work` calls is part of it
             if key not in recordings:  # constants and libraries are made ready, and many a call is the only one
                 recordings[key] = None
@@ -78,14 +79,15 @@ class _Recording:
     """One function's work on tensors of certain sizes, in memory of its own."""
 
     def __init__(self, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.given, self.graph = _copied(arguments), torch.cuda.CUDAGraph()
+        given, self.graph = _copied(arguments, _tensors(arguments)), torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, pool=_working_memory(), capture_error_mode="thread_local"):
-            self.results = _with_tensors(work(*self.given), Tensor.clone)  # in one piece, or each is copied by itself
+            self.results = _with_tensors(work(*given), Tensor.clone)  # in one piece, or each is copied by itself
+        self.given, self.made = _tensors(given), _tensors(self.results)
 
     def play(self, tensors: list[Tensor]) -> Any:
-        torch._foreach_copy_(_tensors(self.given), tensors)
+        torch._foreach_copy_(self.given, tensors)
         self.graph.replay()
-        return _copied(self.results)
+        return _copied(self.results, self.made)
 
 
 @cache
@@ -94,8 +96,8 @@ def _working_memory() -> Any:
     return torch.cuda.graph_pool_handle()
 
 
-def _copied(tree: Any) -> Any:
-    tensors = _tensors(tree)
+def _copied(tree: Any, tensors: list[Tensor]) -> Any:
+    """With copies of its tensors."""
     copies = [torch.empty_like(tensor) for tensor in tensors]
     torch._foreach_copy_(copies, tensors)  # in one launch
     following = iter(copies)

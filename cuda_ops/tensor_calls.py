@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from .build import library_or_none
@@ -48,6 +49,12 @@ def address(tensor: Tensor, device: torch.device) -> ctypes.c_void_p:
     if not tensor.is_contiguous():
         raise ValueError(f"a tensor {tuple(tensor.shape)} with strides {tensor.stride()} is not contiguous")
     return ctypes.c_void_p(tensor.data_ptr())
+
+
+def sent(values: ArrayLike, device: torch.device | str, dtype: torch.dtype | None = None) -> Tensor:
+    """Numbers as a tensor in a device's memory; a GPU takes them when it comes to it, and nothing waits for that."""
+    tensor = torch.tensor(values, dtype=dtype)
+    return tensor.pin_memory().to(device, non_blocking=True) if torch.device(device).type == "cuda" else tensor
 
 
 def stack_on(stack: Stack, device: torch.device) -> NativeStack:

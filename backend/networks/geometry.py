@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cuda_ops.recorded import recorded
+from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, default_offsets_m, map_grid
@@ -53,7 +54,7 @@ class CameraBatch:
             (c.fx_px / c.width_px, c.fy_px / c.height_px, c.cx_px / c.width_px, c.cy_px / c.height_px) for c in cameras
         ]
         rows = [(*np.linalg.inv(c.camera_to_world)[:3], lens) for c, lens in zip(cameras, lenses, strict=True)]
-        numbers = torch.tensor(np.array(rows), dtype=torch.float32, device=device)  # in one copy
+        numbers = sent(np.array(rows), device, torch.float32)  # in one copy
         return CameraBatch(*(x.contiguous() for x in (numbers[:, :3], numbers[:, 3, :2], numbers[:, 3, 2:])))
 
     def project(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,7 +218,7 @@ def points_at(camera: Camera, depth_m: Tensor) -> Tensor:
 def pinhole(camera: Camera, device: torch.device | str) -> Tensor:
     """A camera's pose in the world and, below it, cx, cy, fx and fy in pixels: [5, 4] float64."""
     lens = (camera.cx_px, camera.cy_px, camera.fx_px, camera.fy_px)
-    return torch.tensor(np.vstack([camera.camera_to_world, lens]), device=device)
+    return sent(np.vstack([camera.camera_to_world, lens]), device)
 
 
 @recorded

@@ -18,12 +18,11 @@ constexpr int CELL = 8;         // numbers a geometry cell: R = c0 + c1 x + c2 y
 struct Scene {
   const void* cells;               // [(G-1)^2, CELL], float or double
   const void* offsets;             // [S], ascending
+  const void* extent;              // [2]: beyond this radius in metres no sheet reaches; safe share of a radial gap
   const void* levels[MAX_LEVELS];  // texture pyramid: [S, T >> l, T >> l, 4], uint8, float or double
   const uint64_t* fine;            // [T / TILE, T / TILE] bit i: sheet i has opacity in or next to this tile; or null
   const uint64_t* coarse;          // [COARSE_TILES, COARSE_TILES] likewise
   double half_extent;              // of the chart
-  double outer_radius;             // no sheet reaches beyond, metres
-  double relaxation;               // share of the radial gap that a step may safely take
   int32_t map_size;                // G
   int32_t sheets;                  // S
   int32_t texture_size;            // T
@@ -41,13 +40,12 @@ struct View {
 
 // Scene and view in the precision of the lanes, with what all rays share worked out once.
 template <class Real> struct Frame {
-  const Real *cells, *offsets;
+  const Real *cells, *offsets, *extent;
   const void* levels[MAX_LEVELS];
   const uint64_t *fine, *coarse;
   int map_size, sheets, texture_size, level_count, width, height, samples;
   Real pose[12], cx, cy, inverse_fx, inverse_fy;
   Real chart_to_map;  // chart coordinates to 0..1
-  Real outer_radius_squared, relaxation;
   Real texels_at_one;  // texels a pixel at depth and radius 1 m, with SHARPNESS
   Real softness;
 };
@@ -57,6 +55,7 @@ constexpr double SHARPNESS = 1.4;  // a texel may shrink to 1 / SHARPNESS pixels
 template <class Real> Frame<Real> make_frame(const Scene& scene, const View& view) {
   Frame<Real> f;
   f.cells = static_cast<const Real*>(scene.cells), f.offsets = static_cast<const Real*>(scene.offsets);
+  f.extent = static_cast<const Real*>(scene.extent);
   std::memcpy(f.levels, scene.levels, sizeof f.levels);
   f.fine = scene.fine, f.coarse = scene.coarse;
   f.map_size = scene.map_size, f.sheets = scene.sheets;
@@ -66,8 +65,6 @@ template <class Real> Frame<Real> make_frame(const Scene& scene, const View& vie
   f.cx = Real(view.cx_px), f.cy = Real(view.cy_px);
   f.inverse_fx = Real(1.0 / view.fx_px), f.inverse_fy = Real(1.0 / view.fy_px);
   f.chart_to_map = Real(0.5 / scene.half_extent);
-  f.outer_radius_squared = Real(scene.outer_radius * scene.outer_radius);
-  f.relaxation = Real(scene.relaxation);
   // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
   const double pixel = 1.0 / (view.samples * std::sqrt(view.fx_px * view.fy_px));
   f.softness = Real(view.softness);
@@ -223,7 +220,7 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   const int last = frame.sheets - 1;
 
   const F oo = ray.ox * ray.ox + ray.oy * ray.oy + ray.oz * ray.oz;
-  const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(frame.outer_radius_squared));
+  const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(frame.extent[0] * frame.extent[0]));
   const F half_chord = square_root(larger(inside, F{})) / ray.vv;
   const F middle = -ray.ov / ray.vv;
   F t = larger(middle - half_chord, splat<F>(range.near));
@@ -238,7 +235,7 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   for (int iteration = 0; iteration < 256; ++iteration) {
     const F gap = larger(p.value - splat<F>(offsets[last]), splat<F>(offsets[0]) - p.value) * p.spread;
     const F shortest = splat<F>(0.03) * p.at.rho, longest = splat<F>(0.25) * p.at.rho;
-    const F cautious = splat<F>(frame.relaxation);
+    const F cautious = splat<F>(frame.extent[1]);
     // Between sheets, the shorter the steeper they are: 5 mm where they have ears, whose rims are hardly thicker.
     const F within = smaller(splat<F>(1.2) * cautious * cautious * cautious * p.at.rho, longest);
     // Where the field falls, as far as it would take; where it hardly does, a sheet may still rise to meet the ray.
