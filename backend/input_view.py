@@ -61,7 +61,7 @@ class InputView:
 
     def on(self, device: "torch.device") -> "ViewTensors":
         """The person's opacity and colour in a device's memory, copied there once."""
-        import torch
+        from ..cuda_ops.tensor_calls import sent
 
         if device not in self._places:
             arrays = (self.opacity, self.rgb, self.inside)
