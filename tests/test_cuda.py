@@ -6,9 +6,10 @@ import pytest
 import torch
 from conftest import random_portrait, small_camera, tensors
 
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.cuda_ops import build
-from portrait_manifolds.cuda_ops.native import View, pyramid_u8
+from portrait_manifolds.cuda_ops import build, native_cuda
+from portrait_manifolds.cuda_ops.native import SAFE_SHARE, View, pyramid_u8, scene_extent
 from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds, render_opacity
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -26,6 +27,15 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 def test_the_kernels_compile_for_sm_80_and_sm_90(name: str, function: str) -> None:
     assert build.CUDA_ARCHITECTURES == ("80", "90")
     assert getattr(build.load_library(name), function)
+
+
+def test_a_scene_s_extent_is_the_processor_s() -> None:
+    """Worked out by torch for a GPU, by numpy for the processor."""
+    _, *maps = tensors(random_portrait(sheets=5))
+    found = native_cuda._extent(*maps, half_extent=CHART_HALF_EXTENT)
+    expected = scene_extent(*(x.numpy() for x in maps), CHART_HALF_EXTENT)
+    assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    assert SAFE_SHARE[0] < expected[1] < SAFE_SHARE[1]
 
 
 @needs_gpu
@@ -46,7 +56,6 @@ def test_cuda_agrees_with_the_cpu_in_value_and_gradient() -> None:
 
 @needs_gpu
 def test_cuda_draws_8_bit_textures_as_the_cpu_does(head: Portrait) -> None:
-    from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
     from portrait_manifolds.cuda_ops.native_cuda import CudaScene
 
     levels = [torch.from_numpy(level).cuda() for level in pyramid_u8(head.textures)]
