@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from portrait_manifolds.backend import hidden_scalp
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
@@ -97,6 +98,24 @@ def test_sideburns_are_as_grey_as_the_hair_above_them_not_as_dark_as_the_crown()
     seen = Seen(torch.where(crown, torch.tensor(BROWN)[:, None, None], fair.colour), fair.known)
     near, far = (scalp_colours(seen, share * burns, WIDE_HALF_EXTENT)[0, burns > 0.99].mean() for share in (1.0, 0.0))
     assert float(far) < 0.6 < FAIR[0] - 0.1 < float(near)
+
+
+def test_a_shadow_at_the_rim_ends_softly_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bald head that is dark at its rim: darker right behind it than far behind, and than without `_meeting`, which
+    changes little there."""
+    bald, away = head(SKIN, 70.0, WIDE_HALF_EXTENT), from_front_deg(WIDE_HALF_EXTENT)
+    dark = 1.0 - 0.6 * ((away - 76.0) / 3.0).clamp(0.0, 1.0)
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    above = torch.tensor((elevation_deg > 20.0) & (elevation_deg < 50.0) & (azimuth_deg > 80.0))
+
+    def behind() -> list[float]:
+        colours = scalp_colours(Seen(bald.colour * dark, bald.known), NO_SIDEBURNS, WIDE_HALF_EXTENT)[0]
+        return [float(colours[above & (away > low) & (away < low + 6.0)].mean()) for low in (86.0, 118.0)]
+
+    near, far = behind()
+    monkeypatch.setattr(hidden_scalp, "_meeting", lambda seen, weight, colours: colours)
+    near_before, far_before = behind()
+    assert near < near_before - 0.03 and abs(far - far_before) < 0.01 and near < far - 0.06
 
 
 def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:

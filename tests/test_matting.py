@@ -56,6 +56,30 @@ def test_what_is_doubted_far_from_the_head_is_not_the_person_but_shoulders_may_b
     assert opacity[115:145, 110:125].min() > 0.9 and opacity[40:60, 47:50].min() > 0.7
 
 
+@pytest.mark.parametrize("doubting", ["matte", "segmentation"])
+def test_background_that_one_estimate_is_sure_of_goes_where_colours_say_little(doubting: str) -> None:
+    """A mottled curtain behind as mottled hair; and a wall as white as the collar before it."""
+    rng = np.random.default_rng(0)
+    y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
+    centre = 0.3 if doubting == "matte" else 0.75  # clothes are what a matte misses, walls what it takes for them
+    radius = np.hypot(x - 0.5, y - centre)
+    person, more = ((radius < r).astype(np.float32) for r in (0.12, 0.2))
+    picture = rng.integers(60, 200, (SIDE, SIDE, 1)).repeat(3, -1).astype(np.uint8)
+    picture[radius > 0.22] = (20, 60, 200)
+    found = cut_out(picture, *((more, person) if doubting == "matte" else (person, more))).opacity
+    assert found[(radius > 0.16) & (radius < 0.2)].mean() < 0.2
+    assert found[radius < 0.1].min() > 0.9
+
+
+def test_clothes_that_the_matte_alone_misses_stay() -> None:
+    picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    segmented = np.zeros((SIDE, SIDE), np.float32)
+    picture[20:, 50:110], segmented[20:, 50:110] = 200, 1.0
+    matte = segmented.copy()
+    matte[120:, 80:] = 0.0
+    assert cut_out(picture, segmented, matte).opacity[125:155, 85:105].min() > 0.9
+
+
 @pytest.mark.parametrize("noise", [0, 90])
 def test_pictures_that_say_nothing_of_the_edge_get_one_all_the_same(noise: int) -> None:
     picture = (128 + np.random.default_rng(0).integers(-noise, noise + 1, (SIDE, SIDE, 3))).astype(np.uint8)

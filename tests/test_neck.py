@@ -32,6 +32,7 @@ from portrait_manifolds.backend.neck_column import (
     Silhouette,
     at_heights,
     column_radius,
+    without_walls,
 )
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
@@ -101,6 +102,18 @@ def test_the_silhouettes_ends_are_measured_at_the_neck(person: torch.Tensor) -> 
     np.testing.assert_allclose(left, -right, atol=1.5 * pixel_m)
     left, right = ends_at(silhouette, -0.25)
     assert right[0] > 0.15 and left[0] < -0.15
+
+
+def test_a_wall_that_the_matte_takes_for_the_person_is_no_neck(person: torch.Tensor) -> None:
+    """The segmentation is coarse: hair a little beside it stays."""
+    true, within = person.numpy(), rows(-0.07, -0.16)
+    wall, hair = true.copy(), true.copy()
+    wall[within, PX // 2 :] = 1.0
+    edge = int(true[within.start].nonzero()[0].max())
+    hair[within, edge + 1 : edge + 3] = 1.0
+    ends = [Silhouette.of(without_walls(matte, true), camera()).ends_m for matte in (true, hair, wall)]
+    assert abs(ends[2] - ends[0]).max() < 0.015 < abs(Silhouette.of(wall, camera()).ends_m - ends[0]).max()
+    assert (ends[1] - ends[0]).max() > 0.003
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
