@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from portrait_manifolds import reconstruct
-from portrait_manifolds.backend import relief
+from portrait_manifolds.backend import neck_column, relief
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.neck import OFFSET_M
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photograph import load_photograph, photograph_of
@@ -85,6 +87,24 @@ def test_the_face_gets_relief(astronaut: np.ndarray, portrait: Portrait, monkeyp
     flat = reconstruct(astronaut, texture_size=256).manifolds.displacement_m
     middle = (slice(31, 33), slice(31, 33))  # about the nose
     assert 0.002 < (portrait.manifolds.displacement_m - flat)[middle].mean() < 0.01  # metres
+
+
+@needs_weights
+def test_the_neck_is_no_wider_than_the_segmentation_allows(
+    astronaut: np.ndarray, portrait: Portrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neck_column, "POSSIBLE", 2.0)  # there is no person at all
+    thin = reconstruct(astronaut, texture_size=256)
+    wide_m, thin_m = (x.total_radius_m() + x.offsets_m[0] * x.spread for x in (portrait.manifolds, thin.manifolds))
+    assert (wide_m - thin_m).max() > 0.02
+
+
+@needs_weights
+def test_the_neck_has_the_cut_out_person_s_colours(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    red = torch.tensor([1.0, 0.0, 0.0, 1.0])
+    monkeypatch.setattr(ViewTensors, "person", lambda view: red[:, None, None].expand(4, *view.opacity.shape))
+    innermost = reconstruct(astronaut, texture_size=256).textures[0]
+    assert (innermost[..., :3] == (255, 0, 0)).all(-1).mean() > 0.02
 
 
 def test_the_astronaut_lies_on_the_photograph(astronaut: np.ndarray, portrait: Portrait) -> None:
