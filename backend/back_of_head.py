@@ -29,6 +29,10 @@ from .networks.inversion import Inversion, Painting
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
 
+INSIDE_M, BESIDE_DEG, CROWN_DEG = 0.006, (92.0, 102.0), (50.0, 38.0)
+"""What the head's sides hide stays so far inside of the outline, from such azimuths on and below such elevations: what
+stood out would be cut by the photograph's matte, sheet by sheet, to a comb."""
+
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
 
@@ -42,13 +46,14 @@ carried on from its border would hang behind the head in bits."""
 
 
 def with_back(
-    network: Inversion, painting: Painting, neck_m: Tensor, ears: Tensor, hair: float
+    network: Inversion, painting: Painting, neck_m: Tensor, outline_m: Tensor, ears: Tensor, hair: float
 ) -> tuple[Inversion, Painting, Tensor]:
     """The first portrait of a batch, and the networks, with a back; and how far that goes, [G, G] in metres, 0 where
     there is none.
 
-    `neck_m` [G, G] is the radius of what it narrows to; where `ears` [G, G] stand out of it, they stay. Heads stay as
-    they were so far as `hair` hangs beside the neck, 0..1. `visible` and `photographed` stay as they were.
+    `neck_m` [G, G] is the radius of what it narrows to, and within `outline_m` [G, G] it stays; where `ears` [G, G]
+    stand out of it, they stay. Heads stay as they were so far as `hair` hangs beside the neck, 0..1. `visible` and
+    `photographed` stay as they were.
     """
     before, radius = network.geometry, painting.radius_m[0]
     size = len(radius)
@@ -57,7 +62,12 @@ def with_back(
     narrowed = torch.lerp(below, above, before.kept(_height, size, radius))
     stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
     share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
-    network, painting = network.moved_to(painting, torch.lerp(radius, narrowed, share))
+    hidden = (1.0 - hair) * before.kept(_hidden, size, radius) * (1.0 - ears)
+
+    def within(radius_m: Tensor) -> Tensor:
+        return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - INSIDE_M), hidden)
+
+    network, painting = network.moved_to(painting, within(torch.lerp(radius, narrowed, share)))
     opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
     painting = replace(
         painting,
@@ -65,7 +75,7 @@ def with_back(
         confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
         painted=_carried(painting.painted[:1], share, before.half_extent),
     )
-    return network, painting, narrowed * (share > 0.0)
+    return network, painting, within(narrowed) * (share > 0.0)
 
 
 def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: float) -> Tensor:
@@ -94,6 +104,14 @@ def _behind(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the back's."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
+    return lasting(smoothstep(share))
+
+
+@cache
+def _hidden(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how far directions lie behind the sides of the head."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    share = ramp(azimuth_deg, BESIDE_DEG) * ramp(elevation_deg, CROWN_DEG) * ramp(elevation_deg, BELOW_DEG)
     return lasting(smoothstep(share))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back, with_nape
 from .conventions import CHART_HALF_EXTENT
-from .neck_column import Silhouette, column_radius
+from .neck_column import Silhouette, column_radius, outline_radius
 from .networks.geometry import SheetGeometry, chart_angles_deg, constant, kept, lasting, ramp, resampled, rows_below
 from .networks.inversion import Inversion, Painting
 from .surface_following import looked_up, offset_before, sheet_level
@@ -72,7 +72,8 @@ def with_neck(
     column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * network.geometry.kept(behind_ears, len(radius), radius))
     column = with_nape(network.geometry, radius, column, hair)
     size = painting.opacity.shape[-1]
-    network, painting, back_m = with_back(network, painting, column, ears, hair)
+    outline = outline_radius(*shape)
+    network, painting, back_m = with_back(network, painting, column, outline, ears, hair)
     farthest = _farthest(column, hanging, hair, size, half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
     farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))

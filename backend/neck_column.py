@@ -34,6 +34,9 @@ HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.
 """Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
 sides: as wide as that, up to the third, and back to the last."""
 
+DEEP_M = 0.8
+"""An outline's own section is so deep: only its width is known."""
+
 MARCH_M, HALVINGS, SMOOTH_TEXELS = tuple(np.linspace(0.02, 0.40, 20).tolist()), 5, (2.0, 0.8)
 """Distances from the head's centre between which the column's end is looked for; how often they are halved then; and
 how smooth it is inwards and altogether, in texels of 128: grazed by rays, a step would tear, and beyond the silhouette
@@ -53,6 +56,7 @@ class Silhouette:
     forward: np.ndarray  # [3], towards the camera, level
     camera_m: float  # along `forward`
     ends_m: np.ndarray  # [len(ROWS_M), 2], along `right`, negative and positive
+    outline_m: np.ndarray  # likewise, with ears, where `ends_m` are without
 
     @staticmethod
     def of(matte: np.ndarray, camera: Camera) -> "Silhouette":
@@ -70,7 +74,7 @@ class Silhouette:
         ends_m = ends * 0.01 / (beside - pixels)[:, :1]
         smooth = ndimage.gaussian_filter1d(ends_m, SMOOTHING_ROWS, axis=0)
         ends_m = np.where(abs(smooth) < abs(ends_m), smooth, ends_m)  # not beyond the silhouette
-        return Silhouette(right, forward, float(camera.position_m @ forward), ends_m)
+        return Silhouette(right, forward, float(camera.position_m @ forward), ends_m, ends_m)
 
     def axes(self) -> np.ndarray:
         """Right, up and towards the camera, [3, 3]."""
@@ -103,9 +107,24 @@ def column_radius(
     left = np.maximum(silhouette.ends_m[:, 0], -widest).clip(max=-LEAST_WIDTH_M)
     right = np.minimum(silhouette.ends_m[:, 1], widest).clip(min=LEAST_WIDTH_M)
     section = 0.5 * np.stack([FRONT_M + back, FRONT_M - back, left + right, right - left], 1)
+    return _leaving(silhouette, section, size, half_extent, device)
+
+
+def outline_radius(silhouette: Silhouette, size: int, half_extent: float, device: torch.device | str) -> Tensor:
+    """Distance [size, size] from the head's centre at which directions to the sides leave the outline, metres."""
+    left, right = silhouette.outline_m.T
+    left, right = left.clip(max=-LEAST_WIDTH_M), right.clip(min=LEAST_WIDTH_M)
+    depth = np.full_like(left, DEEP_M)
+    section = 0.5 * np.stack([np.zeros_like(left), depth, left + right, right - left], 1)
+    return _leaving(silhouette, section, size, half_extent, device)
+
+
+def _leaving(
+    silhouette: Silhouette, section: np.ndarray, size: int, half_extent: float, device: torch.device | str
+) -> Tensor:
     arrays = (section, silhouette.axes(), silhouette.camera_m)
-    section, axes, camera_m = (sent(x, device, torch.float32) for x in arrays)
-    return _radius(section, axes, camera_m, size, half_extent)
+    section_m, axes, camera_m = (sent(x, device, torch.float32) for x in arrays)
+    return _radius(section_m, axes, camera_m, size, half_extent)
 
 
 @recorded

@@ -10,6 +10,9 @@ from test_surface_following import CONFIG, SIZE, painting
 from portrait_manifolds.backend.back_of_head import (
     BEGINS_DEG,
     BELOW_DEG,
+    BESIDE_DEG,
+    CROWN_DEG,
+    INSIDE_M,
     NAPE_DEG,
     NAPE_SHARE,
     POLE_DEG,
@@ -27,6 +30,9 @@ HEADS = {20: (0.90, 0.94), 10: (0.84, 0.90), 0: (0.80, 0.86), -10: (0.77, 0.84),
 of light-stage scans (ICT-FaceKit) and one scanned head."""
 
 NO_EARS, NECK = torch.zeros(RADIUS_SIZE, RADIUS_SIZE), torch.full((RADIUS_SIZE, RADIUS_SIZE), NECK_M)
+WIDE = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.3)
+"""An outline wider than the head."""
+
 Made = tuple[Inversion, Painting, Inversion, Painting, torch.Tensor]
 
 
@@ -57,7 +63,7 @@ def made(ears: torch.Tensor = NO_EARS, hair: float = 0.0, radius_m: float = HEAD
     red = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
     painted = torch.where(above, red, before.painted)
     before = replace(before, opacity=before.opacity * above, painted=painted, confidence=before.confidence * above)
-    return network, before, *with_back(network, before, NECK, ears, hair)
+    return network, before, *with_back(network, before, NECK, WIDE, ears, hair)
 
 
 def on_wide_chart() -> tuple[Inversion, Painting]:
@@ -74,6 +80,25 @@ def at(portrait: Painting, azimuth_deg: float, elevation_deg: float) -> tuple[to
     return portrait.opacity[0, :, row, column], portrait.painted[0, :, :, row, column]
 
 
+def test_what_the_sides_hide_stays_within_the_outline() -> None:
+    """And no farther inside of it; ears, the crown and what hangs as hair stay where they are."""
+    outline = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.09)
+    network, before, *_ = made()
+    azimuth_deg, elevation_deg = angles_deg(RADIUS_SIZE)
+    sides = (azimuth_deg > BESIDE_DEG[1] + 2.0) & (elevation_deg > TOP_DEG[0]) & (elevation_deg < CROWN_DEG[1] - 2.0)
+    crown, front = elevation_deg > CROWN_DEG[0] + 3.0, azimuth_deg < BESIDE_DEG[0] - 3.0
+    ears = torch.ones_like(outline)
+    held, with_ears, haired = (
+        with_back(network, before, NECK, outline, *given)[1].radius_m[0]
+        for given in ((NO_EARS, 0.0), (ears, 0.0), (NO_EARS, 1.0))
+    )
+    torch.testing.assert_close(held[sides], outline[sides] - INSIDE_M, atol=1e-3, rtol=0.0)
+    torch.testing.assert_close(held[crown | front], before.radius_m[0][crown | front], atol=1e-3, rtol=0.0)
+    for stayed in (with_ears, haired):
+        torch.testing.assert_close(stayed[sides], before.radius_m[0][sides], atol=1e-3, rtol=0.0)
+    assert float((before.radius_m[0] - held)[sides].min()) > 0.01
+
+
 def test_it_ends_at_the_neck() -> None:
     _, _, network, after, ends_m = made()
     radius, low = after.radius_m[0], behind(BELOW_DEG[1], BELOW_DEG[1] + 3.0)
@@ -85,7 +110,7 @@ def test_it_ends_at_the_neck() -> None:
 def test_it_is_as_round_as_heads_are() -> None:
     network, before = on_wide_chart()
     nape = with_nape(network.geometry, before.radius_m[0], NECK, 0.0)
-    _, after, _ = with_back(network, before, nape, NO_EARS, 0.0)
+    _, after, _ = with_back(network, before, nape, WIDE, NO_EARS, 0.0)
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(RADIUS_SIZE, WIDE_HALF_EXTENT))
     for level_deg, shares in HEADS.items():
         ring = ((azimuth_deg - 130.0).abs() < 5.0) & ((elevation_deg - level_deg).abs() < 2.0)
@@ -108,7 +133,7 @@ def test_a_neck_goes_over_into_the_head_at_the_nape_alone() -> None:
 
 def test_nothing_is_left_straight_behind() -> None:
     network, before = on_wide_chart()
-    _, after, _ = with_back(network, before, NECK, NO_EARS, 0.0)
+    _, after, _ = with_back(network, before, NECK, WIDE, NO_EARS, 0.0)
     from_front_deg = texel_directions(SIZE, WIDE_HALF_EXTENT)[..., 2].arccos().rad2deg()
     pole, sides = from_front_deg > POLE_DEG[0], from_front_deg < POLE_DEG[1]
     assert pole.any() and float(after.opacity[..., pole].max()) == 0.0
