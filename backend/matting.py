@@ -69,9 +69,12 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray) -> Fo
     sure = ndimage.binary_erosion(unlikely > SURE, iterations=band, border_value=1)
     off = ndimage.binary_erosion(likely < SURELY_NOT, iterations=band, border_value=1)
     off |= ~sure & _far_from_person(likely > SURE)
-    doubted = segmented < SURELY_NOT
+    doubted, by_matte = (
+        ndimage.binary_erosion(estimate < SURELY_NOT, iterations=band, border_value=1)
+        for estimate in (segmented, matte)
+    )
     head = slice(0, round(SHOULDERS_SHARE * work))
-    doubted[head] |= matte[head] < SURELY_NOT
+    doubted[head] |= by_matte[head]
     opacity = _matted(small, sure, off, doubted) if sure.any() and off.any() else unlikely
     opacity = _without_specks(opacity)
     colour = estimate_foreground_ml(small.astype(np.float64), opacity.astype(np.float64)).astype(np.float32)

@@ -71,6 +71,15 @@ def test_background_that_one_estimate_is_sure_of_goes_where_colours_say_little(d
     assert found[radius < 0.1].min() > 0.9
 
 
+def test_what_a_segmentation_misses_by_little_stays() -> None:
+    """The ring of an astronaut's collar, a pixel beyond what the segmentation sees of her, with colours of its own."""
+    picture = np.full((SIDE, SIDE, 3), (30, 60, 160), np.uint8)
+    picture[90:, 40:120], picture[88:90, 40:120] = (20, 20, 20), (150, 130, 160)
+    segmented, matte = np.zeros((2, SIDE, SIDE), np.float32)
+    segmented[90:, 40:120], matte[88:, 40:120] = 1.0, 1.0
+    assert cut_out(picture, segmented, matte).opacity[88:90, 50:110].min() > 0.8
+
+
 def test_clothes_that_the_matte_alone_misses_stay() -> None:
     picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
     segmented = np.zeros((SIDE, SIDE), np.float32)
