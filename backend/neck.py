@@ -72,7 +72,7 @@ def with_neck(
     column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * network.geometry.kept(behind_ears, len(radius), radius))
     column = with_nape(network.geometry, radius, column, hair)
     size = painting.opacity.shape[-1]
-    outline = outline_radius(*shape)
+    outline = resampled(outline_radius(silhouette, len(radius) // 2, half_extent, radius.device), len(radius))
     network, painting, back_m = with_back(network, painting, column, outline, ears, hair)
     farthest = _farthest(column, hanging, hair, size, half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)

@@ -29,9 +29,9 @@ are high and narrow, and one look for each gave a collar's edge teeth."""
 PICTURE_PX = 512
 """Side at which the picture is looked up: a power of two, as `push_pull` wants."""
 
-SOFT_SHARE = 0.015
-"""Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
-beside the neck would go around it in stripes."""
+SOFT_SHARE, COARSER = 0.015, 4
+"""Hair that hangs behind the neck has them averaged over so much of the picture's side, of which so many pixels are one
+for that: what is seen between strands beside the neck would go around it in stripes."""
 
 
 def neck_colours(
@@ -77,7 +77,8 @@ def _around(
     share = ramp(torch.atan2(beside.abs(), before).rad2deg(), EDGE_DEG)[..., None]
     projected, _ = camera.project(torch.lerp(points, at_edge, share)[None, None])
     rgb, surely = picture.split((3, 1), 1)
-    clean = push_pull(rgb / surely.clamp_min(1e-4), surely)[0]
-    both = torch.cat([clean, smoothed(clean, SOFT_SHARE * PICTURE_PX)])
-    colours, soft = F.grid_sample(both[None], projected[0], "bilinear", "border", False)[0].split(3)
+    clean = push_pull(rgb / surely.clamp_min(1e-4), surely)
+    coarse = F.avg_pool2d(clean, COARSER)[0]
+    coarse = smoothed(coarse, SOFT_SHARE * PICTURE_PX / COARSER)[None]
+    colours, soft = (F.grid_sample(x, projected[0], "bilinear", "border", False)[0] for x in (clean, coarse))
     return F.pad(torch.lerp(colours, soft, hair[rows]), (0, 0, rows.start, 0))
