@@ -98,7 +98,7 @@ def input_view(
     segmented = detector.person(picture)
     foreground = cut_out(picture, segmented, _in_wide(matte, segmented))
     view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
-    view.on(torch.device("cpu"))  # continued now, which takes as long as cutting out: others wait for this
+    view.on(torch.device("cpu"))  # which continues it beside the photo's border, here and not where it is waited for
     return view
 
 

@@ -122,6 +122,7 @@ def outline_radius(silhouette: Silhouette, size: int, half_extent: float, device
 def _leaving(
     silhouette: Silhouette, section: np.ndarray, size: int, half_extent: float, device: torch.device | str
 ) -> Tensor:
+    """Distances [size, size] at which directions leave what `_radius` is told of."""
     arrays = (section, silhouette.axes(), silhouette.camera_m)
     section_m, axes, camera_m = (sent(x, device, torch.float32) for x in arrays)
     return _radius(section_m, axes, camera_m, size, half_extent)
