@@ -29,6 +29,9 @@ are high and narrow, and one look for each gave a collar's edge teeth."""
 PICTURE_PX = 512
 """Side at which the picture is looked up: a power of two, as `push_pull` wants."""
 
+PX_AN_EDGE_PX = 192
+"""Colours are not believed within a pixel of the person's edge for each so many pixels of the picture's side."""
+
 SOFT_SHARE, COARSER = 0.015, 4
 """Hair that hangs behind the neck has them averaged over so much of the picture's side, of which so many pixels are one
 for that: what is seen between strands beside the neck would go around it in stripes."""
@@ -48,7 +51,7 @@ def neck_colours(
     axes, edges = (sent(x, device, torch.float32) for x in arrays)
     views = CameraBatch.of([camera], device)
     hair = silhouette.hair() * geometry.kept(behind_ears, max(size, LEAST_SIZE), picture)
-    surely = (least_around(picture[3:], picture.shape[-1] // 192) > 0.9).float()
+    surely = (least_around(picture[3:], picture.shape[-1] // PX_AN_EDGE_PX) > 0.9).float()
     picture = torch.cat([picture[:3] * surely, surely])
     picture = F.interpolate(picture[None], 2 * (PICTURE_PX,), mode="bilinear", align_corners=False, antialias=True)
     colours = _around(geometry, painting.displacement_m[:1], axes, edges, views, picture, hair)

@@ -133,8 +133,7 @@ class RenderCuda(torch.autograd.Function):
 def _made_ready(
     opacity: Tensor | None, radius: Tensor, spread: Tensor, offsets: Tensor, half_extent: float
 ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-    """The scene's cells, its extent [2], and where there is an opacity [S, T, T] its fine and coarse
-    tiles."""
+    """The scene's cells, its extent [2], and where there is an opacity [S, T, T] its fine and coarse tiles."""
     tiles: tuple[Tensor, ...] = ()
     if opacity is not None:
         counts = opacity.shape[1] // FINE_TILE, COARSE_TILES

@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from conftest import random_portrait, small_camera, tensors
@@ -11,6 +12,7 @@ from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops import build, native_cuda
 from portrait_manifolds.cuda_ops.native import SAFE_SHARE, View, pyramid_u8, scene_extent
 from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds, render_opacity
+from portrait_manifolds.cuda_ops.tensor_calls import sent
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -36,6 +38,13 @@ def test_a_scene_s_extent_is_the_processor_s() -> None:
     expected = scene_extent(*(x.numpy() for x in maps), CHART_HALF_EXTENT)
     assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-6)
     assert SAFE_SHARE[0] < expected[1] < SAFE_SHARE[1]
+
+
+def test_numbers_that_are_sent_are_the_device_s_own() -> None:
+    values = np.arange(3.0)
+    tensor = sent(values, "cpu", torch.float32)
+    values[:] = 9.0
+    assert tensor.dtype == torch.float32 and tensor.tolist() == [0.0, 1.0, 2.0]
 
 
 @needs_gpu

@@ -30,6 +30,7 @@ from portrait_manifolds.backend.neck_column import (
     Silhouette,
     at_heights,
     column_radius,
+    outline_radius,
     without_walls,
 )
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
@@ -90,6 +91,24 @@ def test_a_wall_that_the_matte_takes_for_the_person_is_no_neck() -> None:
     ends = [Silhouette.of(without_walls(matte, true), camera()).ends_m for matte in (true, hair, wall)]
     assert abs(ends[2] - ends[0]).max() < 0.015 < abs(Silhouette.of(wall, camera()).ends_m - ends[0]).max()
     assert (ends[1] - ends[0]).max() > 0.003
+
+
+def test_behind_its_sides_a_head_is_held_within_the_outline_with_ears() -> None:
+    """Not within the narrower ends of what is without them."""
+    network, head_m, ears_m = Inversion(CONFIG).eval(), 0.14, 0.02
+    network.geometry.set_mean(np.full((128, 128), head_m))
+    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
+    seen = Silhouette.of(PERSON.numpy(), camera())
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    sides = (azimuth_deg > 104.0) & (azimuth_deg < 109.0) & (elevation_deg > 2.0) & (elevation_deg < 20.0)
+    beside_m = []
+    for silhouette in (seen, replace(seen, outline_m=seen.outline_m + np.array((-ears_m, ears_m)))):
+        _, after, _ = with_neck(network, before, silhouette, NO_EARS)
+        points = after.radius_m[0][..., None] * texel_directions(128)
+        outline_m = outline_radius(silhouette, 128, network.geometry.half_extent, "cpu")[sides]
+        assert float((after.radius_m[0][sides] - outline_m).max()) < 0.0
+        beside_m.append(float(points[sides][:, 0].abs().median()))
+    assert beside_m[0] < HEAD_M and beside_m[1] - beside_m[0] > 0.4 * ears_m
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
