@@ -50,9 +50,12 @@ RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
 """Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
 and what is continued is so smooth."""
 
-MEET_TEXELS, LEAST_NEAR = 5.0, 0.05
-"""What is continued goes over into what is seen beside it within some of so many of 128 texels: as far as so much is
-seen, averaged over them."""
+STRAND_TEXELS = 2.0
+"""Hair is told from skin by colours averaged over so many of 128 texels, or only its darkest strands would be hair."""
+
+MEET_TEXELS, LEAST_NEAR = (6.0, 3.0, 1.5), 0.05
+"""What is continued goes over into what is seen beside it within some of so many of 128 texels, what is left then within
+fewer: each as far as so much is seen, averaged over them."""
 
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""
@@ -92,6 +95,11 @@ class Seen:
         """Logarithm of the luma (Rec. 709) of its sRGB-encoded colours, [T, T]."""
         return torch.log(torch.einsum("c,cvu->vu", constant(LUMA, self.colour.device), self.colour) + DARK)
 
+    def averaged(self, texels: float) -> "Seen":
+        """Colours averaged over so many texels, by a Gaussian."""
+        colour, around = smoothed(torch.cat([self.colour * self.known, self.known[None]]), texels).split((3, 1))
+        return Seen(colour / around.clamp_min(1e-4), self.known)
+
     def reduced(self, size: int) -> "Seen":
         """As maps [size, size]."""
         known = F.adaptive_avg_pool2d(self.known[None], size)[0]
@@ -104,7 +112,7 @@ def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
     what is near them."""
     size = seen.known.shape[-1]
     scalp = _least(kept(scalp_maps, size, seen.known, half_extent)[1], OTHER_PARTS)
-    hairness = _hairness(seen, half_extent)
+    hairness = _hairness(seen.averaged(STRAND_TEXELS), half_extent)
     hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
     scalp = scalp * _least(hair, SKIN_COUNTS)
     colours = _meeting(seen, scalp, _continued(seen, scalp))
@@ -113,8 +121,11 @@ def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
 
 
 def _continued(seen: Seen, weight: Tensor) -> Tensor:
-    """Colours [3, T, T] of what is seen, counting as `weight` [T, T] says, smoothly continued to where it is not."""
-    weight = weight * seen.known.square()
+    """Colours [3, T, T] of what is seen, counting as `weight` [T, T] says, smoothly continued to where it is not.
+
+    What is hardly turned to the camera counts as well: it is what borders on the hidden.
+    """
+    weight = weight * seen.known.sqrt()
     colour, around = smoothed(torch.cat([seen.colour * weight, weight[None]]), RIM_TEXELS).split((3, 1))
     return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
 
@@ -123,8 +134,10 @@ def _meeting(seen: Seen, weight: Tensor, colours: Tensor) -> Tensor:
     """Colours [3, T, T] that are near to what is seen as that is: light or shadow at the head's rim ends softly, not
     where the photograph does."""
     weight = weight * seen.known.square()
-    apart, near = smoothed(torch.cat([(seen.colour - colours) * weight, weight[None]]), MEET_TEXELS).split((3, 1))
-    return (colours + apart / (near + LEAST_NEAR)).clamp(0.0, 1.0)
+    for texels in MEET_TEXELS:
+        apart, near = smoothed(torch.cat([(seen.colour - colours) * weight, weight[None]]), texels).split((3, 1))
+        colours = colours + apart / (near + LEAST_NEAR)
+    return colours.clamp(0.0, 1.0)
 
 
 def hidden_parts(sideburns: Tensor, half_extent: float) -> Tensor:

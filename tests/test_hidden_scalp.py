@@ -101,8 +101,8 @@ def test_sideburns_are_as_grey_as_the_hair_above_them_not_as_dark_as_the_crown()
 
 
 def test_a_shadow_at_the_rim_ends_softly_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bald head that is dark at its rim: darker right behind it than far behind, and than without `_meeting`, which
-    changes little there."""
+    """A bald head that is dark at its rim: right behind that as dark, and darker than without `_meeting`, which changes
+    little far behind."""
     bald, away = head(SKIN, 70.0, WIDE_HALF_EXTENT), from_front_deg(WIDE_HALF_EXTENT)
     dark = 1.0 - 0.6 * ((away - 76.0) / 3.0).clamp(0.0, 1.0)
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
@@ -110,12 +110,37 @@ def test_a_shadow_at_the_rim_ends_softly_behind_it(monkeypatch: pytest.MonkeyPat
 
     def behind() -> list[float]:
         colours = scalp_colours(Seen(bald.colour * dark, bald.known), NO_SIDEBURNS, WIDE_HALF_EXTENT)[0]
-        return [float(colours[above & (away > low) & (away < low + 6.0)].mean()) for low in (86.0, 118.0)]
+        return [float(colours[above & (away > low) & (away < low + 6.0)].mean()) for low in (86.0, 130.0)]
 
     near, far = behind()
+    assert abs(near - 0.4 * SKIN[0]) < 0.03
     monkeypatch.setattr(hidden_scalp, "_meeting", lambda seen, weight, colours: colours)
     near_before, far_before = behind()
     assert near < near_before - 0.03 and abs(far - far_before) < 0.01 and near < far - 0.06
+
+
+def test_hair_is_not_as_dark_behind_as_its_darkest_strands() -> None:
+    """Of strands that are dark and, every other one, nearly as skin, it is in the mean."""
+    seen = head(BROWN, 40.0, WIDE_HALF_EXTENT)
+    away, (_, elevation_deg) = from_front_deg(WIDE_HALF_EXTENT), chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    bright = (away > 40.0) & torch.tensor(elevation_deg > 12.0) & (torch.arange(SIZE) % 2 == 0)
+    seen = Seen(torch.where(bright, torch.tensor(FAIR)[:, None, None], seen.colour), (away < 64.0).float())
+    behind = behind_of(seen).mean(1)
+    torch.testing.assert_close(behind, (torch.tensor(BROWN) + torch.tensor(FAIR)) / 2.0, atol=0.05, rtol=0.0)
+
+
+def test_hair_that_is_hardly_turned_to_the_camera_outweighs_that_far_off() -> None:
+    """Sides that are grey, seen along their surface, and a dark crown: grey goes on behind the sides."""
+    fair = head(FAIR, 40.0, WIDE_HALF_EXTENT)
+    away, (azimuth_deg, elevation_deg) = from_front_deg(WIDE_HALF_EXTENT), chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    crown = torch.tensor(elevation_deg > 50.0)
+    colour = torch.where(crown, torch.tensor(BROWN)[:, None, None], fair.colour)
+    grazing = torch.where(crown, 1.0, ((85.0 - away) / 100.0).clamp(0.0, 1.0))
+    beside = torch.tensor(
+        (azimuth_deg > 90.0) & (azimuth_deg < 110.0) & (elevation_deg > 24.0) & (elevation_deg < 36.0)
+    )
+    behind = scalp_colours(Seen(colour, fair.known * grazing), NO_SIDEBURNS, WIDE_HALF_EXTENT)[0, beside].mean()
+    assert float(behind) > 0.4
 
 
 def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:
