@@ -138,7 +138,8 @@ class NativeScene:
             texture_size=size,
             level_count=len(levels),
         )
-        self.keep = [cells, offsets, *levels, extent]
+        self.levels = levels
+        self.keep = [cells, offsets, extent]
         scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
         if skip_empty and size >= FINE_TILE:
             for name, count in (("fine", size // FINE_TILE), ("coarse", COARSE_TILES)):
@@ -152,7 +153,7 @@ class NativeScene:
         other = copy(self)
         other.scene = Scene.from_buffer_copy(self.scene)
         other.scene.levels = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
-        other.keep = [*self.keep[:2], *levels, *self.keep[2 + len(levels) :]]
+        other.levels = levels
         return other
 
     def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +211,7 @@ class NativeScene:
 
     def backward(self, view: View, gradient: np.ndarray, threads: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
         """Gradient [H, W, 5] of `accumulate` to those of the texture levels and of the radius map [G, G]."""
-        levels = [_zeros(level.shape, self.real) for level in self.keep[2 : 2 + self.scene.level_count]]
+        levels = [_zeros(level.shape, self.real) for level in self.levels]
         radius = np.zeros((self.map_size, self.map_size), self.real)
         pointers = (c_void_p * MAX_LEVELS)(*(level.ctypes.data for level in levels))
         self._call(

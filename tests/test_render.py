@@ -80,6 +80,20 @@ def test_single_precision_agrees_with_double() -> None:
         assert error.quantile(0.98) < 1e-3  # the rest are entries at grazing incidence
 
 
+def test_gradients_count_every_sheet_of_every_pixel_of_a_block() -> None:
+    """Pixels that are drawn as one enter 64 sheets in steps of their own; in double precision each is drawn alone."""
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        textures, *maps = smooth_tensors(64, dtype)
+        leaf = (textures * torch.tensor([1.0, 1.0, 1.0, 0.1], dtype=dtype)).requires_grad_()
+        camera = small_camera(48, 48).orbited(45.0, 15.0)
+        picture = render_manifolds(leaf, *maps, camera, mip_levels=1, implementation="native")[..., :4]
+        weights = torch.rand(picture.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        gradients.append(torch.autograd.grad((picture * weights.to(dtype)).sum(), leaf)[0].double())
+    single, double = gradients
+    assert (single - double).norm() < 0.015 * double.norm()
+
+
 @pytest.mark.parametrize("implementation", ["native", "reference"])
 def test_gradients_are_those_of_finite_differences(implementation: str) -> None:
     textures, radius, spread, offsets = smooth_tensors(2, torch.float64, size=8)

@@ -19,20 +19,21 @@ template <class F> struct Crossing {
   Texel<F> texel;
 };
 
+// A ray may enter a sheet again, and each lane of a block in a step of its own.
+template <class F> constexpr int MOST_CROSSINGS = 2 * MAX_SHEETS * Lanes<F>::count;
+
 // Remembers what the march enters.
 template <class F, class Stored> struct Recorder {
   const FrameOf<F>& frame;
   const Ray<F>& ray;
+  Crossing<F>* crossings;  // room for MOST_CROSSINGS<F>
   Accumulated<F> sum{};
-  // A ray may enter a sheet again, and the lanes of a block in different steps.
-  static constexpr int MOST = 2 * MAX_SHEETS;
-  Crossing<F> crossings[MOST];
   int count = 0;
 
   PM_FN typename Lanes<F>::Mask open() const { return still_open(sum); }
 
   PM_FN void enter(int sheet, typename Lanes<F>::Mask lanes, F t) {
-    if (count == MOST) return;
+    if (count == MOST_CROSSINGS<F>) return;
     const ChartPoint<F> at = chart_point(frame, ray, t);
     Crossing<F>& c = crossings[count++];
     c.sheet = sheet, c.t = t, c.u = at.u, c.v = at.v, c.transmittance = sum.transmittance;
@@ -48,9 +49,10 @@ template <class F, class Stored> struct Recorder {
 // scatter.texels(level, sheet, u, v, index[4], lanes, gradient[4]) and scatter.radius_map(index, lanes, gradient[4]).
 template <class F, class Stored, class Scatter>
 PM_FN void backward(const FrameOf<F>& frame, F column, F row, typename Lanes<F>::Mask alive,
-                    const F* gradient /* r, g, b, opacity, depth */, Scatter& scatter) {
+                    const F* gradient /* r, g, b, opacity, depth */, Crossing<F>* crossings /* as Recorder's */,
+                    Scatter& scatter) {
   const Ray<F> ray = pixel_ray<F>(frame, column + splat<F>(0.5), row + splat<F>(0.5));
-  Recorder<F, Stored> record{frame, ray};
+  Recorder<F, Stored> record{frame, ray, crossings};
   march(frame, ray, alive, record);
 
   const F one = splat<F>(1.0);

@@ -1,5 +1,6 @@
 // The renderer on the CPU: screen tiles over all cores, a vector register of pixels at a time. A plain C interface; see native.py.
 #include <array>
+#include <memory>
 
 #include "gradient.h"
 #include "halve.h"
@@ -142,6 +143,8 @@ void accumulate_backward(const Scene& scene, const View& view, const Real* gradi
   const auto frame = make_frame<Real>(scene, view);
   const int64_t map = int64_t(scene.map_size) * scene.map_size;
   std::vector<Real> own(map * threads);
+  std::vector<std::unique_ptr<Crossing<F>[]>> crossings(threads);  // too large for some systems' stacks
+  for (auto& room : crossings) room.reset(new Crossing<F>[MOST_CROSSINGS<F>]);
   for_blocks<F>(view, threads, [&](const Block<F>& block, int x, int y, int64_t, int thread) {
     F incoming[5] = {};
     for (int lane = 0; lane < Lanes<F>::count; ++lane) {
@@ -150,7 +153,7 @@ void accumulate_backward(const Scene& scene, const View& view, const Real* gradi
       for (int k = 0; k < 5; ++k) set(incoming[k], lane, gradient[pixel * 5 + k]);
     }
     SharedScatter<F, Real> scatter{scene, levels, locks, own.data() + map * thread};
-    backward<F, Real>(frame, block.column, block.row, block.inside, incoming, scatter);
+    backward<F, Real>(frame, block.column, block.row, block.inside, incoming, crossings[thread].get(), scatter);
   });
   for (int thread = 0; thread < threads; ++thread)
     for (int64_t k = 0; k < map; ++k) radius[k] += own[map * thread + k];

@@ -73,7 +73,8 @@ __global__ void __launch_bounds__(128) backward_kernel(const __grid_constant__ F
   const PixelIndex at = pixel_index(frame);
   if (!at.inside) return;
   AtomicScatter scatter{frame, levels, radius};
-  backward<float, float>(frame, float(at.x), float(at.y), true, gradient + at.offset * 5, scatter);
+  Crossing<float> crossings[MOST_CROSSINGS<float>];
+  backward<float, float>(frame, float(at.x), float(at.y), true, gradient + at.offset * 5, crossings, scatter);
 }
 
 __global__ void __launch_bounds__(256) halve_kernel(const uchar4* texels, int64_t count, int size, uchar4* half) {
