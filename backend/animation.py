@@ -143,8 +143,9 @@ def encode_frames(
 
 def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: Sequence[str]) -> Iterator[str]:
     """A hash for each frame of all that its picture depends on."""
+    manifolds = portrait.manifolds
     content = hashlib.sha256(portrait.textures.tobytes())
-    for values in (portrait.manifolds.total_radius_m(), portrait.manifolds.spread, portrait.manifolds.offsets_m):
-        content.update(values.tobytes())
+    for values in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m, manifolds.half_extent):
+        content.update(np.asarray(values).tobytes())
     for camera, setting in zip(cameras, settings, strict=True):
         yield hashlib.sha256(f"{content.hexdigest()} {setting} {camera.to_dict()}".encode()).hexdigest()[:16]

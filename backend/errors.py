@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class ProcessingError(RuntimeError):
     """Good input, but the work failed (disk full, encoder missing); commands exit with 1."""
+
+
+class WriteError(ProcessingError):
+    """The disk gave out."""

@@ -54,8 +54,8 @@ STRAND_TEXELS = 2.0
 """Hair is told from skin by colours averaged over so many of 128 texels, or only its darkest strands would be hair."""
 
 MEET_TEXELS, LEAST_NEAR = (6.0, 3.0, 1.5), 0.05
-"""What is continued goes over into what is seen beside it within some of so many of 128 texels, what is left then within
-fewer: each as far as so much is seen, averaged over them."""
+"""What is continued goes over into what is seen beside it within some of so many of 128 texels, what is left then
+within fewer: each as far as so much is seen, averaged over them."""
 
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""

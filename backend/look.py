@@ -36,9 +36,9 @@ class Look:
         try:
             gain = tuple(float(value) for value in values.get("gain", (1.0, 1.0, 1.0)))
             opacity, softness = float(values.get("opacity", 1.0)), float(values.get("softness", 0.0))
-            return Look(gain, opacity, softness)  # type: ignore[arg-type]  # three are checked for
         except (AttributeError, TypeError, ValueError) as error:
             raise InputError(f"This is no look ({error}): {_RANGE}.") from error
+        return Look(gain, opacity, softness)  # type: ignore[arg-type]  # three are checked for
 
     def thinned(self, portrait: Portrait) -> Portrait:
         """The portrait with its opacities multiplied, rounded to 8 bits as ever."""

@@ -144,17 +144,18 @@ def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image | np.n
     if image.mode in _GREY_MODES:
         white = 255.0 if _brightest(image) <= 255.0 else 65535.0
         return lambda strip: _grey_to_rgb(strip, white)
-    if "A" in image.mode or "transparency" in image.info:
-        return _over_white
+    clear = "A" in image.mode or "transparency" in image.info
+    flat = _over_white if clear else lambda strip: strip if strip.mode == "CMYK" else strip.convert("RGB")
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK"):
+    if profile and image.mode in ("RGB", "RGBA", "P", "CMYK"):  # not grey ones: those say how grey is encoded
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), image.mode, "RGB")
-            return lambda strip: transform.apply(strip)
+            mode = "CMYK" if image.mode == "CMYK" else "RGB"
+            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+            return lambda strip: transform.apply(flat(strip))
         except (ImageCms.PyCMSError, OSError) as error:
             log.warning("the colour profile is damaged (%s): colours are taken as sRGB", error)
-    return lambda strip: strip.convert("RGB")
+    return lambda strip: flat(strip).convert("RGB")
 
 
 def _over_white(strip: Image.Image) -> Image.Image:

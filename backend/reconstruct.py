@@ -73,10 +73,7 @@ def reconstruct(
     (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
     Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
     """
-    if texture_size not in (256, 512, 1024):
-        raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
-    if not 0 <= refine_steps <= MAX_REFINE_STEPS:
-        raise InputError(f"{refine_steps} steps of refinement cannot be made: give 0 to {MAX_REFINE_STEPS}.")
+    check_choices(texture_size, refine_steps)
     photograph = _photograph(photo)
     device_name = choose_device(device)
     progress.report(0.05, "finding the face")
@@ -87,6 +84,14 @@ def reconstruct(
 
     alignment = align_photograph(photograph, points_px, load_weights(device_name).template, fov_deg)
     return aligned_portrait(photograph, alignment, texture_size, device_name, refine_steps)
+
+
+def check_choices(texture_size: int, refine_steps: int) -> None:
+    """Raises InputError for what no portrait can be made with."""
+    if texture_size not in (256, 512, 1024):
+        raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
+    if not 0 <= refine_steps <= MAX_REFINE_STEPS:
+        raise InputError(f"{refine_steps} steps of refinement cannot be made: give 0 to {MAX_REFINE_STEPS}.")
 
 
 def aligned_portrait(

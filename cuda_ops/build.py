@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -35,17 +36,33 @@ class BuildError(RuntimeError):
     """An op cannot be compiled here; the message names the fix."""
 
 
-@cache
 def load_library(name: str) -> ctypes.CDLL:
     """csrc/NAME.cpp (or .cu) compiled for this machine, from the cache if it is there.
 
-    Raises BuildError without a compiler or where it fails, the same again at each later call.
+    Raises BuildError without a compiler, where it fails or where its library cannot be kept: the same again at each
+    later call.
     """
-    source, file_name = library_files(name)
-    for folder in (INSTALLED, cache_folder()):
-        if (folder / file_name).is_file():
-            return ctypes.CDLL(str(folder / file_name))
-    return ctypes.CDLL(str(compile_library(source, cache_folder() / file_name)))
+    loaded = _loaded(name)
+    if isinstance(loaded, BuildError):
+        raise loaded
+    return loaded
+
+
+@cache
+def _loaded(name: str) -> ctypes.CDLL | BuildError:
+    try:
+        source, file_name = library_files(name)
+        for folder in (INSTALLED, cache_folder()):
+            if (folder / file_name).is_file():
+                return ctypes.CDLL(str(folder / file_name))
+        return ctypes.CDLL(str(compile_library(source, cache_folder() / file_name)))
+    except BuildError as error:
+        return error
+    except OSError as error:
+        return BuildError(
+            f"Compiled ops cannot be kept in or loaded from {cache_folder()} ({error.strerror or error}): set "
+            "PORTRAIT_MANIFOLDS_CACHE to a folder that you may write to."
+        )
 
 
 def library_or_none(name: str, doing: str) -> ctypes.CDLL | None:
@@ -94,8 +111,8 @@ def cache_folder() -> Path:
 def _command(source: Path) -> list[str]:
     if source.suffix == ".cu":
         targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in CUDA_ARCHITECTURES]
-        return [os.environ.get("NVCC", "nvcc"), *CUDA_FLAGS, *targets]
-    return [os.environ.get("CXX", "c++"), *CPU_FLAGS]
+        return [*shlex.split(os.environ.get("NVCC", "nvcc")), *CUDA_FLAGS, *targets]
+    return [*shlex.split(os.environ.get("CXX", "c++")), *CPU_FLAGS]
 
 
 def _key(source: Path, command: list[str]) -> str:

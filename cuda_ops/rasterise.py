@@ -5,7 +5,6 @@ anything of this file. Equations and order of work: csrc/rasterise.cpp.
 """
 
 import ctypes
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -82,13 +81,13 @@ def rasterise(
     height_px: int,
     *,
     samples: int = 2,
-    threads: int | None = None,
+    threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws the mesh at projected positions `pixels` [V, 3] (x, y in pixels, depth in metres along the view).
 
     Returns linear premultiplied RGBA [H, W, 4] float32 and expected depth [H, W] float32 in metres (+inf where the
     opacity is under 1/255). `samples` x `samples` points a pixel (1 to 4); the result does not depend on `threads`
-    (default: all cores). Raises ValueError for wrong shapes or indices, BuildError without a compiler.
+    (0: as many as cores). Raises ValueError for wrong shapes or indices, BuildError without a compiler.
     """
     vertices, count = len(mesh.vertices_m), len(mesh.triangles)
     for name, values, shape in (
@@ -112,7 +111,7 @@ def rasterise(
     depth = np.empty((height_px, width_px), np.float32)
     failed = _library().rasterise(
         *map(_pointer, floats), *map(_pointer, indices), vertices, count, levels, _pointer(sizes), _pointer(opaque),
-        len(textures), width_px, height_px, samples, threads or os.cpu_count() or 1, _pointer(rgba), _pointer(depth),
+        len(textures), width_px, height_px, samples, threads, _pointer(rgba), _pointer(depth),
     )  # fmt: skip
     if failed:
         raise ValueError(REFUSALS[failed])

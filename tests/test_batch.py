@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portrait_manifolds.backend.batch import cluster
+from portrait_manifolds.backend.batch import cluster, work
 from portrait_manifolds.backend.batch.cores import share_of
 from portrait_manifolds.backend.batch.local import run_local
 from portrait_manifolds.backend.batch.outcome import PRIVATE, Outcome, kept_outcome, publish
 from portrait_manifolds.backend.batch.photos import Task, find_tasks, output_names
 from portrait_manifolds.backend.batch.run import run_batch
 from portrait_manifolds.backend.batch.settings import Settings
-from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.networks.manifest import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Portrait
 
@@ -115,6 +115,44 @@ def test_the_settings_tell_what_changes_the_outputs() -> None:
     same, other = Settings(frames=9, device="cpu"), Settings(yaw_deg=5.0)
     assert Settings().fingerprint() == same.fingerprint()  # without a path the number of frames does not count
     assert len({settings.fingerprint() for settings in (Settings(), other, Settings(path="orbit"))}) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"refine_steps": 20_000}, {"refine_steps": -1}, {"texture_size": 2048}])
+def test_settings_are_refused_that_no_portrait_can_be_made_with(wrong: dict) -> None:
+    with pytest.raises(InputError, match="cannot be made"):
+        Settings(**wrong)
+
+
+def test_a_missing_file_that_is_not_the_disk_s_fault_is_told_as_it_is(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_weights(*_: object) -> None:
+        try:
+            Path("/nowhere/weights").read_bytes()
+        except OSError as error:
+            raise ProcessingError("The weights are missing: install the package again.") from error
+
+    monkeypatch.setattr(work, "make_outputs", without_weights)
+    monkeypatch.setattr(Settings, "fingerprint", lambda settings: "")
+    (tmp_path / PRIVATE).mkdir()
+    outcome = work.attempt(Task(photos / "noise.jpg", "noise"), None, SMALL, tmp_path)
+    assert outcome.reason == "The weights are missing: install the package again."
+
+
+def test_what_fails_on_a_node_is_no_death_of_it(tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    cause = ProcessingError("The weights are missing: install the package again.")
+    error = ray.exceptions.RayTaskError("make", "Traceback", cause)
+
+    class Failed:
+        exceptions = ray.exceptions
+
+        @staticmethod
+        def get(done: object) -> None:
+            raise error
+
+    outcome = cluster._outcome(Failed, object(), Task(Path("a.jpg"), "a"), tmp_path)
+    assert outcome.reason == str(cause)
 
 
 def test_a_note_counts_only_for_whole_files_of_the_same(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend import animation
 from portrait_manifolds.backend.cli import parse
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
@@ -112,3 +114,11 @@ def test_parts_drawn_apart_are_one_film(tmp_path: Path, small_head: Portrait, ki
         assert sum(1 for _ in container.decode(video=0)) == 3
     with pytest.raises(InputError, match=r"1\.\.3"):
         parse([*drawing, "--only", "3..4"]).run()
+
+
+def test_frames_of_a_narrower_chart_are_drawn_again(tmp_path: Path, small_head: Portrait) -> None:
+    narrower = replace(small_head.manifolds, half_extent=0.9 * small_head.manifolds.half_extent)
+    notes = []
+    for portrait in (small_head, replace(small_head, manifolds=narrower)):
+        notes += animation._frame_notes(portrait, [portrait.camera(48, 32)], [""])
+    assert notes[0] != notes[1]

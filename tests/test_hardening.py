@@ -1,5 +1,6 @@
 """What is broken, hostile or has no room: one sentence, no file left, and never a hang."""
 
+import io
 import json
 import resource
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from portrait_manifolds.backend import camera
 from portrait_manifolds.backend.camera import MAX_CAMERAS, MAX_JSON_BYTES, Camera, load_cameras, look_at, save_cameras
@@ -150,6 +151,18 @@ def test_a_pipe_and_a_folder_are_no_photograph(tmp_path: Path) -> None:
             load_photograph(path)
     with pytest.raises(InputError, match="cannot be read"):
         decode_photograph(b"", "nothing")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_are_those_of_the_profile(mode: str) -> None:
+    """Red, in a space whose first primary is sRGB's blue and whose last is its red, is blue."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = (profile.index(tag) + 4 for tag in (b"rXYZ", b"bXYZ"))  # where their places and sizes stand
+    profile[red : red + 8], profile[blue : blue + 8] = profile[blue : blue + 8], profile[red : red + 8]
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").convert(mode).save(file, "PNG", icc_profile=bytes(profile))
+    rgb = decode_photograph(file.getvalue(), "red.png").rgb
+    np.testing.assert_allclose(rgb.reshape(-1, 3).mean(0), [0.0, 0.0, 255.0], atol=2.0)
 
 
 def test_grey_pictures_keep_their_range() -> None:

@@ -30,6 +30,11 @@ def test_what_is_no_look_is_refused(values: dict) -> None:
         Look.from_dict(values)
 
 
+def test_a_look_out_of_range_is_told_once() -> None:
+    with pytest.raises(InputError, match="^Look.* cannot be drawn: [^:]*$"):
+        Look.from_dict({"opacity": 2.0})
+
+
 def test_the_nearer_is_in_front_pixel_by_pixel() -> None:
     half_red = Light(np.full((1, 2, 4), (0.5, 0.0, 0.0, 0.5), np.float32), np.array([[1.0, 3.0]], np.float32), 1, 1)
     green = Light(np.full((1, 3, 4), (0.0, 1.0, 0.0, 1.0), np.float32), np.full((1, 3), 2.0, np.float32), 1, 1)

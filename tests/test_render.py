@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
+from portrait_manifolds.cuda_ops import build
 from portrait_manifolds.cuda_ops import render_manifolds as render_module
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.native import occupied_or_beside
@@ -325,6 +327,30 @@ def test_without_a_compiler_the_reference_serves_and_says_so(
     assert np.abs(rgba - expected).mean() < 5e-3
     both = np.isfinite(depth) & np.isfinite(expected_depth)
     assert np.median(np.abs(depth[both] - expected_depth[both])) < 1e-4
+
+
+def test_a_compiler_that_fails_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PORTRAIT_MANIFOLDS_CACHE", str(tmp_path))
+    monkeypatch.setenv("CXX", f"sh -c 'echo >> {tmp_path}/asked; exit 1'")
+    build._loaded.cache_clear()
+    try:
+        for _ in range(2):
+            with pytest.raises(BuildError, match="failed on render.cpp"):
+                build.load_library("render")
+        assert (tmp_path / "asked").read_text() == "\n"
+    finally:
+        build._loaded.cache_clear()
+
+
+def test_libraries_that_cannot_be_kept_are_told_with_what_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTRAIT_MANIFOLDS_CACHE", "/proc/nowhere")
+    monkeypatch.setattr(build, "INSTALLED", Path("/nowhere"))
+    build._loaded.cache_clear()
+    try:
+        with pytest.raises(BuildError, match="set PORTRAIT_MANIFOLDS_CACHE"):
+            build.load_library("render")
+    finally:
+        build._loaded.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,8 @@ def _outcome(ray: Any, done: Any, task: Task, output: Path) -> Outcome:
     try:
         outcome, files = ray.get(done)
         return bring(outcome, files, task, output)
+    except ray.exceptions.RayTaskError as error:
+        return failure(task, str(error.cause))
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return failure(task, f"Its worker or node died {RETRIES + 1} times: see Ray's logs ({lines[0]}).")

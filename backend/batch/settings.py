@@ -11,7 +11,7 @@ from ..camera_paths import PATHS, path_cameras
 from ..errors import InputError
 from ..networks.manifest import read_manifest
 from ..portrait import Portrait
-from ..reconstruct import Device
+from ..reconstruct import Device, check_choices
 
 STILL_SIZE_PX = (512, 512)
 
@@ -33,12 +33,9 @@ class Settings:
     json_cameras: tuple[Camera, ...] = field(default=(), init=False)  # of the file at `path`: workers need not see it
 
     def __post_init__(self) -> None:
-        if self.texture_size not in (256, 512, 1024):
-            raise InputError(f"Textures of {self.texture_size} texels cannot be made: use 256, 512 or 1024.")
+        check_choices(self.texture_size, self.refine_steps)
         if not 1 <= self.samples <= 8:
             raise InputError(f"{self.samples} samples along a pixel cannot be drawn: give 1 to 8.")
-        if self.refine_steps < 0:
-            raise InputError(f"{self.refine_steps} steps of refinement cannot be made: give 0 or more.")
         if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
         if not 0.0 < self.fps <= 1000.0:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..animation import Draw, draw_frames, render_film
-from ..errors import InputError, ProcessingError
+from ..errors import InputError, ProcessingError, WriteError
 from ..outputs.png import save_png
 from ..photograph import Photograph, decode_photograph, read_photograph
 from ..reconstruct import reconstruct
@@ -53,9 +53,9 @@ def attempt(
         )
         publish(folder, output, outcome)
         return outcome
-    except ProcessingError as error:
-        reason = _unwritten(output, error.__cause__) if isinstance(error.__cause__, OSError) else str(error)
-    except InputError as error:
+    except WriteError as error:
+        reason = _unwritten(output, error.__cause__ or error)
+    except (InputError, ProcessingError) as error:
         reason = str(error)
     except MemoryError:
         reason = "Out of memory: ask for smaller pictures or textures, or fewer workers."
@@ -91,9 +91,9 @@ def failure(task: Task, reason: str, seconds: float = 0.0) -> Outcome:
     return Outcome(task.name, str(task.photo), "failed", seconds=round(seconds, 3), reason=" ".join(reason.split()))
 
 
-def _unwritten(output: Path, error: OSError) -> str:
+def _unwritten(output: Path, error: BaseException) -> str:
     """What to say of a disk that gave out, of the folder the user knows."""
-    return f"Writing to {output} failed ({error.strerror or error}): free some space and retry."
+    return f"Writing to {output} failed ({getattr(error, 'strerror', None) or error}): free some space and retry."
 
 
 @contextmanager

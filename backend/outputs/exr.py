@@ -6,7 +6,7 @@ import numpy as np
 import OpenEXR
 
 from ..atomic import atomic_path
-from ..errors import ProcessingError
+from ..errors import WriteError
 from ..layered_picture import premultiplied
 from ..portrait import PROVENANCE
 from .provenance import DIGITAL_SOURCE_TYPE, MADE_OF, SOFTWARE
@@ -29,7 +29,7 @@ def save_linear_exr(
     Channels: R, G, B, A half floats, linear BT.709 light, premultiplied; Z 32-bit float, unchanged, and the same again
     as the layer `depth.Z`: Nuke's name for it, and Blender drops the depth of a file that has no second layer. Header:
     `comments` and `software`, `digitalSourceType` with IPTC's term, and `made_of`. Raises InputError where the path
-    cannot be written, ProcessingError if the disk gives out.
+    cannot be written, WriteError if the disk gives out.
     """
     depth = np.ascontiguousarray(depth, np.float32)
     channels = {"RGBA": rgba.astype(np.float16, copy=False), "Z": depth, "depth.Z": depth}
@@ -46,4 +46,4 @@ def save_linear_exr(
         try:
             OpenEXR.File(header, channels).write(str(temporary))
         except RuntimeError as error:
-            raise ProcessingError(f"Writing {path} failed ({error}): free some space and retry.") from error
+            raise WriteError(f"Writing {path} failed ({error}): free some space and retry.") from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..atomic import atomic_path
 from ..conventions import linear_to_srgb, srgb_to_linear
-from ..errors import InputError, ProcessingError
+from ..errors import InputError, ProcessingError, WriteError
 from ..portrait import PROVENANCE
 from .png import to_bytes
 from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
@@ -109,7 +109,7 @@ class Mp4Writer:
         try:
             self._container.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
-            raise ProcessingError(f"Writing {self.path} failed ({error}): free some space and retry.") from error
+            raise WriteError(f"Writing {self.path} failed ({error}): free some space and retry.") from error
 
 
 def over_background(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:

@@ -1,14 +1,23 @@
 // A loop over all cores, without a runtime library to ship: threads take indices from a shared counter.
 #pragma once
 #include <algorithm>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <atomic>
 #include <thread>
 #include <vector>
 
 namespace pm {
 
+// By default as many as cores that this process may run on: a batch gives each of its workers some.
 inline int thread_count(int asked) {
-  return asked > 0 ? asked : std::max(1u, std::thread::hardware_concurrency());
+  if (asked > 0) return asked;
+#ifdef __linux__
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof cores, &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+#endif
+  return std::max(1u, std::thread::hardware_concurrency());
 }
 
 // Calls body(index, thread) for each index in [0, count).

@@ -324,7 +324,8 @@ int32_t rasterise(const float* pixels, const float* uv, const float* gain, const
                   const float* const* texture_levels,
                   const int32_t* texture_sizes, const uint8_t* texture_opaque, int32_t texture_count, int32_t width,
                   int32_t height, int32_t samples, int32_t threads, float* rgba, float* depth) {
-    if (width < 1 || height < 1 || samples < 1 || samples > MAX_SAMPLES || threads < 1) return 1;
+    if (width < 1 || height < 1 || samples < 1 || samples > MAX_SAMPLES) return 1;
+    threads = pm::thread_count(threads);
     for (int64_t i = 0; i < 3 * triangle_count; ++i)
         if (triangles[i] < 0 || triangles[i] >= vertex_count) return 2;
     for (int64_t i = 0; i < triangle_count; ++i)
