@@ -171,7 +171,6 @@ def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) ->
     """
     points, weights = template.points_m, template.weights
     rotation, translation = _initial_pose(points_px, flat, template)
-    scale = 1.0
     for _ in range(12):
         local = points @ rotation.T + translation  # camera axes
         depth = np.maximum(-local[:, 2], 1e-6)

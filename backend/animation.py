@@ -10,18 +10,23 @@ import numpy as np
 from tqdm import tqdm
 
 from . import progress
+from .atomic import make_folder
 from .camera import Camera
+from .compositing import over_background
 from .errors import InputError
-from .frame_files import frame_name, made_of, read_frame
+from .frame_files import Frame, frame_name, made_of, read_frame
 from .layered_picture import whole_picture
 from .look import Look
 from .outputs.exr import save_linear_exr
-from .outputs.mp4 import Mp4Writer, over_background
+from .outputs.mp4 import Mp4Writer
 from .outputs.png import save_png
 from .portrait import Portrait
 
 WRITERS = 2
 """Frames that are compressed at a time, which takes longer than to draw one."""
+
+CAMERAS = "cameras.json"
+"""Those of all frames of a folder, beside them."""
 
 Draw = Callable[[Portrait, Sequence[Camera], int, tuple[float, float, float]], Iterator[np.ndarray]]
 """What makes a film's frames of a portrait, cameras, samples and background: [H, W, 3] uint8 sRGB, in order."""
@@ -72,8 +77,7 @@ def render_frames(
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder for the frames.")
+    make_folder(folder)
     paths = [folder / frame_name(first_frame + index, kind) for index in range(len(cameras))]
     shown = list(looks) or [Look()] * len(cameras)
     if len(shown) != len(cameras):
@@ -125,27 +129,38 @@ def encode_frames(
 ) -> None:
     """H.264 MP4 of the PNG or EXR frames `frames` (first and last) that `render_frames` left in `folder`.
 
-    Raises InputError where a frame is missing, cannot be read or has another size than the first.
+    Raises InputError where a frame is missing, cannot be read, or has another size or portrait than the first.
     """
     first, last = frames
-    kind = "exr" if (folder / frame_name(first, "exr")).is_file() else "png"
+    kinds = [kind for kind in ("exr", "png") if (folder / frame_name(first, kind)).is_file()]
+    if len(kinds) == 2:
+        raise InputError(f"Frame {first} in {folder} is there as PNG and as EXR: delete those that are not meant.")
+    kind = kinds[0] if kinds else "png"
     colour = np.asarray(background, np.float32)
-    rgba, provenance = read_frame(folder / frame_name(first, kind))
-    height, width = rgba.shape[:2]
-    with Mp4Writer(path, width, height, fps, provenance=provenance) as film:
-        film.write_pixels(over_background(rgba, colour))
+    begun = read_frame(folder / frame_name(first, kind))
+    height, width = begun.rgba.shape[:2]
+    with Mp4Writer(path, width, height, fps, provenance=begun.provenance) as film:
+        film.write_pixels(over_background(begun.rgba, colour))
         for number in tqdm(range(first + 1, last + 1), "frames", disable=None):
-            rgba, _ = read_frame(folder / frame_name(number, kind))
-            if rgba.shape[:2] != (height, width):
-                raise InputError(f"Frame {number} in {folder} has another size: draw the animation into a new folder.")
-            film.write_pixels(over_background(rgba, colour))
+            frame = read_frame(folder / frame_name(number, kind))
+            if frame.rgba.shape != begun.rgba.shape or _portrait_of(frame) != _portrait_of(begun):
+                raise InputError(
+                    f"Frame {number} in {folder} is of another size or portrait than frame {first}: draw the "
+                    "animation into a new folder."
+                )
+            film.write_pixels(over_background(frame.rgba, colour))
+
+
+def _portrait_of(frame: Frame) -> str:
+    return frame.made_of.partition("-")[0]
 
 
 def _frame_notes(portrait: Portrait, cameras: Sequence[Camera], settings: Sequence[str]) -> Iterator[str]:
-    """A hash for each frame of all that its picture depends on."""
+    """For each frame hashes of the portrait and of all else that its picture depends on."""
     manifolds = portrait.manifolds
     content = hashlib.sha256(portrait.textures.tobytes())
     for values in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m, manifolds.half_extent):
         content.update(np.asarray(values).tobytes())
     for camera, setting in zip(cameras, settings, strict=True):
-        yield hashlib.sha256(f"{content.hexdigest()} {setting} {camera.to_dict()}".encode()).hexdigest()[:16]
+        view = hashlib.sha256(f"{setting} {camera.to_dict()}".encode())
+        yield f"{content.hexdigest()[:16]}-{view.hexdigest()[:16]}"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,18 +16,37 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     Raises InputError if the folder cannot be made or written, WriteError if the disk gives out on the way.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: name a file to write.")
     temporary = path.with_name(f".{path.stem[:40]}-{uuid4().hex}{path.suffix}")
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder: name a file to write.")
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
     except OSError as error:
         raise InputError(f"Cannot write {path} ({error.strerror}): choose a folder you may write to.") from error
     try:
         yield temporary
+        temporary.chmod(mode)  # some libraries put a private file of their own there
         os.replace(temporary, path)
     except OSError as error:
         raise WriteError(f"Writing {path} failed ({error.strerror or error}): free some space and retry.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path | str) -> None:
+    """Raises InputError where a file cannot be written: better before long work than after it."""
+    with suppress(_Untouched), atomic_path(path):
+        raise _Untouched
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder where there is none; raises InputError where that cannot be or it cannot be written to."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file: name a folder.")
+    check_writable(path / "file")
+
+
+class _Untouched(Exception):
+    """Leaves what stands at a path as it is."""

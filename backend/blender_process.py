@@ -17,10 +17,13 @@ def run_blender(task: str, arguments: Sequence[str], program: Path | None = None
     if program is None:
         command = [sys.executable, "-m", f"portrait_manifolds.blender_addon.{task}"]
     else:
-        command = [str(program), "--background", "--command", "portrait_manifolds"]
+        command = [str(program.resolve()), "--background", "--command", "portrait_manifolds"]
     # What draws is this very installation, unless the user has chosen another.
     environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ}
-    result = subprocess.run([*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    try:
+        result = subprocess.run([*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be run ({error.strerror}): give the path of Blender.") from error
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"Blender ended with {result.returncode}: run it by hand."]
         reason = lines[-1].removeprefix("portrait-manifolds: ")

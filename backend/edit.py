@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from .alignment import Alignment
 from .backprojection import Seen, match_colours
 from .camera import Camera
 from .compositing import over_grey
 from .errors import InputError
-from .photograph import open_picture, photograph_of, read_photograph
+from .photograph import decode_layer, photograph_of, read_photograph
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
 
@@ -20,6 +21,13 @@ log = logging.getLogger(__name__)
 
 UNCHANGED = 2.0 / 255.0
 """Differences up to this are the file's own rounding, not paint."""
+
+UNCHANGED_RESAMPLED, RESAMPLED_PX = 6.0 / 255.0, 2.0
+"""Of a picture of another size the mean around may be off by so much, under a Gaussian of that standard deviation:
+programs enlarge and reduce in ways of their own, which sharpen and soften edges but shift no colours."""
+
+SOLID = 0.995
+"""Less opacity is a soft edge's."""
 
 MATCHING_STEPS = 6
 SMALLEST_OPACITY = 0.02
@@ -31,18 +39,26 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     """The portrait with what was painted over its input view.
 
     `painted` is [H, W, 3 or 4] in 0..1, sRGB-encoded and straight: the picture that `render --camera input` gives,
-    changed; of another size it is resampled. Pixels equal to that picture stay. New colours go to the surface seen
+    changed; of another size it is resampled. Pixels equal to that picture stay, and soft edges where the picture is of
+    another size or without opacities. New colours go to the surface seen
     there; lower opacity makes everything clear that lies behind the pixel. Paint beside the person has no surface to
     lie on and is left out, with a warning. Raises InputError where the picture has another shape than the photograph.
     """
     camera = portrait.input_camera
-    painted = _resampled(painted, camera.width_px, camera.height_px)
     drawn, _ = portrait.render(camera, VIEW_SAMPLES)
+    resized = painted.shape[:2] != drawn.shape[:2]
+    if resized:  # what was not painted on has become softer: so does what it is compared with
+        height, width = painted.shape[:2]
+        painted = _resampled(painted, camera.width_px, camera.height_px)
+        drawn = _resampled(_resampled(drawn, width, height), camera.width_px, camera.height_px)
     opacity = drawn[..., 3]
-    wanted_opacity = painted[..., 3] if painted.shape[2] == 4 else opacity
-    kept = _kept(opacity, wanted_opacity)
+    has_opacity = painted.shape[2] == 4
+    wanted_opacity = painted[..., 3] if has_opacity else opacity
+    kept = _kept(opacity, wanted_opacity, resized)
     difference = painted[..., :3] - drawn[..., :3]
-    changed = (np.abs(difference) > UNCHANGED).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
+    if resized or not has_opacity:  # soft edges have been mixed with what lay beside or behind them
+        difference[opacity <= SOLID] = 0.0
+    changed = _is_changed(difference, resized).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
     _say_what_is_left_out(changed, opacity)
     changed &= opacity > SMALLEST_OPACITY
     portrait = _erased(portrait, camera, kept)
@@ -81,9 +97,7 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
 
 def load_painted(path: Path) -> np.ndarray:
     """A picture file as `edit` takes it; raises InputError if it cannot be read or is too large."""
-    with open_picture(read_photograph(path), path.name) as image:
-        alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-        return np.asarray(image.convert("RGBA" if alpha else "RGB"), np.float32) / 255.0
+    return decode_layer(read_photograph(path), path.name).astype(np.float32) / np.float32(255.0)
 
 
 def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
@@ -95,11 +109,18 @@ def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray
             f"The painted picture is {width} x {height}, the photograph {width_px} x {height_px}: "
             "paint over what `render --camera input` writes, and keep its shape."
         )
+    has_opacity = painted.shape[2] == 4
+    layers = np.array(painted, np.float32)
+    if has_opacity:  # or colours of what is clear would bleed in
+        layers[..., :3] *= layers[..., 3:]
     channels = [
-        Image.fromarray(painted[..., i]).resize((width_px, height_px), Image.Resampling.LANCZOS)
-        for i in range(painted.shape[2])
+        Image.fromarray(layers[..., i]).resize((width_px, height_px), Image.Resampling.LANCZOS)
+        for i in range(layers.shape[2])
     ]
-    return np.clip(np.stack([np.asarray(channel) for channel in channels], -1), 0.0, 1.0)
+    resampled = np.stack([np.asarray(channel) for channel in channels], -1)
+    if has_opacity:
+        resampled[..., :3] /= np.maximum(resampled[..., 3:], SMALLEST_OPACITY)
+    return np.clip(resampled, 0.0, 1.0)
 
 
 def _say_what_is_left_out(changed: np.ndarray, opacity: np.ndarray) -> None:
@@ -108,9 +129,17 @@ def _say_what_is_left_out(changed: np.ndarray, opacity: np.ndarray) -> None:
         log.warning("%d painted pixels lie beside the person, where there is nothing to paint on: left out", beside)
 
 
-def _kept(opacity: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """By what opacities are multiplied where less is wanted than is drawn; elsewhere one."""
-    return np.where(opacity - wanted > UNCHANGED, wanted / np.maximum(opacity, 1e-3), 1.0)
+def _is_changed(difference: np.ndarray, resized: bool) -> np.ndarray:
+    """Where values [H, W, ...] differ by more than a file's rounding, or than resampling does in the mean around."""
+    if resized:
+        return np.abs(ndimage.gaussian_filter(difference, RESAMPLED_PX, axes=(0, 1))) > UNCHANGED_RESAMPLED
+    return np.abs(difference) > UNCHANGED
+
+
+def _kept(opacity: np.ndarray, wanted: np.ndarray, resized: bool = False) -> np.ndarray:
+    """By what opacities [H, W] are multiplied where less is wanted than is drawn; elsewhere one."""
+    less = _is_changed(opacity - wanted, resized) & (wanted < opacity)
+    return np.where(less, wanted / np.maximum(opacity, 1e-3), 1.0)
 
 
 def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:

@@ -1,5 +1,6 @@
 """The frames of an animation as files: their names, and what is read back from them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +11,30 @@ from .errors import InputError
 from .outputs.provenance import MADE_OF
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A picture of an animation, and the notes that it carries."""
+
+    rgba: np.ndarray  # [H, W, 4] float32, straight, sRGB-encoded, 0..1
+    provenance: str
+    made_of: str  # a hash of the portrait, a hyphen, and one of all else; empty without
+
+
 def frame_name(number: int, kind: str) -> str:
     """frame_0001.png and so on."""
     return f"frame_{number:04d}.{kind}"
 
 
 def made_of(path: Path) -> str | None:
-    """The note of what a PNG or EXR frame was drawn from; None where there is no such file or note."""
-    if not path.is_file():
-        return None
+    """The note of what a PNG or EXR frame was drawn from; None where there is no such file, whole and with a note."""
     try:
-        if path.suffix == ".exr":
-            import OpenEXR
-
-            with OpenEXR.File(str(path), header_only=True) as file:
-                return file.header().get(MADE_OF)
-        with Image.open(path, formats=("PNG",)) as image:
-            return image.info.get(MADE_OF)
-    except (OSError, ValueError, SyntaxError, RuntimeError):
+        return read_frame(path).made_of or None
+    except InputError:
         return None
 
 
-def read_frame(path: Path) -> tuple[np.ndarray, str]:
-    """RGBA [H, W, 4] float32 (straight, sRGB-encoded, 0..1) and the provenance note; InputError where unreadable."""
+def read_frame(path: Path) -> Frame:
+    """A whole file; raises InputError where there is none."""
     if not path.is_file():
         raise InputError(f"There is no frame {path}: draw it with `animate` first.")
     try:
@@ -41,17 +43,19 @@ def read_frame(path: Path) -> tuple[np.ndarray, str]:
         raise InputError(f"{path} cannot be read as a frame ({error}): delete it and draw it again.") from error
 
 
-def _read_png(path: Path) -> tuple[np.ndarray, str]:
+def _read_png(path: Path) -> Frame:
     with Image.open(path, formats=("PNG",)) as image:
-        return np.asarray(image.convert("RGBA"), np.float32) / 255.0, str(image.info["Description"])
+        rgba = np.asarray(image.convert("RGBA"), np.float32) / 255.0
+        return Frame(rgba, str(image.info["Description"]), image.info.get(MADE_OF, ""))
 
 
-def _read_exr(path: Path) -> tuple[np.ndarray, str]:
+def _read_exr(path: Path) -> Frame:
     import OpenEXR
 
     with OpenEXR.File(str(path)) as file:
         premultiplied = file.channels()["RGBA"].pixels.astype(np.float32)
-        provenance = str(file.header()["comments"])
+        header = dict(file.header())  # a copy: closing the file empties it
     opacity = premultiplied[..., 3:]
     colour = premultiplied[..., :3] / np.maximum(opacity, 1e-6)
-    return np.concatenate([linear_to_srgb(np.clip(colour, 0.0, 1.0)), opacity], axis=-1), provenance
+    rgba = np.concatenate([linear_to_srgb(np.clip(colour, 0.0, 1.0)), opacity], axis=-1)
+    return Frame(rgba, str(header["comments"]), header.get(MADE_OF, ""))

@@ -8,7 +8,7 @@ further out, where the spread takes them to the shoulders.
 
 import numpy as np
 
-from .camera import Camera, focal_px, look_at
+from .camera import Camera, look_at
 from .made_portrait_paint import paint_clothes, paint_hair, paint_skin
 from .manifolds import Manifolds, chart_to_direction, map_grid
 from .portrait import PROVENANCE, Crop, Portrait
@@ -51,9 +51,7 @@ def made_portrait(texture_size: int = 512, sheets: int = 24) -> Portrait:
 def made_camera() -> Camera:
     """The made photograph's camera: 512 x 512 pixels, 1.2 m in front of the origin."""
     fov_deg = 2.0 * np.degrees(np.arctan(0.5 * PICTURE_WIDTH_M / CAMERA_DISTANCE_M))
-    camera = look_at((0.0, 0.0, CAMERA_DISTANCE_M), fov_deg=float(fov_deg), width_px=512, height_px=512)
-    assert abs(camera.fy_px - focal_px(float(fov_deg), 512)) < 1e-9
-    return camera
+    return look_at((0.0, 0.0, CAMERA_DISTANCE_M), fov_deg=float(fov_deg), width_px=512, height_px=512)
 
 
 def made_offsets_m(sheets: int) -> np.ndarray:

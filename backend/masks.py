@@ -1,7 +1,6 @@
 """Masks [H, W] of bool, on the processor by scipy, on a GPU by kernels: what either says of a mask is the same; and
 maps widened as masks are dilated."""
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -65,8 +64,7 @@ def depth_within(mask: Tensor) -> Tensor:
     if not mask.is_cuda:
         if mask.all():
             return torch.full(mask.shape, FAR_PX)
-        padded = np.pad(mask.numpy(), 1, mode="edge")
-        return torch.from_numpy(ndimage.distance_transform_edt(padded)[1:-1, 1:-1]).float()
+        return torch.from_numpy(ndimage.distance_transform_edt(mask.numpy())).float()
     squared = torch.where(mask, FAR_PX**2, 0.0)
     for _ in range(2):
         along = torch.arange(squared.shape[0], device=mask.device, dtype=squared.dtype)

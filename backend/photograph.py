@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION
 
 from .errors import InputError
 from .input_file import read_input
@@ -29,6 +30,9 @@ FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA",
 _STRIP_PIXELS = 4_000_000
 _COSTLY_FORMATS = ("AVIF", "JPEG2000", "WEBP")
 _GREY_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
+_COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK")
+"""Those whose profile counts; grey ones' say how grey is encoded."""
+
 MIN_SIDE_PX = 48
 FILM_DIAGONAL_MM = (36.0**2 + 24.0**2) ** 0.5
 
@@ -71,6 +75,22 @@ def decode_photograph(data: bytes, name: str) -> Photograph:
     return Photograph(rgb, hashlib.sha256(data).hexdigest(), fov_deg)
 
 
+def decode_layer(data: bytes, name: str) -> np.ndarray:
+    """A file's bytes as `decode_photograph` reads them, with their opacity where they have any: [H, W, 3 or 4] uint8.
+
+    Colours are straight. Raises InputError for what is no picture or too large.
+    """
+    with open_picture(data, name) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        if not _is_clear(image):
+            return _srgb_pixels(image)
+        opacity = image.convert("RGBA").getchannel("A")
+        opaque = image.convert("RGBA").convert("RGB")
+        opaque.info["icc_profile"] = image.info.get("icc_profile") if image.mode in _COLOUR_MODES else None
+        opaque.info.pop("transparency", None)
+        return np.concatenate([_srgb_pixels(opaque), np.asarray(opacity)[..., None]], -1)
+
+
 @contextmanager
 def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
     """A file's bytes opened as a picture of one of FORMATS, before its pixels are decoded.
@@ -82,6 +102,8 @@ def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # of sizes that are checked here, and of harmless damage
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_largest(name, *image.size, _max_pixels(image))
+                if _is_planar_16_bit(image):
+                    raise ValueError("Pillow mixes up the planes of such files")
                 yield image
     except (InputError, MemoryError):
         raise
@@ -114,6 +136,11 @@ def _check_largest(name: str, width_px: int, height_px: int, max_pixels: int) ->
         )
 
 
+def _is_planar_16_bit(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(PLANAR_CONFIGURATION) == 2 and 16 in tags.get(BITSPERSAMPLE, ())
+
+
 def _max_pixels(image: Image.Image) -> int:
     if image.format in _COSTLY_FORMATS:
         return MAX_COSTLY_PIXELS
@@ -142,12 +169,12 @@ def _strips(image: Image.Image) -> Iterator[Image.Image]:
 def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image | np.ndarray]:
     """What turns a strip of this picture to 8-bit sRGB."""
     if image.mode in _GREY_MODES:
-        white = 255.0 if _brightest(image) <= 255.0 else 65535.0
+        brightest = _brightest(image)
+        white = 65535.0 if brightest > 255.0 else 255.0 if brightest > 2.0 or image.mode != "F" else 1.0
         return lambda strip: _grey_to_rgb(strip, white)
-    clear = "A" in image.mode or "transparency" in image.info
-    flat = _over_white if clear else lambda strip: strip if strip.mode == "CMYK" else strip.convert("RGB")
+    flat = _over_white if _is_clear(image) else lambda strip: strip if strip.mode == "CMYK" else strip.convert("RGB")
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "RGBA", "P", "CMYK"):  # not grey ones: those say how grey is encoded
+    if profile and image.mode in _COLOUR_MODES:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             mode = "CMYK" if image.mode == "CMYK" else "RGB"
@@ -156,6 +183,10 @@ def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image | np.n
         except (ImageCms.PyCMSError, OSError) as error:
             log.warning("the colour profile is damaged (%s): colours are taken as sRGB", error)
     return lambda strip: flat(strip).convert("RGB")
+
+
+def _is_clear(image: Image.Image) -> bool:
+    return "A" in image.mode or "transparency" in image.info
 
 
 def _over_white(strip: Image.Image) -> Image.Image:

@@ -1,6 +1,5 @@
 """A portrait: manifolds, their textures, and where it came from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -75,12 +74,6 @@ class Portrait:
         """Side of each sheet's texture in texels."""
         return int(self.textures.shape[1])
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the textures and maps."""
-        maps = (self.manifolds.radius_m, self.manifolds.spread, self.manifolds.displacement_m)
-        return int(self.textures.nbytes + sum(array.nbytes for array in maps))
-
     def camera(self, width_px: int | None = None, height_px: int | None = None) -> Camera:
         """The photograph's camera; with a size, upright and framed on the head (the aligned crop)."""
         if width_px is None or height_px is None:
@@ -119,9 +112,3 @@ class Portrait:
         from .portrait_file import load_portrait
 
         return load_portrait(path)
-
-
-def stack_textures(colour: np.ndarray | Sequence[np.ndarray], opacity: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-    """Colour [S, V, U, 3] (sRGB-encoded) and opacity [S, V, U], both 0..1, to uint8 textures [S, V, U, 4]."""
-    rgba = np.concatenate([np.asarray(colour), np.asarray(opacity)[..., None]], axis=-1)
-    return np.clip(np.rint(rgba * 255.0), 0, 255).astype(np.uint8)

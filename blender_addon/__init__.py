@@ -15,7 +15,7 @@ from .import_operators import (
     PORTRAIT_MANIFOLDS_OT_import_portrait,
     draw_import_menu,
 )
-from .job_operator import PORTRAIT_MANIFOLDS_OT_cancel
+from .job_operator import PORTRAIT_MANIFOLDS_OT_cancel, end_running_work
 from .match_light import PORTRAIT_MANIFOLDS_OT_match_light
 from .naming import ADDON_ID
 from .panels import (
@@ -94,6 +94,7 @@ def unregister() -> None:
     if _command_handle is None:
         return
     atexit.unregister(_leave)
+    end_running_work()
     bpy.utils.unregister_cli_command(_command_handle)
     bpy.app.handlers.render_pre.remove(follow_before_render)
     bpy.types.TOPBAR_MT_file_import.remove(draw_import_menu)

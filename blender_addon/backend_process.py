@@ -11,6 +11,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,19 @@ class Backend:
             pass
 
     def end(self) -> None:
-        """Ends the process; jobs under way fail."""
+        """Ends the process; jobs under way fail. The reading thread then closes the pipes."""
         self._process.kill()
         self._process.wait(timeout=10)
         self._bury()
 
     def _read(self) -> None:
+        # To close the requests is to send what is left of them, which a process that is gone does not take.
+        with self._answers, suppress(OSError), self._requests:
+            self._hand_over_answers()
+            self._process.wait()
+        self._bury()
+
+    def _hand_over_answers(self) -> None:
         while line := self._answers.readline(MAX_LINE_BYTES):
             try:
                 message = json.loads(line)
@@ -155,8 +163,6 @@ class Backend:
                     del self._jobs[job.number]
             if job is not None:
                 job.receive(message)
-        self._process.wait()
-        self._bury()
 
     def _bury(self) -> None:
         """Tells every job that the process is gone, with the last it said."""
@@ -177,6 +183,8 @@ class Backend:
 
 
 _current: Backend | None = None
+_current_lock = threading.RLock()
+"""The viewport asks on Blender's main thread, a render on a thread of its own."""
 
 
 def backend() -> Backend:
@@ -185,18 +193,20 @@ def backend() -> Backend:
     from .backend_home import backend_python, log_path
 
     python = backend_python()
-    if _current is not None and _current.alive and _current.python == python:
+    with _current_lock:
+        if _current is not None and _current.alive and _current.python == python:
+            return _current
+        stop_backend()
+        _current = Backend(python, log_path())
+        atexit.register(stop_backend)
         return _current
-    stop_backend()
-    _current = Backend(python, log_path())
-    atexit.register(stop_backend)
-    return _current
 
 
 def stop_backend() -> None:
     """Ends the process, if there is one."""
     global _current
-    if _current is not None and _current.alive:
-        _current.end()
-    _current = None
-    atexit.unregister(stop_backend)
+    with _current_lock:
+        if _current is not None and _current.alive:
+            _current.end()
+        _current = None
+        atexit.unregister(stop_backend)

@@ -24,9 +24,9 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
     bl_options = {"REGISTER", "UNDO"}
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        scene, name = context.scene, active_portrait(context).name
+        scene_name, name = context.scene.name, active_portrait(context).name
         stand_in = yield from stand_in_of(name)
-        root = named(name)
+        root, scene = named(name), bpy.data.scenes[scene_name]  # undo may have replaced them
         # The backend draws the portrait from now on; the sheets stay for the viewport.
         portrait_path(root)  # InputError where it could not
         sheets_of(root).hide_render = True

@@ -42,8 +42,7 @@ class Compositor:
     ) -> bpy.types.NodeSocket:
         """`over` over `under`, both premultiplied."""
         node = self.add("CompositorNodeAlphaOver", x, y)
-        inputs = node.inputs
-        below, above = (inputs["Background"], inputs["Foreground"]) if "Background" in inputs else inputs[1:3]
+        below, above = _pictures(node)
         self.tree.links.new(under, below)
         self.tree.links.new(over, above)
         return node.outputs[0]
@@ -60,14 +59,7 @@ class Compositor:
         self, factor: bpy.types.NodeSocket, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket, x: float, y: float
     ) -> bpy.types.NodeSocket:
         """a where the factor is 0, b where it is 1, alpha included."""
-        if _IS_GROUP:
-            node = self.add("ShaderNodeMix", x, y)
-            node.data_type = "RGBA"
-            sockets = [socket for socket in node.inputs if socket.enabled]
-            result = next(socket for socket in node.outputs if socket.enabled)
-        else:
-            node = self.add("CompositorNodeMixRGB", x, y)
-            sockets, result = list(node.inputs), node.outputs[0]
+        _, sockets, result = self._mix_node(x, y)
         for source, socket in zip((factor, a, b), sockets, strict=True):
             self.tree.links.new(source, socket)
         return result
@@ -76,14 +68,7 @@ class Compositor:
         self, kind: str, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket | tuple, x: float, y: float
     ) -> bpy.types.NodeSocket:
         """Colours of a and b (a socket or four numbers) blended wholly, as MULTIPLY or DARKEN; alpha is that of a."""
-        if _IS_GROUP:
-            node = self.add("ShaderNodeMix", x, y)
-            node.data_type = "RGBA"
-            factor, *colours = (socket for socket in node.inputs if socket.enabled)
-            result = next(socket for socket in node.outputs if socket.enabled)
-        else:
-            node = self.add("CompositorNodeMixRGB", x, y)
-            (factor, *colours), result = node.inputs, node.outputs[0]
+        node, (factor, *colours), result = self._mix_node(x, y)
         node.blend_type, factor.default_value = kind, 1.0
         for source, socket in zip((a, b), colours, strict=True):
             if isinstance(source, tuple):
@@ -91,6 +76,14 @@ class Compositor:
             else:
                 self.tree.links.new(source, socket)
         return result
+
+    def _mix_node(self, x: float, y: float) -> tuple[bpy.types.Node, list[bpy.types.NodeSocket], bpy.types.NodeSocket]:
+        """A node that mixes colours; its sockets for the factor and two colours, and that of the result."""
+        node = self.add("ShaderNodeMix" if _IS_GROUP else "CompositorNodeMixRGB", x, y)
+        if _IS_GROUP:
+            node.data_type = "RGBA"  # this disables the sockets for numbers and vectors
+        inputs, outputs = ([socket for socket in each if socket.enabled] for each in (node.inputs, node.outputs))
+        return node, inputs, outputs[0]
 
     def finish(self, picture: bpy.types.NodeSocket) -> None:
         """Puts the picture out."""
@@ -110,15 +103,19 @@ class Compositor:
         """Removes our nodes; returns what fed the output before them, if anything."""
         output = self._output()
         ours = [node for node in self.tree.nodes if node.name.startswith(NODE_NAME)]
+        fed: bpy.types.NodeSocket | None = output
         if output.is_linked and output.links[0].from_node in ours:
-            under = next(node for node in ours if node.bl_idname == "CompositorNodeAlphaOver")
-            names = under.inputs
-            below = names["Background"] if "Background" in names else names[1]
-            before = below.links[0].from_socket if below.is_linked else None
-        else:
-            before = output.links[0].from_socket if output.is_linked else None
+            over = next((node for node in ours if node.bl_idname == "CompositorNodeAlphaOver"), None)
+            fed = _pictures(over)[0] if over is not None else None  # the user may have deleted it
+        before = fed.links[0].from_socket if fed is not None and fed.is_linked else None
         if before is not None and before.node in ours:
             before = None
         for node in ours:
             self.tree.nodes.remove(node)
         return before
+
+
+def _pictures(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """What an Alpha Over takes: the picture below and the one above."""
+    inputs = node.inputs
+    return (inputs["Background"], inputs["Foreground"]) if "Background" in inputs else (inputs[1], inputs[2])

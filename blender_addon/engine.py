@@ -20,7 +20,7 @@ from .pictures import NOTHING, Picture, layers, picture_request, read_picture, s
 from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
 failures: list[str] = []
-"""What went wrong in renders since it was last cleared."""
+"""What went wrong in renders; a script that is to know of its own clears it before."""
 
 
 class PortraitManifoldsEngine(bpy.types.RenderEngine):
@@ -96,17 +96,6 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
                     job.cancel()
                 job.rest()
             return read_picture(job.result())
-
-
-def clear_failures() -> None:
-    """Before a render whose success is to be known."""
-    failures.clear()
-
-
-def raise_failures() -> None:
-    """After it: ProcessingError if the engine failed."""
-    if failures:
-        raise ProcessingError(failures[0])
 
 
 def allow_panels(add: bool) -> None:

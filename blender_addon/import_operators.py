@@ -13,6 +13,7 @@ from .backend_process import Job, backend
 from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces
+from .properties import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .sheets_data import SheetsData
 from .steps import Steps, answered, in_thread, unlinked_on_failure
 
@@ -37,13 +38,17 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
     )
     texture_size: bpy.props.IntProperty(
         name="Texture Size",
-        description="Side of each sheet's texture in texels: 256, 512 or 1024",
+        description=f"Side of each sheet's texture in texels: {', '.join(map(str, TEXTURE_SIZES))}; no others",
         default=TEXTURE_SIZE,
-        min=128,
-        max=2048,
+        min=min(TEXTURE_SIZES),
+        max=max(TEXTURE_SIZES),
     )
     refine_steps: bpy.props.IntProperty(
-        name="Refine", description="Steps of fitting the textures to the photograph", default=0, min=0, max=2000
+        name="Refine",
+        description="Steps of fitting the textures to the photograph",
+        default=0,
+        min=0,
+        max=MAX_REFINE_STEPS,
     )
     fov_deg: bpy.props.FloatProperty(
         name="Field of View", description="Of the photograph, in degrees; 0 finds it", default=0.0, min=0.0, max=120.0

@@ -16,12 +16,22 @@ TICK_S = 0.05
 STEP_S = 0.03
 """How long the work holds up the window at a time; one step of it may take a little longer."""
 
-_running: list[Work] = []
+_running: dict[Work, bpy.types.Timer] = {}
 
 
 def running_work() -> Work | None:
     """The work under way, for the panel."""
-    return _running[-1] if _running else None
+    return next(reversed(_running), None)
+
+
+def end_running_work() -> None:
+    """When the add-on is disabled: Blender then frees a modal operator without telling it."""
+    for work in list(_running):
+        try:
+            work.drop()
+        except Exception:  # what is left of the work must not keep the add-on from being disabled
+            log.error("%s", traceback.format_exc())
+        _forget(work, bpy.context)
 
 
 def checked(execute: Callable[[Any, bpy.types.Context], set[str]]) -> Callable[[Any, bpy.types.Context], set[str]]:
@@ -61,12 +71,13 @@ class JobOperator(bpy.types.Operator):
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        if _running:
-            self.report({"ERROR"}, f"{_running[-1].what} is under way: wait for it or cancel it.")
+        busy = running_work()
+        if busy is not None:
+            self.report({"ERROR"}, f"{busy.what} is under way: wait for it or cancel it.")
             return {"CANCELLED"}
         self.work = Work(self.bl_label, self.steps(context))
         try:
-            if bpy.app.background:
+            if bpy.app.background or context.window is None:  # a timer's script has no window to be modal in
                 self.work.run()
                 return {"FINISHED"}
             if self.work.advance(STEP_S):
@@ -74,11 +85,10 @@ class JobOperator(bpy.types.Operator):
         except (InputError, ProcessingError, Cancelled) as error:
             show_error(self, error)
             return {"CANCELLED"}
-        _running.append(self.work)
-        window = context.window_manager
-        self._timer = window.event_timer_add(TICK_S, window=context.window)
-        window.progress_begin(0.0, 1.0)
-        window.modal_handler_add(self)
+        manager = context.window_manager
+        _running[self.work] = manager.event_timer_add(TICK_S, window=context.window)
+        manager.progress_begin(0.0, 1.0)
+        manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -93,24 +103,26 @@ class JobOperator(bpy.types.Operator):
                 self._show_progress(context)
                 return {"PASS_THROUGH"}
         except Cancelled as stop:
-            self._leave(context)
+            _forget(self.work, context)
             self.report({"INFO"}, str(stop))
             return {"CANCELLED"}
         except (InputError, ProcessingError) as error:
-            self._leave(context)
+            _forget(self.work, context)
             show_error(self, error)
             return {"CANCELLED"}
         except Exception:
-            self._leave(context)
+            _forget(self.work, context)
             log.error("%s", traceback.format_exc())
             raise
-        self._leave(context)
+        _forget(self.work, context)
         return {"FINISHED"}  # Blender adds the one step of undo if `bl_options` has it
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender closes or loads another file."""
-        self.work.drop()
-        self._leave(context)
+        try:
+            self.work.drop()
+        finally:
+            _forget(self.work, context)
 
     def _show_progress(self, context: bpy.types.Context) -> None:
         work = self.work
@@ -120,16 +132,6 @@ class JobOperator(bpy.types.Operator):
         self._shown = text
         context.window_manager.progress_update(work.fraction)
         context.workspace.status_text_set(text)
-        _redraw(context)
-
-    def _leave(self, context: bpy.types.Context) -> None:
-        if self.work not in _running:
-            return
-        _running.remove(self.work)
-        context.window_manager.event_timer_remove(self._timer)
-        context.window_manager.progress_end()
-        if context.workspace:
-            context.workspace.status_text_set(None)
         _redraw(context)
 
 
@@ -143,6 +145,18 @@ class PORTRAIT_MANIFOLDS_OT_cancel(bpy.types.Operator):
         for work in _running:
             work.cancel()
         return {"FINISHED"}
+
+
+def _forget(work: Work, context: bpy.types.Context) -> None:
+    """Takes away what shows that work is under way."""
+    timer = _running.pop(work, None)
+    if timer is None:
+        return
+    context.window_manager.event_timer_remove(timer)
+    context.window_manager.progress_end()
+    if context.workspace:
+        context.workspace.status_text_set(None)
+    _redraw(context)
 
 
 def _redraw(context: bpy.types.Context) -> None:

@@ -32,7 +32,7 @@ def shown_look(root: bpy.types.Object, frame: float) -> ShownLook:
     Set Up Compositing hides the sheets. Of drivers, what they gave last counts.
     """
     material = sheets_of(root).active_material
-    sockets = {socket.name: socket for socket in look_sockets(material)} if material else {}
+    sockets = {socket.name: socket for socket in look_sockets(material)}
 
     def channels(name: str, neutral: tuple[float, ...]) -> tuple[float, ...]:
         return _values(material.node_tree, sockets[name], frame) if name in sockets else neutral

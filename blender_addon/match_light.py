@@ -87,11 +87,13 @@ def _light_on(name: str, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
     with _alone(stand_in, sheets_of(root), unshaded), tempfile.TemporaryDirectory(prefix="portrait_") as folder:
         path = Path(folder) / "light.exr"
         copy = scene.copy()  # the user's settings stay as they are
+        copy_name = copy.name
         try:
             _set_up(copy, path)
             yield from _rendered(copy)
-        finally:
-            bpy.data.scenes.remove(copy)
+        finally:  # found again: undo may have replaced it while Blender rendered
+            if copy_name in bpy.data.scenes:
+                bpy.data.scenes.remove(bpy.data.scenes[copy_name])
         if not path.is_file():
             raise ProcessingError("Blender could not draw the stand-in: switch the add-on Cycles on, and try again.")
         pixels = _pixels(path)
@@ -103,7 +105,7 @@ def _light_on(name: str, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
 
 def _rendered(scene: bpy.types.Scene) -> Steps[None]:
     """Renders to the scene's file: in a window as Blender's own job, beside the user's work."""
-    if bpy.app.background:
+    if bpy.app.background or bpy.context.window is None:
         bpy.ops.render.render(write_still=True, scene=scene.name)
         return
     view = bpy.context.preferences.view
@@ -132,6 +134,7 @@ def _pixels(path: Path) -> np.ndarray:
 
 
 def _set_up(scene: bpy.types.Scene, path: Path) -> None:
+    scene.portrait_manifolds.drawn_by = None  # else compositing's scene would take over this one's small size
     render, cycles = scene.render, scene.cycles
     render.engine, render.film_transparent, render.use_compositing, render.use_sequencer = "CYCLES", True, False, False
     larger = max(render.resolution_x, render.resolution_y)
@@ -156,7 +159,7 @@ def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) ->
     All but the sheets around it light and shade it as ever; `unshaded`, only lamps do.
     """
     local = [item for item in bpy.data.objects if item.library is None]
-    before = [(item, item.visible_camera, item.hide_render) for item in local]
+    before = [(item.name, item.visible_camera, item.hide_render) for item in local]
     try:
         for item in local:
             item.visible_camera = item == shown
@@ -165,5 +168,7 @@ def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) ->
         shown.hide_render, sheets.hide_render = False, True
         yield
     finally:
-        for item, visible, hidden in before:
-            item.visible_camera, item.hide_render = visible, hidden
+        for name, visible, hidden in before:
+            item = bpy.data.objects.get((name, None))  # by name: undo may have replaced the objects meanwhile
+            if item is not None:
+                item.visible_camera, item.hide_render = visible, hidden

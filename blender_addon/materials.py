@@ -29,9 +29,9 @@ def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
     return material
 
 
-def look_sockets(material: bpy.types.Material) -> list[bpy.types.NodeSocket]:
-    """The artist's controls of a portrait's material, for panels; empty where its nodes were replaced."""
-    node = material.node_tree.nodes.get(GROUP_NAME) if material.node_tree else None
+def look_sockets(material: bpy.types.Material | None) -> list[bpy.types.NodeSocket]:
+    """The artist's controls of a portrait's material; empty where it was removed or its nodes were replaced."""
+    node = material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
     return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
 
 

@@ -160,7 +160,7 @@ def _describe(root: bpy.types.Object, portrait: Portrait, filepath: str) -> None
 
 
 def _keep_look(old: bpy.types.Material | None, new: bpy.types.Material) -> None:
-    before = {socket.name: socket.default_value for socket in look_sockets(old)} if old else {}
+    before = {socket.name: socket.default_value for socket in look_sockets(old)}
     for socket in look_sockets(new):
         if socket.name in before:
             socket.default_value = before[socket.name]

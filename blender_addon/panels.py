@@ -64,7 +64,7 @@ class PORTRAIT_MANIFOLDS_PT_look(_PortraitPanel):
         except InputError as error:
             layout.label(text=str(error), icon="ERROR")
             return
-        for socket in look_sockets(material) if material else ():
+        for socket in look_sockets(material):
             layout.prop(socket, "default_value", text=socket.name)
         if context.scene.view_settings.view_transform not in {"Standard", "Raw"}:
             transform = context.scene.view_settings.view_transform

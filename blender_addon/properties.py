@@ -24,6 +24,9 @@ EDIT_SHAPES = (
     ),
 )
 
+TEXTURE_SIZES, MAX_REFINE_STEPS = (256, 512, 1024), 10_000
+"""What the backend's reconstruct takes; it cannot be asked here, where its packages are missing."""
+
 
 class PortraitProperties(bpy.types.PropertyGroup):
     """Portrait Manifolds' properties of an object; all but `role` are used on the portrait's empty."""
@@ -65,11 +68,14 @@ class PortraitSceneProperties(bpy.types.PropertyGroup):
     texture_size: bpy.props.EnumProperty(
         name="Texture Size",
         description="Side of each sheet's texture in texels",
-        items=[(str(size), str(size), f"{size} x {size} texels a sheet") for size in (256, 512, 1024)],
+        items=[(str(size), str(size), f"{size} x {size} texels a sheet") for size in TEXTURE_SIZES],
         default=str(TEXTURE_SIZE),
     )
     refine_steps: bpy.props.IntProperty(
-        name="Refine", description="Steps of fitting the textures to the photograph; 0 is fastest", min=0, max=2000
+        name="Refine",
+        description="Steps of fitting the textures to the photograph; 0 is fastest",
+        min=0,
+        max=MAX_REFINE_STEPS,
     )
     fov_deg: bpy.props.FloatProperty(
         name="Field of View",

@@ -75,7 +75,9 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
 
 
 def frames_folder(text: str) -> Path:
-    """A folder as users name it; InputError for one beside a .blend that is not saved yet."""
+    """A folder as users name it; InputError for none, or one beside a .blend that is not saved yet."""
+    if not text:
+        raise InputError("The frames have no folder to go to: choose one under Frames in the panel.")
     if text.startswith("//") and not bpy.data.filepath:
         raise InputError("The frames' folder is beside the .blend, which is not saved: save it or choose a folder.")
     return Path(bpy.path.abspath(text)).absolute()

@@ -10,6 +10,7 @@ from .job_operator import checked
 from .native_object import active_portrait
 from .photo_camera import add_camera, head_view, photo_view
 from .rigs import EASES, RIG_TYPES, rebuild
+from .steps import removed_on_failure
 
 PIVOT_SIZE_M = 0.05
 FRAMINGS = (
@@ -31,13 +32,22 @@ def _changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
 
 def _framing_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     """The rig starts from another camera."""
-    if self.base_camera:
+    if not self.base_camera:
+        return
+    try:
         _frame(self.id_data, context.scene)
+    except InputError as error:
+        self.problem = str(error)
 
 
 def _frame(pivot: bpy.types.Object, scene: bpy.types.Scene) -> None:
-    """Gives the rig the camera it starts from, for the scene's size and the rig's framing."""
+    """Gives the rig the camera it starts from, for the scene's size and the rig's framing.
+
+    Raises InputError where there is no portrait to frame; other problems are written into the rig.
+    """
     rig, size = pivot.portrait_rig, render_size(scene)
+    if pivot.parent is None:
+        raise InputError(f"{pivot.name} has lost its portrait: delete the rig and add it again.")
     view = head_view(pivot.parent, *size) if rig.framing == "HEAD" else photo_view(pivot.parent).resized(*size)
     rig.base_camera = json.dumps(view.to_dict())
     rig.fov_start_deg = view.fov_deg  # this writes the keyframes
@@ -108,16 +118,19 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
         if end <= start:
             raise InputError(f"A rig cannot run from frame {start} to {end}: give a later end.")
         title = next(name for key, name, _ in RIG_TYPES if key == self.type)
-        pivot = bpy.data.objects.new(f"{root.name} {title.lower()}", None)
-        pivot.empty_display_type, pivot.empty_display_size = "PLAIN_AXES", PIVOT_SIZE_M
-        pivot.parent = root
-        context.collection.objects.link(pivot)
-        camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
-        rig = pivot.portrait_rig
-        rig.type, rig.framing, rig.frame_start, rig.frame_end = self.type, self.framing, start, end
-        _frame(pivot, scene)  # last: from here on, changes write keyframes
-        if rig.problem:
-            raise InputError(rig.problem)
+        with removed_on_failure() as made:
+            pivot = bpy.data.objects.new(f"{root.name} {title.lower()}", None)
+            made.append(pivot)
+            pivot.empty_display_type, pivot.empty_display_size = "PLAIN_AXES", PIVOT_SIZE_M
+            pivot.parent = root
+            context.collection.objects.link(pivot)
+            camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
+            made += [camera, camera.data]
+            rig = pivot.portrait_rig
+            rig.type, rig.framing, rig.frame_start, rig.frame_end = self.type, self.framing, start, end
+            _frame(pivot, scene)  # last: from here on, changes write keyframes
+            if rig.problem:
+                raise InputError(rig.problem)
         scene.camera = camera
         return {"FINISHED"}
 

@@ -7,12 +7,12 @@ pitch), the camera's own Z the distance to the pivot, which is where a dolly zoo
 
 import json
 from collections.abc import Callable
-from math import atan2, radians, tan
+from math import atan2, radians
 
 import bpy
 from mathutils import Vector
 
-from ..backend.camera import Camera
+from ..backend.camera import Camera, focal_px
 from ..backend.camera_paths import NEAREST_M
 from ..backend.errors import InputError
 from .cameras import SENSOR_WIDTH_MM, pose_to_blender, set_blender_camera
@@ -160,5 +160,4 @@ def _pivot_place(view: Camera, rig: bpy.types.PropertyGroup) -> Vector:
 
 def _lens_mm(view: Camera, fov_deg: float) -> float:
     """Focal length of a lens with a vertical field of view on the photograph's shape."""
-    focal_px = 0.5 * view.height_px / tan(0.5 * radians(fov_deg))
-    return focal_px * (view.fx_px / view.fy_px) / view.width_px * SENSOR_WIDTH_MM
+    return focal_px(fov_deg, view.height_px) * (view.fx_px / view.fy_px) / view.width_px * SENSOR_WIDTH_MM

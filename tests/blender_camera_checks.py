@@ -1,6 +1,8 @@
 """Blender's cameras and the backend's describe the same pictures; rigs move as they say."""
 
 import itertools
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import blender_session as session
@@ -125,6 +127,13 @@ def check_rigs(folder: Path) -> None:
     scene.camera.parent.portrait_rig.seed = 3
     assert np.abs(_view(scene, root, 8).position_m - before).max() > 1e-4
     assert "a later end" in session.raised(session.OPERATORS.add_rig, type="ORBIT", frame_start=9, frame_end=9)
+    # A photograph from 5 cm: what fails leaves no rig behind.
+    inside = np.array(photo.camera_to_world)
+    inside[:3, 3] *= 0.05 / np.linalg.norm(photo.position_m)
+    root.portrait_manifolds.input_camera = json.dumps(replace(photo, camera_to_world=inside).to_dict())
+    objects, camera = set(bpy.data.objects), scene.camera
+    assert "behind the camera" in session.raised(session.OPERATORS.add_rig, type="DOLLY_ZOOM", framing="PHOTO")
+    assert set(bpy.data.objects) == objects and scene.camera == camera
 
 
 def check_framing(folder: Path) -> None:
@@ -148,6 +157,9 @@ def check_framing(folder: Path) -> None:
     rig.framing = "PHOTO"
     photo = portrait.input_camera.resized(120, 120)
     assert abs(_view(scene, root, 1).fov_deg - photo.fov_deg) < 1e-3
+    scene.camera.parent.parent = None
+    rig.framing = "HEAD"
+    assert "has lost its portrait" in rig.problem
 
 
 def check_dolly_zoom(folder: Path) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import blender_session as session
 import bpy
 
+from portrait_manifolds import blender_addon
+from portrait_manifolds.blender_addon import job_operator
 from portrait_manifolds.blender_addon.backend_process import backend
-from portrait_manifolds.blender_addon.steps import REST_S, Work
+from portrait_manifolds.blender_addon.steps import REST_S, Step, Steps, Work
 
 OPERATORS = session.OPERATORS
 BUILDING = ("unfolding the sheets", "packing the textures", "building the mesh", "putting it into the scene")
@@ -71,6 +73,27 @@ def check_edit_and_export(folder: Path) -> None:
     _cancelled_at("reading the portrait", OPERATORS.setup_compositing)
     _cancelled_at("reading the portrait", OPERATORS.match_light)
     assert _data() == before and bpy.context.scene.portrait_manifolds.drawn_by is None
+
+
+def check_disabled(folder: Path) -> None:
+    """The add-on disabled while work goes on in a window: the work ends, and enabled again there is none under way."""
+    ended = []
+
+    def steps() -> Steps[None]:
+        try:
+            while True:
+                yield Step(0.5, "working", waits=True)
+        finally:
+            ended.append(True)
+
+    work, window = Work("Work", steps()), bpy.context.window
+    work.advance(0.0)
+    job_operator._running[work] = bpy.context.window_manager.event_timer_add(1.0, window=window)
+    assert "under way" in session.raised(OPERATORS.import_portrait, filepath=str(folder / "small.portrait"))
+    blender_addon.unregister()
+    assert ended and job_operator.running_work() is None
+    blender_addon.register()
+    assert OPERATORS.import_portrait(filepath=str(folder / "small.portrait")) == {"FINISHED"}
 
 
 def _cancelled_at(stage: str, operator: Callable, **arguments: object) -> None:

@@ -76,6 +76,10 @@ def check_stand_in(folder: Path) -> None:
     scene = bpy.context.scene
     for _ in range(2):
         OPERATORS.setup_compositing()
+    nodes = _compositor(scene).nodes
+    for node in [node for node in nodes if node.bl_idname == "CompositorNodeAlphaOver"]:
+        nodes.remove(node)  # as a user may: pressed again, it must not miss them
+    assert OPERATORS.setup_compositing() == {"FINISHED"}
     stand_ins = [item for item in scene.objects if item.portrait_manifolds.role == "STAND_IN"]
     assert len(stand_ins) == 1 and not stand_ins[0].visible_camera
     mesh = stand_ins[0].data
@@ -149,6 +153,8 @@ def check_match_light(folder: Path) -> None:
     np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], expected[..., :3] * factor, atol=1e-5)
     _sky(scene, (1.0, 1.0, 1.0), 0.0)
     assert "add a light" in session.raised(OPERATORS.match_light)
+    sheets_of(root).data.materials.clear()
+    assert "import the portrait again" in session.raised(OPERATORS.match_light)
 
 
 def check_light_and_shadow(folder: Path) -> None:
@@ -176,6 +182,8 @@ def check_light_and_shadow(folder: Path) -> None:
     print(f"exposure without the board {lit:.2f}, with it {alone:.2f}, with compositing's shadows {composited:.2f}")
     assert alone < lit - 0.6, "half the head in shadow is half the light"
     assert abs(composited - lit) < 0.15
+    drawn = scene.portrait_manifolds.drawn_by.render
+    assert (drawn.resolution_x, drawn.resolution_y) == (scene.render.resolution_x, scene.render.resolution_y)
     # In the picture: the lit half as bright as without the board, and the other one dark.
     both = session.rendered(scene, folder)
     bright = (shaded[..., :3].min(axis=-1) > 0.05) & (shaded[..., 3] > 0.99)

@@ -6,6 +6,8 @@ import blender_session as session
 import bpy
 
 from portrait_manifolds import blender_addon
+from portrait_manifolds.backend.errors import InputError, ProcessingError
+from portrait_manifolds.blender_addon.backend_process import backend
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import sheets_of
 
@@ -54,6 +56,39 @@ def check_panels(folder: Path) -> None:
     }
     assert operators <= layout.operators, operators - layout.operators
     assert {"Exposure", "Tint", "Opacity", "Edge Softness"} <= layout.texts
+
+
+def check_limits(folder: Path) -> None:
+    """The import takes what the backend takes: its limits pass there, and what is just beyond them does not."""
+    photo = folder / "nobody.png"
+    image = bpy.data.images.new("nobody", 64, 64)
+    image.filepath_raw, image.file_format = str(photo), "PNG"
+    image.save()
+    asked = session.OPERATORS.import_portrait.get_rna_type().properties
+    shown = bpy.context.scene.portrait_manifolds.bl_rna.properties
+    sizes = [int(item.identifier) for item in shown["texture_size"].enum_items]
+    assert (asked["texture_size"].hard_min, asked["texture_size"].hard_max) == (min(sizes), max(sizes))
+    most = asked["refine_steps"].hard_max
+    assert (
+        asked["refine_steps"].hard_min == shown["refine_steps"].hard_min == 0 and shown["refine_steps"].hard_max == most
+    )
+    for option, inside, beyond in (
+        ("--texture-size", sizes, (min(sizes) // 2, 2 * max(sizes))),
+        ("--refine", (0, most), (most + 1,)),
+    ):
+        for values, refused in ((inside, False), (beyond, True)):
+            for value in values:
+                reason = _refusal(["reconstruct", str(photo), "-o", str(folder / "x.portrait"), option, str(value)])
+                assert ("cannot be made" in reason) == refused, (option, value, reason)
+
+
+def _refusal(arguments: list[str]) -> str:
+    """Why the backend does not run a command; there is no face in the photograph, if nothing else."""
+    try:
+        backend().request("command", {"arguments": arguments}, "Check").wait()
+    except (InputError, ProcessingError) as error:
+        return str(error)
+    raise AssertionError("no failure")
 
 
 class _Layout:

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from mathutils import Matrix
 from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.blender_addon import engine
+from portrait_manifolds.blender_addon import backend_process, engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, Job, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
@@ -52,6 +53,8 @@ def check_frames(folder: Path) -> None:
     np.testing.assert_allclose(session.premultiplied(drawn), expected[..., :4], atol=1.2 / 255.0)
     reason = session.raised(OPERATORS.render_portrait, **(arguments | {"directory": str(folder / "small.portrait")}))
     assert "is a file" in reason
+    scene.portrait_manifolds.directory = ""
+    assert "choose one" in session.raised(OPERATORS.render_portrait)
 
 
 def check_engine(folder: Path) -> None:
@@ -202,11 +205,32 @@ def check_engine_failures(folder: Path) -> None:
     except RuntimeError as error:
         assert "is gone" in str(error)
     assert len(engine.failures) == 1 and "choose it anew" in engine.failures[0]
-    try:
-        engine.raise_failures()
-    except ProcessingError:
-        engine.clear_failures()
-    assert not engine.failures
+    engine.failures.clear()  # the check's own, so that the process ends well
+
+
+def check_one_backend(folder: Path) -> None:
+    """The viewport's thread and a render's may ask at once: one process is started, and ended it leaves no pipe."""
+    started: list[Backend] = []
+    original = Backend.__init__
+
+    def slow(self: Backend, *arguments: object) -> None:
+        started.append(self)
+        time.sleep(0.3)  # the other thread has come by then
+        original(self, *arguments)
+
+    backend_process.stop_backend()
+    Backend.__init__ = slow
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: backend(), range(2))
+    Backend.__init__ = original
+    assert first is second and started == [first]
+    assert first.request("hello", {}, "Hello").wait()["process"] == first._process.pid
+    first.end()
+    until_s = time.monotonic() + 10.0
+    while not (first._requests.closed and first._answers.closed):
+        assert time.monotonic() < until_s, "the pipes stay open"
+        time.sleep(0.01)
+    assert backend() is not first and backend().alive
 
 
 def check_cancel_and_death(folder: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import DISPLACEMENT_SIZE
 from portrait_manifolds.backend.networks import precision
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
@@ -27,7 +28,7 @@ from portrait_manifolds.backend.training.adversary import (
 )
 from portrait_manifolds.backend.training.batches import Batch, batches
 from portrait_manifolds.backend.training.curves import read_log
-from portrait_manifolds.backend.training.examples import RADIUS_SIZE, UNKNOWN_DEPTH, Example, pack, save_shard
+from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example, pack, save_shard
 from portrait_manifolds.backend.training.loop import LOG, TrainConfig, resumed, train
 from portrait_manifolds.backend.training.losses import LossWeights
 from portrait_manifolds.backend.training.steps import training_step
@@ -47,7 +48,7 @@ def example(views: int) -> Example:
     depth_m = np.where(rgba[..., 3] > 0, 1.3, np.inf)
     made = pack(
         rgba[..., :3], rgba[..., 3] / 255.0, [rgba] * views, [depth_m] * views, cameras,
-        np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11),
+        np.full((DISPLACEMENT_SIZE, DISPLACEMENT_SIZE), 0.11),
     )  # fmt: skip
     if views == 1:
         made.depth[0, -12:] = UNKNOWN_DEPTH

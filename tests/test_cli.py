@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -86,6 +87,9 @@ def test_animate_writes_frames_and_a_later_run_completes_them(folder: Path, smal
     done("animate", "head.portrait", "-o", "frames", *options, cwd=folder)
     assert [path.read_bytes() for path in frames] == before
     assert frames[0].stat().st_mtime == 1  # kept, not drawn again
+    frames[3].write_bytes(before[3][: len(before[3]) // 2])  # as a copy that broke off leaves it
+    done("animate", "head.portrait", "-o", "frames", *options, cwd=folder)
+    assert frames[3].read_bytes() == before[3]
     done("animate", "head.portrait", "-o", "frames", *options, "--samples", "1", cwd=folder)
     assert frames[0].read_bytes() != before[0]  # other settings: drawn again
 
@@ -122,6 +126,14 @@ def test_info_says_what_a_file_holds(folder: Path, small_head: Portrait) -> None
         (("animate", "head.portrait", "-o", "a.mp4", "--format", "png"), "folder"),
         (("animate", "head.portrait", "-o", "a.mp4", "--background", "red"), "#rrggbb"),
         (("animate", "head.portrait", "-o", "head.portrait", "--frames", "2"), "is a file"),
+        (("animate", "head.portrait", "-o", "a.gif", "--frames", "2"), ".mp4"),
+        (("animate", "head.portrait", "-o", "head.portrait/a", "--frames", "2"), "folder you may write to"),
+        (("render", "head.portrait", "-o", f"{300 * 'a'}.png"), "File name too long"),
+        (("reconstruct", "photo.png", "-o", "head.portrait/a.portrait"), "folder you may write to"),
+        (("evaluate", ".", "--page", "head.portrait"), "is a file"),
+        (("evaluate", ".", "--sheet", "head.portrait/a.jpg"), "folder you may write to"),
+        (("blender", "photo.png", "-o", "a", "--samples", "9"), "samples"),
+        (("blender", "photo.png", "-o", "a", "--blender", "photo.png"), "cannot be run"),
         (("export", "head.portrait", "-o", "a.obj"), ".glb, .ply or .blend"),
         (("info", "photo.png"), "not a portrait"),
     ],
@@ -135,6 +147,29 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(folder: Path, arguments:
     assert result.stderr.startswith("portrait-manifolds: ") and result.stderr.count("\n") == 1
     assert "Traceback" not in result.stderr
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_terminated_run_leaves_no_unfinished_file(folder: Path) -> None:
+    options = ("animate", "head.portrait", "-o", "long.mp4", "--frames", "20000", "--size", "64x64")
+    command = [sys.executable, "-m", "portrait_manifolds.backend", *options]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        while not list(folder.glob(".long*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.terminate()
+        said = process.stderr.read() if process.stderr else ""
+    assert process.returncode == 130 and "cancelled" in said and "Traceback" not in said
+    assert [path.name for path in folder.iterdir()] == ["head.portrait"]
+
+
+def test_a_reader_that_goes_is_no_failure_to_talk_of(folder: Path) -> None:
+    command = [sys.executable, "-m", "portrait_manifolds.backend", "info", "head.portrait", "--json"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_wrong_usage_exits_with_2(folder: Path) -> None:

@@ -98,13 +98,46 @@ def test_reshaping_takes_a_hat_and_leaves_out_what_is_erased(portrait: Portrait)
         reshape(portrait, painted[:300])
 
 
-def test_another_size_is_taken_but_no_other_shape(portrait: Portrait, view: np.ndarray) -> None:
-    larger = np.asarray(Image.fromarray((view * 255).astype(np.uint8)).resize((320, 320)), np.float32) / 255.0
-    larger[cheek(320), :3] = PAINT
-    after = edit(portrait, larger).render(portrait.input_camera)[0]
+@pytest.mark.parametrize("filter_name", ["BILINEAR", "BICUBIC", "LANCZOS"])
+@pytest.mark.parametrize("size", [320, 200, 128])
+def test_another_size_is_taken_and_what_is_not_painted_on_stays(
+    portrait: Portrait, view: np.ndarray, size: int, filter_name: str
+) -> None:
+    image = Image.fromarray(np.rint(view * 255.0).astype(np.uint8))
+    scaled = np.asarray(image.resize((size, size), Image.Resampling[filter_name]), np.float32) / 255.0
+    assert np.array_equal(edit(portrait, scaled).textures, portrait.textures)
+    scaled[cheek(size), :3] = PAINT
+    after = edit(portrait, scaled).render(portrait.input_camera, 2)[0]
     assert np.abs(after[88, 89, :3] - PAINT).max() < 0.1
+    assert np.abs(after - view)[~cheek(radius=0.1)].max() <= 1.5 / 255.0
+
+
+def test_another_shape_is_refused(portrait: Portrait, view: np.ndarray) -> None:
     with pytest.raises(InputError, match="keep its shape"):
-        edit(portrait, larger[:200])
+        edit(portrait, view[:100])
+
+
+def test_a_picture_laid_over_white_leaves_soft_edges_as_they_are(portrait: Portrait, view: np.ndarray) -> None:
+    flat = view[..., :3] * view[..., 3:] + (1.0 - view[..., 3:])
+    flat[cheek()] = PAINT
+    after = edit(portrait, flat).render(portrait.input_camera, 2)[0]
+    assert np.abs(after[88, 89, :3] - PAINT).max() < 0.1
+    assert np.abs(after - view)[~cheek(radius=0.08)].max() <= 1.5 / 255.0
+
+
+def test_pictures_are_read_as_photographs_are(tmp_path: Path) -> None:
+    grey = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    np.testing.assert_allclose(load_painted(tmp_path / "grey.png")[..., 0], grey / 65535.0, atol=0.003)
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 70, 4), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # Orientation: to be turned clockwise
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=turned)
+    np.testing.assert_array_equal(load_painted(tmp_path / "turned.png"), np.rot90(pixels, -1) / np.float32(255.0))
+    clear = Image.fromarray(pixels[..., :3]).quantize(16)
+    clear.save(tmp_path / "clear.png", transparency=3)
+    opacity = load_painted(tmp_path / "clear.png")[..., 3]
+    np.testing.assert_array_equal(opacity, np.asarray(clear) != 3)
 
 
 def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend import animation
+from portrait_manifolds.backend.camera import save_cameras
+from portrait_manifolds.backend.camera_paths import path_cameras
 from portrait_manifolds.backend.cli import parse
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
@@ -114,6 +116,23 @@ def test_parts_drawn_apart_are_one_film(tmp_path: Path, small_head: Portrait, ki
         assert sum(1 for _ in container.decode(video=0)) == 3
     with pytest.raises(InputError, match=r"1\.\.3"):
         parse([*drawing, "--only", "3..4"]).run()
+
+
+def test_frames_of_two_portraits_kinds_or_animations_are_no_film(tmp_path: Path, small_head: Portrait) -> None:
+    other = replace(small_head, textures=small_head.textures[:, ::-1])
+    frames, film = tmp_path / "frames", tmp_path / "film.mp4"
+    cameras = path_cameras("swing", small_head.camera(48, 32), 4)
+    animation.render_frames(small_head, cameras[:2], frames, "png")
+    animation.render_frames(other, cameras[2:], frames, "png", first_frame=3)
+    with pytest.raises(InputError, match="of another size or portrait"):
+        animation.encode_frames(frames, (1, 4), film, 24.0, (0.5, 0.5, 0.5))
+    animation.render_frames(other, cameras[:1], frames, "exr")
+    with pytest.raises(InputError, match="PNG and as EXR"):
+        animation.encode_frames(frames, (1, 2), film, 24.0, (0.5, 0.5, 0.5))
+    save_cameras(frames / animation.CAMERAS, cameras[:1])
+    with pytest.raises(InputError, match=r"has frames 1\.\.1"):
+        parse(["encode", str(frames), "-o", str(film), "--frames", "1..2"]).run()
+    assert not film.exists()
 
 
 def test_frames_of_a_narrower_chart_are_drawn_again(tmp_path: Path, small_head: Portrait) -> None:

@@ -165,6 +165,18 @@ def test_colours_are_those_of_the_profile(mode: str) -> None:
     np.testing.assert_allclose(rgb.reshape(-1, 3).mean(0), [0.0, 0.0, 255.0], atol=2.0)
 
 
+def test_tiffs_of_floats_are_read_and_planes_of_16_bits_refused() -> None:
+    grey = np.linspace(0.0, 1.0, 64 * 64, dtype=np.float32).reshape(64, 64)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "TIFF")
+    np.testing.assert_allclose(decode_photograph(file.getvalue(), "grey.tif").rgb[..., 0], grey * 255.0, atol=0.51)
+    file = io.BytesIO()
+    planes = np.zeros((3, 64, 64), np.uint16)
+    pytest.importorskip("tifffile").imwrite(file, planes, photometric="rgb", planarconfig="separate")
+    with pytest.raises(InputError, match="save it again"):
+        decode_photograph(file.getvalue(), "planes.tif")
+
+
 def test_grey_pictures_keep_their_range() -> None:
     import io
 

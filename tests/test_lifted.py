@@ -9,6 +9,7 @@ from scipy import ndimage
 from portrait_manifolds.backend.alignment import Alignment
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example, pair_example, photo_example
+from portrait_manifolds.backend.training.preview import pair_tile
 from portrait_manifolds.backend.training.real import RealPortrait
 
 SIZE_PX = 96
@@ -103,6 +104,14 @@ def test_a_pair_teaches_no_depth_and_nothing_that_was_filled_in(portrait: RealPo
     example = pair_example(np.random.default_rng(0), hollow.as_estimated(), Everywhere())
     closed = (example.depth[0] == UNKNOWN_DEPTH)[36:60, 36:60]
     assert 3 <= closed.sum() <= 30 and (example.rgba[0, 36:60, 36:60, 3] > 128).all()
+
+
+def test_a_pair_s_tile_is_dark_where_nothing_is_known(pairs: list[Example]) -> None:
+    tile = pair_tile(pairs[0], SIZE_PX)
+    assert tile.shape == (SIZE_PX, 4 * SIZE_PX, 3)
+    np.testing.assert_array_equal(tile[:, :SIZE_PX], pairs[0].photo)
+    target = tile[:, 3 * SIZE_PX :]
+    assert target[:4, :16].max() < 128 < target[:4, 16:].min()  # paper, left and right of the photograph's border
 
 
 def test_people_go_on_beyond_the_picture_s_border(portrait: RealPortrait) -> None:

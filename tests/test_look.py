@@ -31,7 +31,7 @@ def test_what_is_no_look_is_refused(values: dict) -> None:
 
 
 def test_a_look_out_of_range_is_told_once() -> None:
-    with pytest.raises(InputError, match="^Look.* cannot be drawn: [^:]*$"):
+    with pytest.raises(InputError, match=r"^Look.* cannot be drawn: [^:]*$"):
         Look.from_dict({"opacity": 2.0})
 
 

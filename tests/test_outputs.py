@@ -13,6 +13,7 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend.atomic import atomic_path
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.outputs.exr import save_exr
@@ -145,6 +146,14 @@ def test_mp4_leaves_nothing_behind_on_failure(tmp_path: Path, picture: tuple[np.
 def test_mp4_rejects_frame_rates(tmp_path: Path, fps: float) -> None:
     with pytest.raises(InputError, match="frames a second"):
         Mp4Writer(tmp_path / "a.mp4", 8, 8, fps=fps)
+
+
+def test_files_may_be_read_by_whom_new_files_may(tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
+    with atomic_path(tmp_path / "written") as temporary:
+        temporary.unlink()
+        temporary.touch(0o600)  # as libraries do that write under a name of their own first
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "new").stat().st_mode
 
 
 def test_bad_paths(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:

@@ -335,7 +335,7 @@ def test_a_compiler_that_fails_is_asked_once(monkeypatch: pytest.MonkeyPatch, tm
     build._loaded.cache_clear()
     try:
         for _ in range(2):
-            with pytest.raises(BuildError, match="failed on render.cpp"):
+            with pytest.raises(BuildError, match=r"failed on render\.cpp"):
                 build.load_library("render")
         assert (tmp_path / "asked").read_text() == "\n"
     finally:

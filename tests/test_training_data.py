@@ -2,6 +2,7 @@
 
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,21 @@ from training_stand_in import write_stand_in
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.training import photos, subject
+from portrait_manifolds.backend.training import cli, network_cli, photos, subject
 from portrait_manifolds.backend.training import subject as subject_module
 from portrait_manifolds.backend.training.assets import load_head_model, load_wardrobe
 from portrait_manifolds.backend.training.atlas import make_skin_atlas
+from portrait_manifolds.backend.training.cli import ShownExamples, SourceConfig, TrainData
 from portrait_manifolds.backend.training.correspondence import sparse_map
-from portrait_manifolds.backend.training.dataset import CachedDataset, DataConfig, PortraitDataset, decoded_names
+from portrait_manifolds.backend.training.example_maker import ExampleMaker
+from portrait_manifolds.backend.training.examples import DEPTH_UNIT_M, Example, Shards, save_shard
 from portrait_manifolds.backend.training.fitting import fit_faces
 from portrait_manifolds.backend.training.hair import GROWN_STYLES, make_shell
 from portrait_manifolds.backend.training.head_pieces import HeadParts
 from portrait_manifolds.backend.training.library import Library
+from portrait_manifolds.backend.training.network_cli import TrainExamples
 from portrait_manifolds.backend.training.posture import Posture
 from portrait_manifolds.backend.training.scalp import make_scalp
-from portrait_manifolds.backend.training.shards import read_example, write_shard
 from portrait_manifolds.backend.training.skins import fill_in
 from portrait_manifolds.backend.training.splits import SPLITS, divide, make_splits
 from portrait_manifolds.backend.training.studio import SkinLibrary, Studio
@@ -48,9 +51,31 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return Library(studio, none, fit_faces(head, landmark_map, none.points_px), {}, folder)
 
 
+class Everywhere:
+    """A segmentation that says nothing."""
+
+    def __enter__(self) -> "Everywhere":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def person(self, photo: np.ndarray) -> np.ndarray:
+        return np.full(photo.shape[:2], 1.0)
+
+
+def maker_of(library: Library, seed: int = 0) -> ExampleMaker:
+    return ExampleMaker(library, Everywhere(), size_px=48, novel_views=2, seed=seed)
+
+
 @pytest.fixture(scope="module")
-def dataset(library: Library) -> PortraitDataset:
-    return PortraitDataset(library, DataConfig(size_px=48, novel_size_px=32, novel_views=2), length=40)
+def maker(library: Library) -> ExampleMaker:
+    return maker_of(library)
+
+
+@pytest.fixture(scope="module")
+def example(maker: ExampleMaker) -> Example:
+    return maker.subject("train", 5)
 
 
 def test_splits_share_nothing_and_lose_nothing() -> None:
@@ -69,60 +94,57 @@ def test_few_photographs_all_go_to_training() -> None:
     assert divide(["a", "b"]) == {"train": ("a", "b"), "validation": (), "test": ()}
 
 
-def test_subjects_of_different_splits_share_no_part(library: Library) -> None:
+def test_subjects_of_different_splits_share_no_part(library: Library, maker: ExampleMaker) -> None:
     seen: dict[str, set[str]] = {}
     shapes = {}
-    for name in SPLITS:
-        part = PortraitDataset(library, DataConfig(split=name, size_px=32, novel_size_px=32, novel_views=0), length=6)
-        subjects = [sample_subject(library.studio, part.split, i, seed=3) for i in range(4)]
+    for name, part in maker.splits.items():
+        subjects = [sample_subject(library.studio, part, i, seed=3) for i in range(4)]
         seen[name] = {subject.ids.hair for subject in subjects} | {subject.ids.clothes for subject in subjects} - {""}
+        assert seen[name] <= {*part.hair, *part.clothes}
         shapes[name] = {subject.landmarks_m.tobytes() for subject in subjects}
     assert not seen["train"] & seen["test"]
     assert not seen["train"] & seen["validation"]
     assert not shapes["train"] & shapes["test"]
 
 
-def test_the_same_seed_gives_the_same_bytes(library: Library, dataset: PortraitDataset) -> None:
-    again = PortraitDataset(library, dataset.config, length=40)
-    other = PortraitDataset(library, DataConfig(size_px=48, novel_size_px=32, seed=1), length=40)
-    again[7]  # what was made before must not matter
-    first, second, third = dataset[5], again[5], other[5]
-    assert {name: value.tobytes() for name, value in first.items()} == {n: v.tobytes() for n, v in second.items()}
-    assert first["photo"].tobytes() != third["photo"].tobytes()
+def values(example: Example) -> dict[str, bytes]:
+    return {name: value.tobytes() for name, value in vars(example).items()}
 
 
-def test_an_example_is_whole(dataset: PortraitDataset) -> None:
-    example = dataset[0]
-    assert example["photo"].shape == (48, 48, 3)
-    assert example["novel_rgba"].shape == (2, 32, 32, 4)
-    opaque = example["input_rgba"][..., 3] == 255
-    assert 0.15 < opaque.mean() < 0.98
-    depth_m = example["input_depth"] * 1e-4
-    assert ((depth_m > 0) == (example["input_rgba"][..., 3] > 0)).mean() > 0.98
-    distance = np.linalg.norm(example["cameras"][0][:3, 3])
-    assert np.abs(depth_m[opaque] - distance).max() < 0.5
-    centre = example["radius"][32, 32]
-    assert 0.07 < centre < 0.16
-    names = decoded_names(example["names"])
-    assert names[0] == "0"
-    assert names[3] in dataset.split.hair
-    assert names[4] in (*dataset.split.clothes, "")
+def test_the_same_seed_gives_the_same_bytes(library: Library, example: Example) -> None:
+    again = maker_of(library)
+    again.subject("train", 7)  # what was made before must not matter
+    assert values(again.subject("train", 5)) == values(example)
+    for other in (maker_of(library, seed=1).subject("train", 5), again.subject("test", 5), again.subject("train", 6)):
+        assert other.photo.tobytes() != example.photo.tobytes()
 
 
-def test_some_show_bare_shoulders(library: Library, dataset: PortraitDataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    people = []
+def test_an_example_is_whole(example: Example) -> None:
+    assert example.photo.shape == (48, 48, 3)
+    assert example.rgba.shape == (3, 48, 48, 4)
+    for view in range(3):
+        opaque = example.rgba[view, ..., 3] == 255
+        assert 0.15 < opaque.mean() < 0.98
+        depth_m = example.depth[view] * DEPTH_UNIT_M
+        assert ((depth_m > 0) == (example.rgba[view, ..., 3] > 0)).mean() > 0.98
+        distance_m = np.linalg.norm(example.camera(view).position_m)
+        assert np.abs(depth_m[opaque] - distance_m).max() < 0.5
+    assert 0.07 < example.radius_m[32, 32] < 0.16
+
+
+def test_some_show_bare_shoulders(library: Library, maker: ExampleMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    people, part = [], maker.splits["train"]
     for share in (0.0, 1.0):
         monkeypatch.setattr(subject, "BARE_SHARE", share)
-        people.append(sample_subject(library.studio, dataset.split, 0, seed=5))
+        people.append(sample_subject(library.studio, part, 0, seed=5))
     dressed, bare = people
-    assert dressed.ids.clothes in dataset.split.clothes and not bare.ids.clothes
+    assert dressed.ids.clothes in part.clothes and not bare.ids.clothes
     assert len(bare.mesh.triangles) < len(dressed.mesh.triangles)
 
 
-def test_depth_agrees_with_rays(library: Library) -> None:
+def test_depth_agrees_with_rays(library: Library, maker: ExampleMaker) -> None:
     """Every opaque pixel's ray is cast at all triangles by Moeller and Trumbore's formula, which shares no code."""
-    split = PortraitDataset(library, DataConfig(), length=9).split
-    subject = sample_subject(library.studio, split, 2, seed=0)
+    subject = sample_subject(library.studio, maker.splits["train"], 2, seed=0)
     camera = look_at((0.2, 0.1, 1.2), fov_deg=14.0, width_px=20, height_px=20)
     view = render_view(subject, camera, None, samples=1)
     mesh, opaque_texture = subject.mesh, np.array([texture.opaque for texture in subject.textures] + [True])
@@ -146,39 +168,36 @@ def test_depth_agrees_with_rays(library: Library) -> None:
     assert checked > 10
 
 
-def test_shards_keep_examples_exactly(tmp_path: Path, dataset: PortraitDataset) -> None:
-    examples = [dataset[i] for i in range(3)]
-    write_shard(tmp_path / "shard-00000.safetensors", examples[:2], {"plan": "x"})
-    write_shard(tmp_path / "shard-00001.safetensors", examples[2:], {"plan": "x"})
-    cached = CachedDataset(tmp_path)
-    assert len(cached) == 3
-    for index, example in enumerate(examples):
-        stored = cached[index]
-        assert stored.keys() == example.keys()
-        for name, value in example.items():
-            assert stored[name].dtype == value.dtype
-            np.testing.assert_array_equal(stored[name], value)
+def test_shards_keep_examples_exactly(tmp_path: Path, maker: ExampleMaker, example: Example) -> None:
+    examples = [example, maker.subject("train", 0), maker.subject("train", 1)]
+    save_shard(tmp_path / "train-00-00000.safetensors", examples[:2])
+    save_shard(tmp_path / "train-00-00001.safetensors", examples[2:])
+    save_shard(tmp_path / "test-00-00000.safetensors", examples[:1])
+    stored = Shards(tmp_path, "train")
+    assert len(stored) == 3
+    for index, kept in enumerate(examples):
+        for name, value in vars(kept).items():
+            found = getattr(stored[index], name)
+            assert found.dtype == value.dtype
+            np.testing.assert_array_equal(found, value)
 
 
-def test_a_cut_shard_is_refused(tmp_path: Path, dataset: PortraitDataset) -> None:
-    path = tmp_path / "shard-00000.safetensors"
-    write_shard(path, [dataset[0]], {})
+def test_a_cut_shard_is_refused(tmp_path: Path, example: Example) -> None:
+    path = tmp_path / "train-00-00000.safetensors"
+    save_shard(path, [example])
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="delete it"):
-        read_example(path, 0)
-    with pytest.raises(InputError, match="no shards"):
-        CachedDataset(tmp_path / "empty")
+        Shards(tmp_path, "train")
 
 
-def test_a_full_disk_leaves_no_shard(tmp_path: Path, dataset: PortraitDataset) -> None:
+def test_a_full_disk_leaves_no_shard(tmp_path: Path, example: Example) -> None:
     resource = pytest.importorskip("resource", reason="file size limits are POSIX")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    example = dataset[0]
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
     try:
         with pytest.raises(ProcessingError, match="free some space"):
-            write_shard(tmp_path / "shard-00000.safetensors", [example], {})
+            save_shard(tmp_path / "train-00-00000.safetensors", [example])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
@@ -219,9 +238,45 @@ def test_missing_and_empty_photo_folders_are_named(tmp_path: Path) -> None:
         photos.photo_names(tmp_path)
 
 
-def test_a_user_without_photographs_is_told(library: Library) -> None:
+def test_a_sheet_shows_subjects_and_tells_what_it_lacks(
+    library: Library, example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SourceConfig, "open", lambda self: library)
+    monkeypatch.setattr(cli, "LandmarkDetector", Everywhere)
+
+    def show(count: int, **which: object) -> np.ndarray:
+        shown = ShownExamples(size_px=48, **which)
+        TrainData(examples=shown, preview=tmp_path / "sheet.png", preview_count=count, preview_tile_px=48).run()
+        with Image.open(tmp_path / "sheet.png") as picture:
+            return np.asarray(picture)
+
+    picture = show(6)
+    assert picture.shape == (2 * 48, 4 * 3 * 48, 3)
+    np.testing.assert_array_equal(picture[48:, 3 * 48 : 4 * 48], example.photo)  # the sixth, whose number is five
     with pytest.raises(InputError, match="at least three"):
-        PortraitDataset(library, DataConfig(kind="portraits", split="test"))
+        show(6, kind="portraits", split="test")
+    with pytest.raises(InputError, match="at least 1"):
+        show(0)
+
+
+def test_few_photographs_make_no_shards_for_test(
+    library: Library, example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = replace(library, faces=replace(library.faces, names=("a.jpg", "b.jpg")))
+    monkeypatch.setattr(SourceConfig, "open", lambda self: two)
+    monkeypatch.setattr(network_cli, "LandmarkDetector", Everywhere)
+    monkeypatch.setattr(ExampleMaker, "photograph", lambda self, name: example)
+    network_cli._draw((TrainExamples(tmp_path), [(part, "real", 0) for part in SPLITS]))
+    assert [path.name for path in tmp_path.iterdir()] == ["real-train-00000.safetensors"]
+    assert len(Shards(tmp_path, "real-train")) == 2 and not len(Shards(tmp_path, "real-test"))
+
+
+def test_a_wardrobe_too_small_to_divide_is_told(library: Library) -> None:
+    wardrobe = library.studio.wardrobe
+    coats = dict(list(wardrobe.clothes.items())[:2])
+    studio = replace(library.studio, wardrobe=replace(wardrobe, clothes=coats))
+    with pytest.raises(InputError, match="whole wardrobe"):
+        maker_of(replace(library, studio=studio)).subject("test", 0)
 
 
 def test_filling_keeps_what_is_known_and_invents_nothing_extreme() -> None:
@@ -248,12 +303,12 @@ def test_the_shipped_radius_is_smooth_and_the_template_is_a_face(library: Librar
 
 
 def test_subjects_hold_their_heads_as_their_posture_says(
-    library: Library, dataset: PortraitDataset, monkeypatch: pytest.MonkeyPatch
+    library: Library, maker: ExampleMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = []
     for back_m in (0.0, 0.05):
         monkeypatch.setattr(subject_module, "sample_posture", lambda rng, back_m=back_m: Posture(back_m, 0.0))
-        people.append(sample_subject(library.studio, dataset.split, 0, seed=5))
+        people.append(sample_subject(library.studio, maker.splits["train"], 0, seed=5))
     upright, leaning = (person.mesh.vertices_m for person in people)
     body, head = upright[:, 1] < -0.24, upright[:, 1] > -0.05
     np.testing.assert_allclose(upright[body, 2] - leaning[body, 2], 0.05, atol=1e-6)

@@ -1,6 +1,7 @@
 """A few real steps of training on a cache of a few small examples."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +13,17 @@ from safetensors.numpy import save_file
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import DISPLACEMENT_SIZE
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
 from portrait_manifolds.backend.training import loop
 from portrait_manifolds.backend.training.batches import batches
-from portrait_manifolds.backend.training.examples import RADIUS_SIZE, UNKNOWN_DEPTH, Example, pack, save_shard
+from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example, pack, save_shard
 from portrait_manifolds.backend.training.loop import CHECKPOINT, Part, TrainConfig, resumed, train
 from portrait_manifolds.backend.training.losses import LossWeights
-from portrait_manifolds.backend.training.network_cli import TEMPLATE, TrainPack
+from portrait_manifolds.backend.training.network_cli import TEMPLATE, TrainNetworks, TrainPack
 from portrait_manifolds.backend.training.steps import training_step
 from portrait_manifolds.backend.training.teacher import Teacher
 
@@ -39,7 +41,7 @@ def ball(views: int) -> Example:
     rgba[..., 3] = 255 * inside
     photo = np.where(inside[..., None], rgba[..., :3], 40).astype(np.uint8)
     depth_m = np.where(inside, 1.3, np.inf)
-    radius_m = np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11)
+    radius_m = np.full((DISPLACEMENT_SIZE, DISPLACEMENT_SIZE), 0.11)
     return pack(photo, inside * 1.0, [rgba] * views, [depth_m] * views, cameras, radius_m)
 
 
@@ -102,6 +104,29 @@ def test_training_goes_on_where_it_stopped_and_leaves_alone_what_is_frozen(
     for part in ("decoder.hidden.weight", "displacement.fine_head.weight"):
         assert not torch.equal(first[part], begun[part]), part
         assert not torch.equal(trained[part], first[part]), part
+
+
+def test_without_test_photographs_no_pictures_are_drawn(
+    cache: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for shards in cache.glob("*train-*"):
+        (tmp_path / shards.name).symlink_to(shards)
+    save_file({"mean_radius_m": MEAN_M, "face_radius_m": MEAN_M}, tmp_path / TEMPLATE)
+    config = TrainConfig(
+        tmp_path, tmp_path / "run", size="small", start=start, minutes=4.0 / 60.0, part_px=32, device="cpu",
+        save_every=1,
+    )  # fmt: skip
+
+    def run() -> list[str]:
+        monkeypatch.setattr(loop, "time", Clock())
+        TrainNetworks(config).run()
+        return sorted(path.suffix for path in config.out.iterdir())
+
+    assert run() == [".safetensors"]
+    save_shard(tmp_path / "real-test-00000.safetensors", [ball(1)])
+    shutil.rmtree(config.out)
+    monkeypatch.setattr(loop, "sample_sheet", lambda _, samples: np.zeros((len(samples), 4, 3), np.uint8))
+    assert ".png" in run()  # for the networks, such pictures would be too small
 
 
 def test_a_steps_batch_is_the_same_whoever_reads_it(cache: Path) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ..atomic import atomic_path
+from ..compositing import over_background
 from ..errors import InputError
-from ..outputs.mp4 import over_background
 from ..outputs.provenance import SOFTWARE
 from ..photograph import open_picture, read_photograph
 from ..portrait import PROVENANCE

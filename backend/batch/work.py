@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENAMETOOLONG
 from pathlib import Path
 
 from ..animation import Draw, draw_frames, render_film
@@ -93,7 +94,8 @@ def failure(task: Task, reason: str, seconds: float = 0.0) -> Outcome:
 
 def _unwritten(output: Path, error: BaseException) -> str:
     """What to say of a disk that gave out, of the folder the user knows."""
-    return f"Writing to {output} failed ({getattr(error, 'strerror', None) or error}): free some space and retry."
+    mend = "shorten the photograph's name" if getattr(error, "errno", None) == ENAMETOOLONG else "free some space"
+    return f"Writing to {output} failed ({getattr(error, 'strerror', None) or error}): {mend} and retry."
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line: one file a subcommand, each a frozen dataclass whose fields are its options."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Protocol
@@ -16,10 +17,11 @@ class Command(Protocol):
 
 
 def main() -> None:
-    """Runs the command line and exits: 0 done, 1 failed, 2 bad input, 130 cancelled."""
+    """Runs the command line and exits: 0 done, 1 failed, 2 bad input, 130 cancelled, 141 where its reader is gone."""
     # Read when torch is loaded: its threads would else spin, while they wait, on cores that have other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    sys.exit(_run(parse()))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: unfinished files go, and processes of ours
+    sys.exit(_run())
 
 
 def parse(arguments: Sequence[str] | None = None) -> Command:
@@ -72,9 +74,10 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     return command
 
 
-def _run(command: Command) -> int:
+def _run() -> int:
     try:
-        command.run()
+        parse().run()
+        sys.stdout.flush()
     except InputError as error:
         print(f"portrait-manifolds: {error}", file=sys.stderr)
         return 2
@@ -83,6 +86,12 @@ def _run(command: Command) -> int:
         return 1
     except MemoryError:
         print("portrait-manifolds: out of memory: ask for a smaller picture or texture.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails once more when it ends
+        return 141
+    except OSError as error:
+        print(f"portrait-manifolds: {error}: check the paths and the room on the disk.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("portrait-manifolds: cancelled; files already written are whole.", file=sys.stderr)

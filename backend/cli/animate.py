@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ..animation import render_film, render_frames
+from ..animation import CAMERAS, render_film, render_frames
 from ..camera import save_cameras
 from ..camera_paths import dolly_zoom, path_cameras
 from ..errors import InputError
 from ..portrait import Portrait
 from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
+
+OTHER_FILMS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mpg", ".webm")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Animate:
         kind = self.format or ("mp4" if is_film else "png")
         if is_film != (kind == "mp4"):
             raise InputError("A film needs a name in .mp4, and frames a folder: change the output or the format.")
+        if self.output.suffix.lower() in OTHER_FILMS:
+            raise InputError(f"A film cannot be written as {self.output.name}: end the name in .mp4.")
         if self.only is not None and kind == "mp4":
             raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
         portrait = Portrait.load(self.portrait)
@@ -64,4 +68,4 @@ class Animate:
             if first < 1 or last > len(cameras):
                 raise InputError(f"There are no frames {self.only}: the path has 1..{len(cameras)}.")
             render_frames(portrait, cameras[first - 1 : last], self.output, kind, self.samples, first_frame=first)
-            save_cameras(self.output / "cameras.json", cameras)
+            save_cameras(self.output / CAMERAS, cameras)

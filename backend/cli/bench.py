@@ -4,8 +4,6 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import InputError
-
 
 @dataclass(frozen=True)
 class Bench:
@@ -18,14 +16,10 @@ class Bench:
 
     def run(self) -> None:
         """Prints the rows."""
-        import torch
-
         from ..benchmark import run_benchmark
+        from ..reconstruct import choose_device
 
-        has_gpu = torch.cuda.is_available()
-        if self.device == "cuda" and not has_gpu:
-            raise InputError("There is no CUDA device here: use --device cpu.")
-        rows = run_benchmark("cuda" if has_gpu and self.device != "cpu" else "cpu")
+        rows = run_benchmark(choose_device(self.device))
         if self.json:
             print(json.dumps(list(rows), indent=1))
             return

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..atomic import check_writable
 from ..errors import InputError
 from ..portrait import Portrait
 from .options import Output, PortraitFile
@@ -28,6 +29,7 @@ class Edit:
         """Writes the edited portrait."""
         if self.output.suffix.lower() != ".portrait":
             raise InputError(f"A portrait cannot be written as {self.output.name}: end the name in .portrait.")
+        check_writable(self.output)
         from ..edit import edit, load_painted, reshape
 
         change = reshape if self.reshape else edit

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from ..animation import encode_frames
+from ..animation import CAMERAS, encode_frames
+from ..camera import load_cameras
 from ..errors import InputError
 from .options import Output, parse_colour, parse_frames
 
@@ -30,4 +31,8 @@ class Encode:
         """Writes the film."""
         if self.output.suffix.lower() != ".mp4":
             raise InputError(f"A film cannot be written as {self.output.name}: end the name in .mp4.")
-        encode_frames(self.folder, parse_frames(self.frames), self.output, self.fps, parse_colour(self.background))
+        first, last = parse_frames(self.frames)
+        cameras = self.folder / CAMERAS
+        if cameras.is_file() and last > (count := len(load_cameras(cameras))):
+            raise InputError(f"The animation in {self.folder} has frames 1..{count}: encode those, or draw it again.")
+        encode_frames(self.folder, (first, last), self.output, self.fps, parse_colour(self.background))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from ..atomic import check_writable, make_folder
 from ..errors import InputError
 
 Figures = dict[str, float]
@@ -45,6 +46,10 @@ class Evaluate:
         subjects = subject_folders(self.folder)[:: max(1, self.every)]
         if subjects and (self.page is not None or self.sheet is not None):
             raise InputError(f"{self.folder} holds true views, which give figures only: leave out --page and --sheet.")
+        if self.sheet is not None:
+            check_writable(self.sheet)
+        if self.page is not None:
+            make_folder(self.page)
         rows, summary, groups = self._subjects(subjects) if subjects else self._photographs()
         if self.json:
             print(json.dumps(summary | {"groups": groups}))

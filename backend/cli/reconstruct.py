@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..atomic import check_writable
 from ..errors import InputError
 from .options import Output
 
@@ -33,6 +34,7 @@ class Reconstruct:
         """Writes the portrait."""
         if self.output.suffix.lower() != ".portrait":
             raise InputError(f"A portrait cannot be written as {self.output.name}: end the name in .portrait.")
+        check_writable(self.output)
         from ..reconstruct import reconstruct
 
         portrait = reconstruct(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, make_folder
 from ..portrait import PROVENANCE
 from .groups import Groups
 from .photos import VIEWS, Evaluated
@@ -56,7 +56,7 @@ def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
 
 def save_page(folder: Path, evaluated: list[Evaluated], summary: dict[str, float], groups: Groups) -> None:
     """Writes index.html and its small pictures into a folder: medians, also by group, worst ten, all photographs."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     medians = "".join(f"<tr><td>{name}</td><td>{value:.4g}</td></tr>" for name, value in summary.items())
     worst = sorted(evaluated, key=_badness, reverse=True)[:WORST]
     links = " · ".join(f'<a href="#{quote(one.name)}">{escape(one.name)}</a>' for one in worst)

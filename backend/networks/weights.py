@@ -58,7 +58,7 @@ def mix_in(network: Inversion, other: Inversion, share: float) -> None:
 
 def save_weights(folder: Path, name: str, size: SizeName, network: Inversion, template: LandmarkTemplate) -> None:
     """Writes the weights and their manifest."""
-    tensors = {f"{key}": value.detach().cpu() for key, value in network.state_dict().items()}
+    tensors = {key: value.detach().cpu() for key, value in network.state_dict().items()}
     tensors["template.landmarks_m"] = torch.from_numpy(template.points_m)
     tensors["template.landmark_weights"] = torch.from_numpy(template.weights)
     for key, value in tensors.items():

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..atomic import atomic_path
+from ..compositing import over_background
 from ..portrait import PROVENANCE
-from .mp4 import over_background
 from .provenance import SOFTWARE
 
 BACKGROUND = (0.72, 0.72, 0.72)

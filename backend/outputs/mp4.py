@@ -9,10 +9,9 @@ import av
 import numpy as np
 
 from ..atomic import atomic_path
-from ..conventions import linear_to_srgb, srgb_to_linear
+from ..compositing import over_background
 from ..errors import InputError, ProcessingError, WriteError
 from ..portrait import PROVENANCE
-from .png import to_bytes
 from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
 
 _BT709 = 1  # primaries, transfer and matrix of ITU-T H.273 all call BT.709 "1"
@@ -110,14 +109,3 @@ class Mp4Writer:
             self._container.mux(self._stream.encode(frame))
         except av.FFmpegError as error:
             raise WriteError(f"Writing {self.path} failed ({error}): free some space and retry.") from error
-
-
-def over_background(rgba: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """RGBA [H, W, 4] (straight sRGB, 0..1) over one sRGB colour [3], composited in linear light: [H, W, 3] uint8."""
-    opacity = rgba[..., 3]
-    pixels = to_bytes(np.where((opacity > 0.0)[..., None], rgba[..., :3], background))
-    soft = (opacity > 0.0) & (opacity < 1.0)  # few: only they need the conversion there and back
-    alpha = opacity[soft][:, None]
-    linear = srgb_to_linear(rgba[..., :3][soft]) * alpha + srgb_to_linear(background) * (1.0 - alpha)
-    pixels[soft] = to_bytes(linear_to_srgb(linear))
-    return pixels

@@ -7,6 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..atomic import atomic_path
+from ..compositing import to_bytes
 from ..portrait import PROVENANCE
 from .provenance import MADE_OF, SOFTWARE, xmp_packet
 
@@ -26,10 +27,3 @@ def save_png(path: Path | str, rgba: np.ndarray, provenance: str = PROVENANCE, m
     image = Image.fromarray(to_bytes(rgba))
     with atomic_path(path) as temporary:
         image.save(temporary, format="PNG", pnginfo=info, compress_level=2)
-
-
-def to_bytes(values: np.ndarray) -> np.ndarray:
-    """Values 0..1 to 0..255, rounded and clipped, uint8."""
-    scaled = np.clip(values, 0.0, 1.0)
-    scaled *= 255.0
-    return np.rint(scaled, out=scaled).astype(np.uint8)

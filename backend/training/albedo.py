@@ -4,12 +4,12 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..conventions import linear_to_srgb, srgb_to_linear
+from ..conventions import linear_to_srgb
 from .atlas import SkinAtlas
 from .colours import sample_hair_colour, sample_skin_tone
+from .photography import decoded_srgb
 from .skins import Skin
 
-_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 _ENCODED = (linear_to_srgb(np.arange(4096) / 4095.0) * 255.0 + 0.5).astype(np.uint8)
 
 
@@ -21,10 +21,10 @@ def varied_skin(
     Returns RGBA texels [S, S, 4] uint8 (sRGB) and the linear tone [3] for the rest of the body.
     """
     tone = first.tone
-    colour = tone * _tamed(_LINEAR[first.texels] / tone)
+    colour = tone * _tamed(decoded_srgb(first.texels) / tone)
     if second is not None:
         share = rng.uniform(0.25, 0.75)
-        other = _tamed(_LINEAR[second.texels] / second.tone)
+        other = _tamed(decoded_srgb(second.texels) / second.tone)
         colour = tone * (colour / tone) ** np.float32(1.0 - share) * other ** np.float32(share)
     if rng.random() < 0.4:
         fresh = sample_skin_tone(rng).astype(np.float32)

@@ -33,15 +33,12 @@ DEFAULT_DATA = Path("../shared/data")
 # Vertex ranges of the head model (ICT-FaceKit's vertex_indices).
 FACE_INNER = slice(0, 6706)
 FACE = slice(0, 9409)
-HEAD_AND_NECK = slice(9409, 11248)
 SKIN = slice(0, 11248)
 MOUTH_SOCKET = slice(11248, 13294)
 EYE_SOCKETS = slice(13294, 14062)
-GUMS_AND_TONGUE = slice(14062, 17039)
 TEETH = slice(17039, 21451)
 EYEBALL_LEFT = slice(21451, 23021)
 EYEBALL_RIGHT = slice(23021, 24591)
-LASHES = slice(25351, 26719)
 
 
 @dataclass(frozen=True)

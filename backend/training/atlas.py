@@ -7,8 +7,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from ...cuda_ops.rasterise import Mesh, rasterise
+from ...cuda_ops.rasterise import rasterise
 from .assets import HeadModel, vertex_normals
+from .meshes import plain_mesh
 
 ATLAS_SIZE = 512
 
@@ -66,15 +67,12 @@ def make_skin_atlas(head: HeadModel, size: int = ATLAS_SIZE) -> SkinAtlas:
     pixels = np.stack([uv[:, 0] * size, (1.0 - uv[:, 1]) * size, np.ones(3 * count)], axis=1).astype(np.float32)
     gain = np.ones((3 * count, 4), np.float32)
     gain[:, :3] = np.tile(np.eye(3, dtype=np.float32), (count, 1))
-    zeros = np.zeros((3 * count, 3), np.float32)
     own = np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
-    blank = np.full(count, -1, np.int32)
-    flat = np.zeros((3 * count, 2), np.float32)
-    shares, _ = rasterise(Mesh(zeros, flat, gain, zeros, own, blank), pixels, [], size, size, samples=1)
+    shares, _ = rasterise(plain_mesh(pixels, own, gain), pixels, [], size, size, samples=1)
     numbered = np.zeros((3 * count, 4), np.float32)
     numbered[:, 0] = np.repeat(np.arange(count), 3)
     numbered[:, 3] = 1.0
-    number, _ = rasterise(Mesh(zeros, flat, numbered, zeros, own, blank), pixels, [], size, size, samples=1)
+    number, _ = rasterise(plain_mesh(pixels, own, numbered), pixels, [], size, size, samples=1)
     inside = shares[..., 3] > 0.5
     index = np.rint(number[..., 0]).astype(int)
     # The layout has slits at lids and lips, and a margin: the nearest texel stands in, so filtering never sees black.

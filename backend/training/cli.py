@@ -1,23 +1,20 @@
 """`portrait-manifolds train data` and `train template`: what the commands take and do."""
 
 import json
-import logging
-import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..errors import InputError
-from .dataset import CachedDataset, CachePlan, DataConfig, PortraitDataset, build_cache
+from ..landmarks import LandmarkDetector
+from .example_maker import ExampleMaker
 from .fit_preview import fit_sheet
 from .library import Library, open_library
 from .preview import pair_tile, portrait_tile, save_sheet, sheet, subject_tile
+from .splits import SplitName
 from .template import write_template
-from .workers import worker_context
-
-log = logging.getLogger(__name__)
 
 DEFAULT_LIBRARY = Path("~/.cache/portrait_manifolds/training")
 
@@ -46,32 +43,43 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
+class ShownExamples:
+    """Which examples to look at."""
+
+    kind: Literal["subjects", "portraits", "pairs"] = "subjects"
+    """Synthetic people, photographs, or photographs turned by their own relief."""
+
+    split: SplitName = "train"
+    """The part that they are of."""
+
+    seed: int = 0
+    """Of subjects and pairs; `train examples` makes the same of the same seed."""
+
+    size_px: int = 256
+    """Side of the pictures as networks see them."""
+
+    novel_views: int = 2
+    """Views of each subject besides the photograph's."""
+
+
+@dataclass(frozen=True)
 class TrainData:
-    """Make, look at, time or cache the training data."""
+    """Look at the training data."""
 
     source: SourceConfig = field(default_factory=SourceConfig)
-    examples: DataConfig = field(default_factory=DataConfig)
+    examples: ShownExamples = field(default_factory=ShownExamples)
 
     preview: Path | None = None
     """Write a contact sheet to this file (.jpg or .png)."""
 
     preview_count: int = 48
-    """Examples on the sheet."""
+    """Examples on the sheet, or as many as there are."""
 
     preview_tile_px: int = 128
     """Side of one picture on the sheet."""
 
     preview_fits: Path | None = None
     """Write a sheet of 16 photographs with their landmarks and fitted heads to this file."""
-
-    cache: Path | None = None
-    """Write examples as shards into this folder; goes on where an earlier run stopped."""
-
-    count: int = 1000
-    """Examples in the cache."""
-
-    time: bool = False
-    """Measure examples a second on all workers."""
 
     json: bool = False
     """Print a summary as JSON."""
@@ -81,8 +89,8 @@ class TrainData:
         library = self.source.open()
         summary = _summary(library)
         if self.preview is not None:
-            dataset = PortraitDataset(library, self.examples, self.preview_count)
-            save_sheet(self.preview, _contact_sheet(dataset, self.preview_tile_px))
+            picture = _contact_sheet(library, self.examples, self.preview_count, self.preview_tile_px)
+            save_sheet(self.preview, picture)
             summary["preview"] = str(self.preview)
         if self.preview_fits is not None:
             count = len(library.faces.names)
@@ -90,14 +98,6 @@ class TrainData:
                 self.preview_fits, fit_sheet(library, range(0, count, max(1, count // 16))[:16], self.preview_tile_px)
             )
             summary["preview_fits"] = str(self.preview_fits)
-        if self.cache is not None:
-            plan = _plan(self, self.cache, self.count)
-            for done in build_cache(plan, self.source.workers):
-                print(f"\r{done:6.1%} of {self.count} examples", end="", file=sys.stderr, flush=True)
-            print(file=sys.stderr)
-            summary["cached"] = len(CachedDataset(self.cache))
-        if self.time:
-            summary["examples_per_second"] = _throughput(self)
         if self.json:
             print(json.dumps(summary))
         else:
@@ -134,44 +134,18 @@ def _summary(library: Library) -> dict[str, object]:
     }
 
 
-def _contact_sheet(dataset: PortraitDataset, tile_px: int) -> np.ndarray:
-    """All examples of a dataset as one picture."""
-    kind = dataset.config.kind
-    if kind == "subjects":
-        tiles = [subject_tile(dataset.views(i), tile_px) for i in range(len(dataset))]
-        return sheet(tiles, columns=max(1, round(12 / (1 + dataset.config.novel_views))))
-    draw = portrait_tile if kind == "portraits" else pair_tile
-    return sheet([draw(dataset[i], tile_px) for i in range(len(dataset))], columns=2)
-
-
-def _plan(config: TrainData, folder: Path, count: int) -> CachePlan:
-    source = config.source
-    return CachePlan(source.data, source.photos, source.library.expanduser(), config.examples, folder, count)
-
-
-def _throughput(config: TrainData, seconds: float = 20.0) -> float:
-    """Examples a second of all workers together, after each has made two to warm up."""
-    context = worker_context()
-    workers = config.source.workers
-    start = context.Barrier(workers)
-    results = context.Queue()
-    arguments = [(config, start, results, worker, seconds) for worker in range(workers)]
-    processes = [context.Process(target=_timed_worker, args=values, daemon=True) for values in arguments]
-    for process in processes:
-        process.start()
-    rates = [results.get() for _ in processes]
-    for process in processes:
-        process.join()
-    return round(sum(rates), 2)
-
-
-def _timed_worker(config: TrainData, start: "object", results: "object", worker: int, seconds: float) -> None:
-    dataset = PortraitDataset(config.source.open(), config.examples)
-    for index in range(2):
-        dataset[index]
-    start.wait()  # type: ignore[attr-defined]
-    began, made = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        dataset[(2 + made * 2 + worker) % len(dataset)]
-        made += 1
-    results.put(made / (time.perf_counter() - began))  # type: ignore[attr-defined]
+def _contact_sheet(library: Library, shown: ShownExamples, count: int, tile_px: int) -> np.ndarray:
+    """Up to `count` examples as one picture; raises InputError where there are none."""
+    if count < 1:
+        raise InputError(f"{count} examples cannot be shown: give a --preview-count of at least 1.")
+    with LandmarkDetector() as detector:
+        maker = ExampleMaker(library, detector, shown.size_px, shown.novel_views, shown.seed)
+        if shown.kind == "subjects":
+            tiles = [subject_tile(maker.subject(shown.split, index), tile_px) for index in range(count)]
+            return sheet(tiles, columns=max(1, round(12 / (1 + shown.novel_views))))
+        photos = maker.splits[shown.split].photos[:count]
+        if not photos:
+            raise InputError(f"There is no photograph in the {shown.split} part: give at least three with a face.")
+        if shown.kind == "portraits":
+            return sheet([portrait_tile(maker.photograph(name), tile_px) for name in photos], columns=2)
+        return sheet([pair_tile(maker.pair(shown.split, name), tile_px) for name in photos], columns=2)

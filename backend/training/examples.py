@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
@@ -19,24 +19,22 @@ from ...cuda_ops.rasterise import Mesh
 from ..alignment import LandmarkTemplate, align
 from ..atomic import atomic_path
 from ..camera import Camera
-from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
+from ..conventions import DISPLACEMENT_SIZE, PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
+from ..errors import InputError, ProcessingError
 from ..landmarks import LandmarkDetector
 from ..networks.inversion import as_input
 from .lifted import lifted_pair
-from .photography import degraded, encoded_srgb, graded, sample_background, sample_look
+from .photography import decoded_srgb, degraded, encoded_srgb, graded, sample_background, sample_look
 from .real import RealPortrait
 from .subject import Subject
 from .surface import outermost_radius_m
 from .views import aligned_camera, input_standpoint, render_view
 
-RADIUS_SIZE = 64
 DEPTH_UNIT_M = 1e-4
 """Depths are kept as 16-bit multiples of this; 0 where nothing is."""
 
 UNKNOWN_DEPTH = 65535
 """Marks pixels of which nothing is known: a real photograph's surroundings."""
-
-_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,13 @@ def subject_example(
     view = render_view(subject, camera, look)
     background = graded(sample_background(rng, size_px, list(backgrounds)), look)
     alpha = view.rgba[..., 3:].astype(np.float32) / 255.0
-    mixed = _LINEAR[view.rgba[..., :3]] * alpha + srgb_to_linear(background).astype(np.float32) * (1.0 - alpha)
+    mixed = decoded_srgb(view.rgba[..., :3]) * alpha + srgb_to_linear(background).astype(np.float32) * (1.0 - alpha)
     photo = degraded(encoded_srgb(mixed), look, rng)
     estimate = align(points_px, (standpoint.width_px, standpoint.height_px), template).crop_camera(size_px)
     understood = replace(subject, mesh=as_seen(subject.mesh, camera, estimate))
     cameras = [estimate, *(novel_camera(rng, estimate) for _ in range(novel_views))]
     views = [render_view(understood, one, look) for one in cameras]
-    radius_m, opacity = outermost_radius_m(understood.mesh, subject.textures, RADIUS_SIZE, threads=1)
+    radius_m, opacity = outermost_radius_m(understood.mesh, subject.textures, DISPLACEMENT_SIZE, threads=1)
     return pack(
         photo,
         detector.person(photo),
@@ -107,7 +105,7 @@ def photo_example(real: RealPortrait, detector: LandmarkDetector) -> Example:
         [_cut_out(real.foreground, real.opacity)],
         [depth_m],
         [real.camera],
-        np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
+        np.zeros((DISPLACEMENT_SIZE, DISPLACEMENT_SIZE)),
     )
     example.depth[0][real.inside < 0.99] = UNKNOWN_DEPTH
     return example
@@ -126,7 +124,7 @@ def pair_example(rng: np.random.Generator, real: RealPortrait, detector: Landmar
         [_cut_out(pair.foreground, pair.opacity), _cut_out(real.foreground, real.opacity)],
         [nowhere, nowhere],
         [pair.input_camera, real.camera],
-        np.zeros((RADIUS_SIZE, RADIUS_SIZE)),
+        np.zeros((DISPLACEMENT_SIZE, DISPLACEMENT_SIZE)),
     )
     outside = real.inside < 0.99
     # Beside the turned person, too, nobody knows what is outside the photograph; its border has hardly moved there.
@@ -195,17 +193,23 @@ def _cut_out(foreground: np.ndarray, opacity: np.ndarray) -> np.ndarray:
 
 
 def save_shard(path: Path, examples: Sequence[Example]) -> None:
-    """Writes examples of one size as one safetensors file, whole or not at all."""
+    """Writes examples of one size as one safetensors file, whole or not at all; ProcessingError if the disk is full."""
     stacked = {f.name: np.stack([getattr(example, f.name) for example in examples]) for f in fields(Example)}
     with atomic_path(path) as temporary:
-        save_file(stacked, temporary)
+        try:
+            save_file(stacked, temporary)
+        except SafetensorError as error:
+            raise ProcessingError(f"Writing {path} failed ({error}): free some space and start again.") from error
 
 
 class Shards:
-    """Random access to the examples of all shards in a folder whose names start with `prefix`."""
+    """Random access to the examples of all shards in a folder whose names start with `prefix`.
+
+    Raises InputError where a shard is damaged.
+    """
 
     def __init__(self, folder: Path, prefix: str) -> None:
-        self._files = [safe_open(str(path), "numpy") for path in sorted(folder.glob(f"{prefix}-*.safetensors"))]
+        self._files = [_opened(path) for path in sorted(folder.glob(f"{prefix}-*.safetensors"))]
         self._index = [(f, i) for f in self._files for i in range(f.get_slice("photo").get_shape()[0])]
 
     def __len__(self) -> int:
@@ -214,3 +218,10 @@ class Shards:
     def __getitem__(self, index: int) -> Example:
         file, row = self._index[index]
         return Example(**{f.name: file.get_slice(f.name)[row : row + 1][0] for f in fields(Example)})
+
+
+def _opened(path: Path) -> safe_open:
+    try:
+        return safe_open(str(path), "numpy")
+    except SafetensorError as error:
+        raise InputError(f"{path} is damaged ({error}): delete it and make it again with `train examples`.") from error

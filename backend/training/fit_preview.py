@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ...cuda_ops.rasterise import Mesh, rasterise
+from ...cuda_ops.rasterise import rasterise
 from ..alignment import crop_from_landmarks, invert_crop, sample_crop
 from .assets import triangulate, vertex_normals
 from .library import Library
+from .meshes import plain_mesh, positions
 from .photos import read_photo
 from .preview import sheet
 
@@ -32,15 +33,10 @@ def _tile(library: Library, index: int, tile_px: int) -> np.ndarray:
     names = ("M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth")
     triangles = triangulate(head.faces[head.faces_of(*names)])
     shade = 0.15 + 0.75 * np.clip(vertex_normals(vertices, triangles) @ LIGHT, 0, 1)
-    count = len(vertices)
-    gain = np.ones((count, 4), np.float32)
+    gain = np.ones((len(vertices), 4), np.float32)
     gain[:, :3] = shade[:, None]
-    mesh = Mesh(
-        vertices, np.zeros((count, 2), np.float32), gain, np.zeros((count, 3), np.float32), triangles,
-        np.full(len(triangles), -1, np.int32),
-    )  # fmt: skip
-    pixels, depth = camera.project(vertices)
-    rgba, _ = rasterise(mesh, np.concatenate([pixels, depth[:, None]], 1), [], size, size)
+    mesh = plain_mesh(vertices, triangles, gain)
+    rgba, _ = rasterise(mesh, positions(*camera.project(vertices)), [], size, size)
     left = (np.arange(size) < size // 2)[None, :, None]
     over = np.where(left & (rgba[..., 3:] > 0.5), np.clip(rgba[..., :3], 0, 1) ** (1 / 2.2) * 255, picture)
     marked = picture.copy()

@@ -42,7 +42,6 @@ class FaceFits:
     translation_m: np.ndarray  # [N, 3]
     crop_to_photo: np.ndarray  # [N, 2, 3], FFHQ's own crop
     residual_px: np.ndarray  # [N], RMS at 256 px
-    residuals_px: np.ndarray  # [N, 478], distance of each landmark
 
     def camera(self, index: int, width_px: int, height_px: int) -> Camera:
         """Camera of photograph `index` on its own pixel grid."""
@@ -76,7 +75,7 @@ def fit_faces(head: HeadModel, landmark_map: LandmarkMap, points_px: np.ndarray,
     )
     weights = landmark_map.weights
     residual = np.sqrt((weights * residuals**2).sum(1) / weights.sum())
-    return FaceFits(identity, expression, rotation, translation, crops, residual, residuals)
+    return FaceFits(identity, expression, rotation, translation, crops, residual)
 
 
 class _Solver:

@@ -7,7 +7,17 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ...cuda_ops.rasterise import Texture, make_texture
-from .assets import EYEBALL_LEFT, EYEBALL_RIGHT, SKIN, HeadModel, triangulate, vertex_normals
+from .assets import (
+    EYE_SOCKETS,
+    EYEBALL_LEFT,
+    EYEBALL_RIGHT,
+    MOUTH_SOCKET,
+    SKIN,
+    TEETH,
+    HeadModel,
+    triangulate,
+    vertex_normals,
+)
 from .pieces import Piece, Surface
 
 SKIN_SURFACE = Surface(wrap=0.12, gloss=0.5, sharpness=9.0)
@@ -107,8 +117,8 @@ def head_pieces(
         )
     ]  # fmt: skip
     back_colour = tint * tone
-    back_colour[SKIN.stop : 13294] = np.array([0.12, 0.025, 0.02])  # inside of the mouth
-    back_colour[13294:14062] = tone * 0.35  # eye sockets
+    back_colour[MOUTH_SOCKET] = np.array([0.12, 0.025, 0.02])
+    back_colour[EYE_SOCKETS] = tone * 0.35
     pieces.append(_model_piece(vertices_m, parts.back, back_colour, SKIN_SURFACE, skin_normals))
     eye_triangles, eye_uv = parts.eyes
     shade = np.ones((len(vertices_m), 3), np.float32)
@@ -123,7 +133,7 @@ def head_pieces(
         ]
     pieces.append(_model_piece(vertices_m, eye_triangles, shade, EYE_SURFACE, uv=eye_uv, texture="eye"))
     tooth_colour = np.zeros((len(vertices_m), 3), np.float32)
-    inward = np.clip((vertices_m[:, 2] - vertices_m[17039:21451, 2].max() + 0.028) / 0.028, 0.1, 1)[:, None]
+    inward = np.clip((vertices_m[:, 2] - vertices_m[TEETH, 2].max() + 0.028) / 0.028, 0.1, 1)[:, None]
     tooth_colour[:] = np.array([0.72, 0.64, 0.52]) * inward
     pieces.append(_model_piece(vertices_m, parts.teeth, tooth_colour, TOOTH_SURFACE))
     gum_colour = np.broadcast_to(np.array([0.35, 0.09, 0.08], np.float32), (len(vertices_m), 3))

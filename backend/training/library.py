@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from ..atomic import atomic_path
 from ..conventions import srgb_to_linear
 from ..landmarks import LandmarkDetector
-from .assets import HeadModel, data_folder, load_head_model, load_wardrobe
+from .assets import SKIN, HeadModel, data_folder, load_head_model, load_wardrobe
 from .atlas import SkinAtlas, make_skin_atlas
 from .correspondence import LandmarkMap, sparse_map
 from .dense_correspondence import dense_map
@@ -135,7 +135,7 @@ def _fits(folder: Path, head: HeadModel, landmark_map: LandmarkMap, faces: Photo
         _save(path, stored)
         if len(faces.names):
             log.info("fitted %d faces, median residual %.2f px at 256", len(faces.names), np.median(fits.residual_px))
-    return FaceFits(**stored)
+    return FaceFits(**{field.name: stored[field.name] for field in fields(FaceFits)})  # some caches hold more
 
 
 def _notes(folder: Path, data: Path, faces: PhotoFaces, fits: FaceFits, workers: int) -> dict[str, dict]:
@@ -212,10 +212,10 @@ def _extract(
 
 def _over_hairline(vertices_m: np.ndarray) -> np.ndarray:
     """Points a little above the front of the hairline, where most people's hair is, [K, 3]."""
-    x, y, z = vertices_m[:11248].T
+    x, y, z = vertices_m[SKIN].T
     elevation = np.degrees(np.arctan2(y, np.hypot(x, z)))
     near = (np.abs(np.degrees(np.arctan2(x, z))) < 40) & (elevation > 54) & (elevation < 66)
-    return vertices_m[:11248][near] * 1.06
+    return vertices_m[SKIN][near] * 1.06
 
 
 def _background(photo: np.ndarray, person: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...cuda_ops.rasterise import Mesh, make_texture, rasterise
 from ..camera import Camera
+from .meshes import positions
 from .photography import encoded_srgb
 from .real import RealPortrait
 from .skins import fill_in
@@ -34,7 +35,6 @@ class LiftedPair:
     opacity: np.ndarray  # [S, S] float32 of the warped foreground, holes filled
     shown: np.ndarray  # [S, S] float32, 1 where the warped picture shows the photograph, 0 where it was filled in
     input_camera: Camera
-    target_visible: np.ndarray  # [S, S] float32, 1 where a pixel of the target is seen in the input
 
 
 def lifted_pair(rng: np.random.Generator, portrait: RealPortrait) -> LiftedPair:
@@ -45,22 +45,21 @@ def lifted_pair(rng: np.random.Generator, portrait: RealPortrait) -> LiftedPair:
     size = portrait.photo.shape[0]
     wide = _continued(portrait)
     mesh = relief(wide)
-    positions = _positions(*turned.project(mesh.vertices_m))
+    where = positions(*turned.project(mesh.vertices_m))
 
-    def warped(opacity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def warped(opacity: np.ndarray) -> np.ndarray:
         texels = np.concatenate([wide.foreground, (opacity[..., None] * 255).astype(np.uint8)], -1)
-        rgba, depth = rasterise(mesh, positions, [make_texture(texels)], size, size)
-        return np.clip(rgba, 0, 1), depth
+        rgba, _ = rasterise(mesh, where, [make_texture(texels)], size, size)
+        return np.clip(rgba, 0, 1)
 
-    shown, warped_depth = warped(np.minimum(wide.opacity, wide.inside))
-    covered, _ = warped(wide.opacity)
+    shown = warped(np.minimum(wide.opacity, wide.inside))
+    covered = warped(wide.opacity)
     # A hole inside the person is closed; what lies open to the background stays open.
     closed = _closed(covered[..., 3])
     filled = _filled(covered[..., :3] / np.maximum(covered[..., 3:], 1e-4), covered[..., 3])
     base = np.exp(rng.uniform(np.log(0.03), np.log(0.8))) * np.exp(rng.normal(size=3) * 0.2)
     photo = filled * closed[..., None] + base * (1.0 - closed[..., None])
-    seen = _seen_from(turned, portrait, warped_depth)
-    return LiftedPair(_bytes(photo), _bytes(filled), closed.astype(np.float32), shown[..., 3], turned, seen)
+    return LiftedPair(_bytes(photo), _bytes(filled), closed.astype(np.float32), shown[..., 3], turned)
 
 
 def relief(portrait: RealPortrait) -> Mesh:
@@ -114,10 +113,6 @@ def _bytes(linear: np.ndarray) -> np.ndarray:
     return (encoded_srgb(np.clip(linear, 0, 1).astype(np.float32)) * 255 + 0.5).astype(np.uint8)
 
 
-def _positions(pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    return np.concatenate([pixels, depth[:, None]], axis=1).astype(np.float32)
-
-
 def _closed(shown: np.ndarray) -> np.ndarray:
     """Opacity with holes closed that the background does not reach, [S, S]."""
     from scipy import ndimage
@@ -137,16 +132,3 @@ def _filled(straight: np.ndarray, shown: np.ndarray) -> np.ndarray:
     picture, weight = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
     picture[:size, :size], weight[:size, :size] = straight, np.clip(shown * 1.5 - 0.5, 0, 1)
     return fill_in(picture, weight, np.full(3, 0.2))[:size, :size]
-
-
-def _seen_from(turned: Camera, portrait: RealPortrait, warped_depth: np.ndarray) -> np.ndarray:
-    """Which pixels of the portrait the turned camera sees, [S, S] float32: its depth there agrees."""
-    origin, directions = portrait.camera.rays()
-    on = np.isfinite(portrait.depth_m)
-    points = origin + directions * np.where(on, portrait.depth_m, 1.0)[..., None]
-    pixels, depth = turned.project(points)
-    size = warped_depth.shape[0]
-    column, row = np.clip(np.floor(pixels).astype(int), 0, size - 1).transpose(2, 0, 1)
-    inside = (pixels >= 0).all(-1) & (pixels < size).all(-1)
-    agrees = np.abs(warped_depth[row, column] - depth) < 0.008
-    return (on & inside & agrees).astype(np.float32)

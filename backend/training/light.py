@@ -11,6 +11,7 @@ import numpy as np
 
 from ...cuda_ops.rasterise import Mesh, rasterise
 from ..camera import look_at
+from .meshes import plain_mesh
 
 LIGHTS = 10
 SHADOW_MAP_PX = 96
@@ -57,10 +58,7 @@ def sample_environment(rng: np.random.Generator) -> Environment:
 def visibility(environment: Environment, mesh: Mesh, casts: np.ndarray, threads: int) -> np.ndarray:
     """How much of each light reaches each vertex of `mesh`, [L, V] float32 in 0..1; `casts` [T] bool: casts shadow."""
     vertices = mesh.vertices_m
-    occluder = Mesh(
-        vertices, mesh.uv, np.ones((len(vertices), 4), np.float32), mesh.add,
-        mesh.triangles[casts], np.full(int(casts.sum()), -1, np.int32),
-    )  # fmt: skip
+    occluder = plain_mesh(vertices, mesh.triangles[casts])
     result = np.empty((len(environment.directions), len(vertices)), np.float32)
     size = SHADOW_MAP_PX
     for index, direction in enumerate(environment.directions):

@@ -96,8 +96,8 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     """Trains, or goes on where the checkpoint in `out` stops; returns the averaged network.
 
     `mean_radius_m` [128, 128] is the mean head that displacements start from, unless `start` brings its own; `samples`
-    are what the networks see, and its cameras, to look at. Raises InputError where the checkpoint is of another
-    network or the cache lacks pairs that are wanted.
+    are what the networks see, and its cameras, to look at; none, no pictures. Raises InputError where the checkpoint is
+    of another network or the cache lacks pairs that are wanted.
     """
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
@@ -159,8 +159,9 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
             recent = []
         if step % config.save_every == 0:
             save()
-            now = averaged(config, average).to(device)
-            save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
+            if samples:
+                now = averaged(config, average).to(device)
+                save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
     save()
     return averaged(config, average)
 

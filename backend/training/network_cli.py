@@ -10,15 +10,16 @@ import numpy as np
 
 from ..alignment import LandmarkTemplate
 from ..errors import InputError
+from ..landmarks import LandmarkDetector
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
 from .carrying import carry, unpack
 from .cli import SourceConfig
-from .examples import Example, Shards, pair_example, photo_example, save_shard, subject_example
+from .example_maker import ExampleMaker
+from .examples import Shards, save_shard
 from .loop import TrainConfig, resumed, train
 from .mean_shape import mean_shape_m
-from .real import real_portrait
-from .splits import SPLITS, Split, SplitName, make_splits
-from .template import landmark_template, write_template
+from .splits import SPLITS, SplitName
+from .template import write_template
 from .validation import validate
 from .workers import worker_context
 
@@ -158,37 +159,24 @@ class TrainPack:
 
 def _draw(task: tuple[TrainExamples, list[tuple[SplitName, Kind, int]]]) -> None:
     """One worker's shards."""
-    from ..landmarks import LandmarkDetector
-    from .subject import sample_subject
-
     plan, shards = task
     library = plan.source.open()
-    studio = library.studio
-    template = landmark_template(studio.head, studio.landmark_map)
-    splits = make_splits(library.faces.names, studio.hair_names, list(studio.wardrobe.clothes))
     with LandmarkDetector() as detector:
-        for name, kind, shard in shards:
-            split: Split = splits[name]
-            prefix = f"{name}-{plan.seed:02d}" if kind == "subjects" else f"{kind}-{name}"
-            path = plan.cache / f"{prefix}-{shard:05d}.safetensors"
+        maker = ExampleMaker(library, detector, plan.size_px, plan.novel_views, plan.seed)
+        for part, kind, number in shards:
+            prefix = f"{part}-{plan.seed:02d}" if kind == "subjects" else f"{kind}-{part}"
+            path = plan.cache / f"{prefix}-{number:05d}.safetensors"
             if path.is_file():
                 continue
-            examples: list[Example] = []
+            photos = maker.splits[part].photos
             if kind == "subjects":
-                backgrounds = [studio.backgrounds[photo] for photo in split.photos]
-                for index in range(shard * SHARD, (shard + 1) * SHARD):
-                    subject = sample_subject(studio, split, index, plan.seed)
-                    rng = np.random.default_rng([plan.seed, index, split.code])
-                    examples.append(
-                        subject_example(rng, subject, template, plan.size_px, plan.novel_views, backgrounds, detector)
-                    )
+                examples = [maker.subject(part, index) for index in range(number * SHARD, (number + 1) * SHARD)]
+            elif kind == "real":
+                examples = [maker.photograph(name) for name in photos]
             else:
-                for index in (library.faces.names.index(photo) for photo in split.photos):
-                    real = real_portrait(library, index, template, plan.size_px, detector).as_estimated()
-                    rng = np.random.default_rng([plan.seed, index, split.code, shard])
-                    is_pair = kind == "pairs"
-                    examples.append(pair_example(rng, real, detector) if is_pair else photo_example(real, detector))
-            save_shard(path, examples)
+                examples = [maker.pair(part, name, number) for name in photos]
+            if examples:  # where there are hardly any photographs, all are for training
+                save_shard(path, examples)
 
 
 def _template_file(cache: Path) -> dict[str, np.ndarray]:

@@ -130,6 +130,16 @@ def encoded_srgb(linear: np.ndarray) -> np.ndarray:
     return table[np.minimum((linear * (len(table) - 1) + 0.5).astype(np.int32), len(table) - 1)]
 
 
+def decoded_srgb(encoded: np.ndarray) -> np.ndarray:
+    """Linear values of sRGB-encoded uint8, float32: by a table."""
+    return _decoding_table()[encoded]
+
+
 @cache
 def _encoding_table() -> np.ndarray:
     return linear_to_srgb(np.arange(1 << 16) / ((1 << 16) - 1)).astype(np.float32)
+
+
+@cache
+def _decoding_table() -> np.ndarray:
+    return srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-WHITE = -1
-
 
 @dataclass(frozen=True)
 class Surface:

@@ -8,24 +8,27 @@ from PIL import Image
 
 from ..atomic import atomic_path
 from ..conventions import linear_to_srgb, srgb_to_linear
-from .shards import Example
-from .views import SubjectViews, View
+from .examples import UNKNOWN_DEPTH, Example
 
 PAPER = 0.72
-"""Linear grey that novel views are shown on."""
+"""Linear grey that views are shown on."""
+
+UNKNOWN = 0.2
+"""Brightness of what is not to be learned."""
 
 
-def on_paper(view: View) -> np.ndarray:
-    """A view over grey, composited in linear light, [S, S, 3] uint8."""
-    alpha = view.rgba[..., 3:] / 255.0
-    linear = srgb_to_linear(view.rgba[..., :3] / 255.0) * alpha + PAPER * (1.0 - alpha)
+def on_paper(example: Example, view: int) -> np.ndarray:
+    """A view over grey, composited in linear light and dark where it is unknown, [S, S, 3] uint8."""
+    rgba = example.rgba[view]
+    alpha = rgba[..., 3:] / 255.0
+    linear = srgb_to_linear(rgba[..., :3] / 255.0) * alpha + PAPER * (1.0 - alpha)
+    linear[example.depth[view] == UNKNOWN_DEPTH] *= UNKNOWN
     return (linear_to_srgb(np.clip(linear, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
-def subject_tile(views: SubjectViews, side_px: int) -> np.ndarray:
-    """Input photograph and novel views in a row, [side, (1 + N) side, 3]."""
-    pictures = [views.photo, *(on_paper(view) for view in views.novel)]
-    return np.concatenate([_resized(picture, side_px) for picture in pictures], axis=1)
+def subject_tile(example: Example, side_px: int) -> np.ndarray:
+    """A subject: photograph and novel views; [side, N side, 3]."""
+    return _row([example.photo, *(on_paper(example, view) for view in range(1, len(example.rgba)))], side_px)
 
 
 def sheet(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
@@ -58,34 +61,29 @@ def _resized(picture: np.ndarray, side_px: int) -> np.ndarray:
 
 
 def portrait_tile(example: Example, side_px: int) -> np.ndarray:
-    """A real portrait: crop, cut-out, depth, and where depth was measured; [side, 4 side, 3]."""
-    alpha = example["opacity"][..., None] / 255.0
-    cut = srgb_to_linear(example["foreground"] / 255.0) * alpha + PAPER * (1.0 - alpha)
-    pictures = [
-        example["photo"],
-        (linear_to_srgb(cut) * 255).astype(np.uint8),
-        depth_picture(example["depth"]),
-        np.where(example["measured"][..., None] > 127, depth_picture(example["depth"]), np.uint8(40)),
-    ]
-    return np.concatenate([_resized(picture, side_px) for picture in pictures], axis=1)
+    """A real portrait: photograph, segmentation, cut-out, and the depth that is known; [side, 4 side, 3]."""
+    pictures = [example.photo, _grey(example.person), on_paper(example, 0), depth_picture(example.depth[0])]
+    return _row(pictures, side_px)
 
 
 def pair_tile(example: Example, side_px: int) -> np.ndarray:
-    """A lifted pair: warped input, what of it is the photograph, target, what of that the input shows."""
-    pictures = [
-        example["lifted_photo"],
-        np.repeat(example["lifted_shown"][..., None], 3, -1),
-        example["photo"],
-        (example["photo"] * (0.2 + 0.8 * (example["target_visible"][..., None] > 127))).astype(np.uint8),
-    ]
-    return np.concatenate([_resized(picture, side_px) for picture in pictures], axis=1)
+    """A lifted pair: warped photograph, segmentation, its own view, and the photograph; [side, 4 side, 3]."""
+    return _row([example.photo, _grey(example.person), on_paper(example, 0), on_paper(example, 1)], side_px)
 
 
 def depth_picture(depth: np.ndarray) -> np.ndarray:
     """Stored depth [S, S] uint16 as greys, near is bright, [S, S, 3] uint8."""
-    on = depth > 0
+    on = (depth > 0) & (depth < UNKNOWN_DEPTH)
     if not on.any():
         return np.zeros((*depth.shape, 3), np.uint8)
     near, far = np.percentile(depth[on], [0.5, 99.5])
-    grey = np.where(on, 255 - 215 * np.clip((depth - near) / max(far - near, 1), 0, 1), 0)
-    return np.repeat(grey.astype(np.uint8)[..., None], 3, -1)
+    return _grey(np.where(on, 255 - 215 * np.clip((depth - near) / max(far - near, 1), 0, 1), 0))
+
+
+def _row(pictures: Sequence[np.ndarray], side_px: int) -> np.ndarray:
+    return np.concatenate([_resized(picture, side_px) for picture in pictures], axis=1)
+
+
+def _grey(values: np.ndarray) -> np.ndarray:
+    """[S, S] in 0..255 to [S, S, 3] uint8."""
+    return np.repeat(values.astype(np.uint8)[..., None], 3, -1)

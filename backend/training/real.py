@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from ...cuda_ops.rasterise import Mesh, rasterise
+from ...cuda_ops.rasterise import rasterise
 from ..alignment import Alignment, LandmarkTemplate, align, sample_crop
 from ..camera import Camera
 from ..landmarks import LandmarkDetector
-from .assets import HEAD_AND_NECK, triangulate
+from .assets import FACE, SKIN, triangulate
 from .fitting import FaceFits
 from .library import Library
+from .meshes import plain_mesh, positions
 from .photos import read_photo
 from .skins import fill_in
 from .studio import Studio
@@ -72,6 +73,8 @@ def matte(picture: np.ndarray, probability: np.ndarray, work_px: int = 256) -> t
     Closed-form matting (Levin et al. 2008) and multi-level foreground estimation (Germer et al. 2020), by pymatting;
     matting is done at most at `work_px` a side, which is finer than the segmentation.
     """
+    # Not `matting.cut_out`, which inference has: that needs a second estimate of the person, the networks' own matte,
+    # which is what is to be learned from these, and so must not depend on how well it was learned before.
     from PIL import Image
     from pymatting import estimate_alpha_cf, estimate_foreground_ml
 
@@ -114,22 +117,16 @@ def extrapolated_depth(
         "M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth"
     )
     body = studio.wardrobe.body
-    shift = (vertices - head.neutral_m)[: HEAD_AND_NECK.stop][head.neutral_m[: HEAD_AND_NECK.stop, 1] < -0.16].mean(0)
+    shift = (vertices - head.neutral_m)[SKIN][head.neutral_m[SKIN, 1] < -0.16].mean(0)
     shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.15).all(1)]
     everything = np.concatenate([vertices, body.vertices_m + shift]).astype(np.float32)
     triangles = np.concatenate([triangulate(head.faces[faces]), shoulders + len(vertices)]).astype(np.int32)
-    count = len(everything)
     pixels, depth = camera.project(everything)
-    gain = np.zeros((count, 4), np.float32)
-    gain[:9409, 0] = vertices[:9409, 1] > -0.11  # marks the face, without its neck
+    gain = np.zeros((len(everything), 4), np.float32)
+    gain[FACE, 0] = vertices[FACE, 1] > -0.11  # marks the face, without its neck
     gain[:, 3] = 1.0
-    mesh = Mesh(
-        everything, np.zeros((count, 2), np.float32), gain, np.zeros((count, 3), np.float32), triangles,
-        np.full(len(triangles), -1, np.int32),
-    )  # fmt: skip
-    rgba, rendered = rasterise(
-        mesh, np.concatenate([pixels, depth[:, None]], 1), [], camera.width_px, camera.height_px, samples=1
-    )
+    mesh = plain_mesh(everything, triangles, gain)
+    rgba, rendered = rasterise(mesh, positions(pixels, depth), [], camera.width_px, camera.height_px, samples=1)
     known = np.isfinite(rendered)
     nearest = float(rendered[known].min())
     capped = np.where(known, np.minimum(rendered, nearest + DEPTH_SPREAD_M), 0.0)
@@ -140,9 +137,9 @@ def extrapolated_depth(
     weight[:height, :width] = known
     filled = fill_in(padded, weight, np.full(3, nearest + 0.1))[:height, :width, 0]
     face = (rgba[..., 0] > 0.9) & known & (opacity > 0.5)
-    x, y, z = head.neutral_m[: HEAD_AND_NECK.stop].T
+    x, y, z = head.neutral_m[SKIN].T
     scalp = np.degrees(np.arctan2(y, np.hypot(x, z))) > 48
-    top = float(np.percentile(pixels[: HEAD_AND_NECK.stop][scalp][:, 1], 90))
+    top = float(np.percentile(pixels[SKIN][scalp][:, 1], 90))
     row = np.arange(height)[:, None]
     hair = np.clip((top - row) / (0.05 * height), 0, 1) + (~known)
     filled = filled - HAIR_THICKNESS_M * np.clip(ndimage.gaussian_filter(hair.astype(np.float32), 2.0), 0, 1) * ~face

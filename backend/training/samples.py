@@ -41,7 +41,7 @@ def sample_row(network: Inversion, picture: Tensor, camera: Camera) -> np.ndarra
 
 
 def sample_sheet(network: Inversion, pictures: Sequence[tuple[Tensor, Camera]]) -> np.ndarray:
-    """Rows of several pictures."""
+    """Rows of one or more pictures."""
     return np.concatenate([sample_row(network, picture, camera) for picture, camera in pictures], 0)
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...cuda_ops.rasterise import Mesh, rasterise
+from ...cuda_ops.rasterise import rasterise
 from ..manifolds import direction_to_chart, sample_map
-from .assets import FACE, HEAD_AND_NECK, Garment, HeadModel, Wardrobe, vertex_normals
+from .assets import FACE, SKIN, Garment, HeadModel, Wardrobe, vertex_normals
+from .meshes import plain_mesh
 from .surface import outermost_radius_m
 
 HAIRLINE_AZIMUTH_DEG = np.array([0, 30, 48, 58, 66, 74, 80, 86, 96, 108, 118, 128, 145, 180], float)
@@ -74,20 +75,11 @@ class Scalp:
 def make_scalp(head: HeadModel, wardrobe: Wardrobe) -> Scalp:
     """Prepares the neutral head once."""
     triangles = head.skin_triangles
-    triangles = triangles[(triangles < HEAD_AND_NECK.stop).all(1)]
-    vertices = head.neutral_m[: HEAD_AND_NECK.stop]
+    triangles = triangles[(triangles < SKIN.stop).all(1)]
+    vertices = head.neutral_m[SKIN]
     normals = vertex_normals(vertices, triangles)
     x, y, z = vertices.T
-    count = len(vertices)
-    mesh = Mesh(
-        vertices,
-        np.zeros((count, 2)),
-        np.ones((count, 4)),
-        np.zeros((count, 3)),
-        triangles,
-        np.full(len(triangles), -1),
-    )
-    radius, opacity = outermost_radius_m(mesh, [], RADIUS_MAP_SIZE)
+    radius, opacity = outermost_radius_m(plain_mesh(vertices, triangles), [], RADIUS_MAP_SIZE)
     radius = np.where(opacity > 0.5, np.minimum(radius, 0.2), 0.1)
     is_ear = (
         (np.abs(x) > 0.0775) & (np.abs(y) < 0.05) & (z > -0.045) & (z < 0.03) & (np.arange(len(vertices)) < FACE.stop)
@@ -116,12 +108,7 @@ def _body_side(body: Garment, sign: float) -> np.ndarray:
         [(x - x_low) / (x_high - x_low) * GRID, (y_high - y) / (y_high - y_low) * GRID, far - sign * z], 1
     )
     shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.12).all(1)]
-    count = len(body.vertices_m)
-    mesh = Mesh(
-        body.vertices_m, np.zeros((count, 2)), np.ones((count, 4)), np.zeros((count, 3)), shoulders,
-        np.full(len(shoulders), -1),
-    )  # fmt: skip
-    _, depth = rasterise(mesh, pixels, [], GRID, GRID, samples=1)
+    _, depth = rasterise(plain_mesh(body.vertices_m, shoulders), pixels, [], GRID, GRID, samples=1)
     return np.where(np.isfinite(depth), sign * (far - depth.astype(np.float64)), -sign * np.inf)
 
 

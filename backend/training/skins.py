@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ...cuda_ops.rasterise import Mesh, rasterise
+from ...cuda_ops.rasterise import rasterise
 from ..camera import Camera
 from ..conventions import linear_to_srgb, srgb_to_linear
 from .assets import HeadModel
 from .atlas import SkinAtlas, atlas_normals
 from .light import irradiance_basis
+from .meshes import plain_mesh, positions
 
 DELIGHT = 0.85
 """Share of the estimated light that is divided out: all of it would eat tan and beard shadow that look like light."""
@@ -94,14 +95,8 @@ def _visible(
     camera: Camera, vertices_m: np.ndarray, head: HeadModel, pixels: np.ndarray, depth: np.ndarray
 ) -> np.ndarray:
     """Whether the points at `pixels` [K, 2] and `depth` [K] are not behind another part of the skin, [K] float."""
-    projected, z = camera.project(vertices_m)
-    count = len(vertices_m)
-    mesh = Mesh(
-        vertices_m, np.zeros((count, 2)), np.ones((count, 4)), np.zeros((count, 3)),
-        head.skin_triangles, np.full(len(head.skin_triangles), -1),
-    )  # fmt: skip
-    positions = np.concatenate([projected, z[:, None]], 1)
-    _, nearest = rasterise(mesh, positions, [], camera.width_px, camera.height_px, samples=1)
+    mesh, where = plain_mesh(vertices_m, head.skin_triangles), positions(*camera.project(vertices_m))
+    _, nearest = rasterise(mesh, where, [], camera.width_px, camera.height_px, samples=1)
     column = np.clip(pixels[:, 0].astype(int), 0, camera.width_px - 1)
     row = np.clip(pixels[:, 1].astype(int), 0, camera.height_px - 1)
     return (depth < ndimage.maximum_filter(nearest, 2)[row, column] + OCCLUSION_TOLERANCE_M).astype(np.float32)

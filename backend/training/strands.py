@@ -19,7 +19,7 @@ SHEET_VARIANTS = 2
 
 @cache
 def strand_textures() -> dict[str, Texture]:
-    """All strand textures by name: card0.., sheet0.., lash, knit and weave."""
+    """All strand textures by name: card0.., sheet0.., wisps and lash."""
     textures = {}
     for variant in range(CARD_VARIANTS):
         rng = np.random.default_rng(100 + variant)

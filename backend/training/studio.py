@@ -20,7 +20,7 @@ from .skins import Skin
 
 @dataclass(frozen=True)
 class SkinLibrary:
-    """Skins on disk, one PNG-like picture each in a folder, decoded when asked for."""
+    """Skins on disk, a WebP picture each in a folder, decoded when asked for."""
 
     folder: Path
     tones: Mapping[str, np.ndarray]  # linear tone [3] of each usable photograph

@@ -10,7 +10,7 @@ from ..manifolds import direction_to_chart
 
 
 def outermost_radius_m(
-    mesh: Mesh, textures: Sequence[Texture], size: int, *, samples: int = 2, threads: int | None = None
+    mesh: Mesh, textures: Sequence[Texture], size: int, *, samples: int = 2, threads: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of the outermost surface from the origin in every direction of the chart.
 

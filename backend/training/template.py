@@ -11,11 +11,12 @@ from ..alignment import LandmarkTemplate
 from ..atomic import atomic_path
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import map_grid
-from .assets import HEAD_AND_NECK, HeadModel, Wardrobe
+from ..networks.geometry import RADIUS_SIZE
+from .assets import SKIN, HeadModel, Wardrobe
 from .correspondence import FOREHEAD_OUTLINE, OUTLINE, LandmarkMap
+from .meshes import plain_mesh
 from .surface import outermost_radius_m
 
-RADIUS_SIZE = 128
 MAX_LOG_SLOPE = 0.9
 """Keep the mean radius this flat (radians per radian), so that rays enter a sheet once over most of their angles."""
 
@@ -39,13 +40,13 @@ def mean_radius_m(head: HeadModel, wardrobe: Wardrobe, size: int = RADIUS_SIZE) 
 
     The hair is the median of the wardrobe's styles; directions without a surface are filled from their neighbours.
     """
-    skin = _shape(head.neutral_m[: HEAD_AND_NECK.stop], _skin_triangles(head))
-    body = _shape(wardrobe.body.vertices_m, _below_neck(wardrobe))
+    skin = plain_mesh(head.neutral_m[SKIN], _skin_triangles(head))
+    body = plain_mesh(wardrobe.body.vertices_m, _below_neck(wardrobe))
     union = Mesh.join([skin, body])
     base, covered = outermost_radius_m(union, [], size)
     hair = []
     for garment in wardrobe.hair.values():
-        radius, opacity = outermost_radius_m(_shape(garment.vertices_m, garment.triangles), [], size)
+        radius, opacity = outermost_radius_m(plain_mesh(garment.vertices_m, garment.triangles), [], size)
         hair.append(np.where(opacity > 0.5, np.minimum(radius, 0.2), 0.0))
     covered_by_hair = np.median(np.stack(hair), axis=0)
     covered_by_hair = np.maximum(covered_by_hair, covered_by_hair[:, ::-1])
@@ -60,7 +61,7 @@ def mean_radius_m(head: HeadModel, wardrobe: Wardrobe, size: int = RADIUS_SIZE) 
 
 def face_radius_m(head: HeadModel, size: int = RADIUS_SIZE) -> np.ndarray:
     """Radius [size, size] of the mean head's skin alone, as it is; 0 where there is none, float32."""
-    radius, opacity = outermost_radius_m(_shape(head.neutral_m[: HEAD_AND_NECK.stop], _skin_triangles(head)), [], size)
+    radius, opacity = outermost_radius_m(plain_mesh(head.neutral_m[SKIN], _skin_triangles(head)), [], size)
     return np.where(opacity > 0.5, radius, 0.0).astype(np.float32)
 
 
@@ -100,17 +101,9 @@ def _slope_limited(logs: np.ndarray, size: int) -> np.ndarray:
     return logs
 
 
-def _shape(vertices_m: np.ndarray, triangles: np.ndarray) -> Mesh:
-    count = len(vertices_m)
-    return Mesh(
-        vertices_m, np.zeros((count, 2), np.float32), np.ones((count, 4), np.float32), np.zeros((count, 3), np.float32),
-        triangles, np.full(len(triangles), -1, np.int32),
-    )  # fmt: skip
-
-
 def _skin_triangles(head: HeadModel) -> np.ndarray:
     triangles = head.skin_triangles
-    return triangles[(triangles < HEAD_AND_NECK.stop).all(1)]
+    return triangles[(triangles < SKIN.stop).all(1)]
 
 
 def _below_neck(wardrobe: Wardrobe) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures of a subject: the input view and novel views, in crops made by the alignment that inference uses."""
+"""Pictures of a subject, in crops made by the alignment that inference uses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cuda_ops.rasterise import Mesh, Texture, rasterise
-from ..alignment import Alignment, LandmarkTemplate, align, crop_from_landmarks
+from ..alignment import crop_from_landmarks
 from ..camera import Camera, look_at
-from ..conventions import PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
-from .photography import Look, degraded, encoded_srgb, graded, sample_background, sample_look
+from .meshes import positions
+from .photography import Look, encoded_srgb, graded
 from .subject import Subject
 
 FACE_HALF_M = 0.138
@@ -17,8 +17,6 @@ FACE_HALF_M = 0.138
 
 LANDMARK_NOISE = 0.004
 """Standard deviation of a landmark's detection over the crop's half side: 0.5 px at 256, as the fits' residuals say."""
-
-_LINEAR = srgb_to_linear(np.arange(256) / 255.0).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -30,58 +28,18 @@ class View:
     camera: Camera
 
 
-@dataclass(frozen=True)
-class SubjectViews:
-    """A training example."""
-
-    photo: np.ndarray  # [S, S, 3] uint8: the input view over a background, through a camera's faults
-    input: View
-    estimate: Alignment  # what the alignment makes of the input's landmarks: its camera is what inference would have
-    novel: list[View]
-
-
-def photograph(
-    rng: np.random.Generator,
-    subject: Subject,
-    template: LandmarkTemplate,
-    size_px: int,
-    novel_views: int,
-    backgrounds: Sequence[np.ndarray],
-    *,
-    novel_size_px: int | None = None,
-    samples: int = 2,
-    threads: int = 1,
-) -> SubjectViews:
-    """Draws the input view and `novel_views` others within the promised angles of it, at other distances and lenses."""
-    look = sample_look(rng)
-    standpoint = input_standpoint(rng)
-    camera, points_px = aligned_camera(rng, standpoint, subject, size_px)
-    view = render_view(subject, camera, look, samples, threads)
-    estimate = align(points_px, (standpoint.width_px, standpoint.height_px), template)
-    background = graded(sample_background(rng, size_px, list(backgrounds)), look)
-    alpha = view.rgba[..., 3:].astype(np.float32) / 255.0
-    mixed = _LINEAR[view.rgba[..., :3]] * alpha + srgb_to_linear(background).astype(np.float32) * (1.0 - alpha)
-    photo = degraded(encoded_srgb(mixed), look, rng)
-    novel = []
-    for _ in range(novel_views):
-        other, _ = aligned_camera(rng, _novel_camera(rng, standpoint), subject, novel_size_px or size_px)
-        novel.append(render_view(subject, other, look, samples, threads))
-    return SubjectViews(photo, view, estimate, novel)
-
-
-def render_view(subject: Subject, camera: Camera, look: Look | None, samples: int = 2, threads: int = 1) -> View:
+def render_view(subject: Subject, camera: Camera, look: Look | None, samples: int = 2) -> View:
     """One picture of a subject, through the film of `look` if there is one."""
-    return draw_view(subject.mesh, subject.textures, camera, look, samples, threads)
+    return draw_view(subject.mesh, subject.textures, camera, look, samples)
 
 
 def draw_view(
     mesh: Mesh, textures: Sequence[Texture], camera: Camera, look: Look | None, samples: int = 2, threads: int = 1
 ) -> View:
     """One picture of a mesh whose light is on it, through the film of `look` if there is one."""
-    pixels, depth = camera.project(mesh.vertices_m)
-    positions = np.concatenate([pixels, depth[:, None]], axis=1).astype(np.float32)
+    where = positions(*camera.project(mesh.vertices_m))
     rgba, depth_m = rasterise(
-        mesh, positions, textures, camera.width_px, camera.height_px, samples=samples, threads=threads
+        mesh, where, textures, camera.width_px, camera.height_px, samples=samples, threads=threads
     )
     opacity = np.minimum(rgba[..., 3:], 1.0)
     straight = rgba[..., :3] / np.maximum(opacity, 1e-4)
@@ -109,31 +67,6 @@ def input_standpoint(rng: np.random.Generator) -> Camera:
     if rng.random() < 0.12:
         yaw, pitch = rng.uniform(-45, 45), rng.uniform(-20, 25)
     return _standpoint(float(np.clip(yaw, -50, 50)), float(np.clip(pitch, -25, 28)), fov_deg, rng.normal() * 3.0)
-
-
-def _novel_camera(rng: np.random.Generator, standpoint: Camera) -> Camera:
-    """Another view: turned within what is promised, at another distance with another lens."""
-    if rng.random() < 0.6:
-        yaw, pitch = rng.uniform(-1, 1) * PROMISED_YAW_DEG, rng.uniform(-1, 1) * PROMISED_PITCH_DEG
-    else:
-        yaw, pitch = rng.normal() * 16.0, rng.normal() * 9.0
-    turned = standpoint.orbited(
-        float(np.clip(yaw, -PROMISED_YAW_DEG, PROMISED_YAW_DEG)),
-        float(np.clip(pitch, -PROMISED_PITCH_DEG, PROMISED_PITCH_DEG)),
-    )
-    factor = float(np.exp(rng.normal() * 0.25))
-    pose = turned.camera_to_world.copy()
-    pose[:3, 3] *= max(factor, 0.35 / float(np.linalg.norm(pose[:3, 3])))
-    nearer = float(np.linalg.norm(pose[:3, 3]) / np.linalg.norm(turned.position_m))
-    return Camera(
-        pose,
-        turned.fx_px * nearer,
-        turned.fy_px * nearer,
-        turned.cx_px,
-        turned.cy_px,
-        turned.width_px,
-        turned.height_px,
-    )
 
 
 def _standpoint(yaw_deg: float, pitch_deg: float, fov_deg: float, roll_deg: float) -> Camera:
