@@ -8,6 +8,9 @@ from pathlib import Path
 
 from .errors import InputError, ProcessingError
 
+STOPS_WITH_PARENT = "PORTRAIT_MANIFOLDS_STOPS_WITH_PARENT"
+"""Set in the environment of a process that is to end when its input does."""
+
 
 def run_blender(task: str, arguments: Sequence[str], program: Path | None = None) -> None:
     """Runs `portrait_manifolds.blender_addon.TASK` with bpy, or the extension's command in a Blender program.
@@ -19,14 +22,22 @@ def run_blender(task: str, arguments: Sequence[str], program: Path | None = None
     else:
         command = [str(program.resolve()), "--background", "--command", "portrait_manifolds"]
     # What draws is this very installation, unless the user has chosen another.
-    environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ}
+    environment = {"PORTRAIT_MANIFOLDS_PYTHON": sys.executable, **os.environ, STOPS_WITH_PARENT: "1"}
+    command += arguments
+    pipe = subprocess.PIPE
     try:
-        result = subprocess.run([*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+        process = subprocess.Popen(command, env=environment, stdin=pipe, stderr=pipe, text=True)
     except OSError as error:
         raise InputError(f"{command[0]} cannot be run ({error.strerror}): give the path of Blender.") from error
-    if result.returncode:
-        lines = result.stderr.strip().splitlines() or [f"Blender ended with {result.returncode}: run it by hand."]
+    with process:
+        try:
+            said = process.stderr.read() if process.stderr else ""  # its input stays open until it is done
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        lines = said.strip().splitlines() or [f"Blender ended with {process.returncode}: run it by hand."]
         reason = lines[-1].removeprefix("portrait-manifolds: ")
-        if "No module named 'bpy'" in result.stderr:
+        if "No module named 'bpy'" in said:
             reason = "There is no bpy module here: `pip install bpy`."
-        raise (InputError if result.returncode == 2 else ProcessingError)(reason)
+        raise (InputError if process.returncode == 2 else ProcessingError)(reason)

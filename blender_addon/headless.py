@@ -10,10 +10,15 @@ for whatever goes wrong in Blender.
 import argparse
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+
+from ..backend.blender_process import STOPS_WITH_PARENT
+from ..backend.errors import InputError
+from . import job_operator
 
 
 def render_file(arguments: Sequence[str]) -> int:
@@ -26,10 +31,15 @@ def render_file(arguments: Sequence[str]) -> int:
     parser.add_argument("--format", choices=("exr", "png"), default="exr")
     parser.add_argument("--samples", type=int, default=2)
     options = parser.parse_args(arguments)
+    if os.environ.get(STOPS_WITH_PARENT):
+        threading.Thread(target=_stop_with_parent, daemon=True).start()
     if not options.scene.is_file():
-        return _fail(f"There is no file {options.scene}: check the path.", 2)
+        return failed(f"There is no file {options.scene}: check the path.", 2)
     try:
         bpy.ops.wm.open_mainfile(filepath=str(options.scene), load_ui=False)
+    except RuntimeError as error:
+        return failed(f"{options.scene} cannot be opened ({sentence(error)}): check that it is a Blender file.", 2)
+    try:
         bpy.ops.portrait_manifolds.render_portrait(
             directory=str(options.output),
             frame_start=options.first,
@@ -38,13 +48,24 @@ def render_file(arguments: Sequence[str]) -> int:
             samples=options.samples,
         )
     except RuntimeError as error:  # what an operator reports
-        message = str(error).strip().splitlines()[-1].removeprefix("Error: ")
-        return _fail(message, 1)
+        return failed(sentence(error), 2 if isinstance(job_operator.last_error, InputError) else 1)
     print(f"Frames are in {options.output}.")
     return 0
 
 
-def _fail(message: str, code: int) -> int:
+def _stop_with_parent() -> None:
+    """The parent holds the other end of our input: it closes when that ends, however it does."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def sentence(error: Exception) -> str:
+    """What Blender or an operator says of an error."""
+    return str(error).strip().splitlines()[-1].removeprefix("Error: ").rstrip(".")
+
+
+def failed(message: str, code: int) -> int:
+    """Says it, and returns the exit code."""
     print(f"portrait-manifolds: {message}", file=sys.stderr, flush=True)
     return code
 

@@ -16,6 +16,9 @@ TICK_S = 0.05
 STEP_S = 0.03
 """How long the work holds up the window at a time; one step of it may take a little longer."""
 
+last_error: Exception | None = None
+"""What an operator reported last: Blender raises all of it as RuntimeError."""
+
 _running: dict[Work, bpy.types.Timer] = {}
 
 
@@ -52,6 +55,8 @@ def checked(execute: Callable[[Any, bpy.types.Context], set[str]]) -> Callable[[
 
 def show_error(operator: bpy.types.Operator, error: Exception) -> None:
     """Reports one sentence; Blender shows it as a popup, or raises it to the calling script."""
+    global last_error
+    last_error = error
     log.error("%s: %s", operator.bl_label, error)
     operator.report({"ERROR"}, str(error))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from . import register, unregister
+from .headless import failed, sentence
 
 
 def main(portrait: str, output: str) -> int:
@@ -20,13 +21,19 @@ def main(portrait: str, output: str) -> int:
         bpy.ops.portrait_manifolds.import_portrait(filepath=portrait)
         bpy.ops.portrait_manifolds.match_photo_camera()
         bpy.ops.portrait_manifolds.standard_view()
-        Path(output).unlink(missing_ok=True)  # Blender would keep what it overwrites as OUT.blend1
-        bpy.ops.wm.save_as_mainfile(filepath=output, relative_remap=False)
+        return _save(Path(output))
     except RuntimeError as error:
-        print(f"portrait-manifolds: {str(error).strip().splitlines()[-1].removeprefix('Error: ')}", file=sys.stderr)
-        return 1
+        return failed(sentence(error), 1)
     finally:
         unregister()
+
+
+def _save(output: Path) -> int:
+    try:
+        output.unlink(missing_ok=True)  # Blender would keep what it overwrites as OUT.blend1
+        bpy.ops.wm.save_as_mainfile(filepath=str(output), relative_remap=False)
+    except (OSError, RuntimeError) as error:
+        return failed(f"Writing the Blender file failed ({sentence(error)}): free some space and retry.", 1)
     return 0
 
 

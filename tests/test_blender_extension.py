@@ -1,8 +1,10 @@
 """The extension as users get it: built by Blender's own tool, installed, switched off and on, used, removed."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from portrait_manifolds.backend.portrait import Portrait
 
 ROOT = Path(__file__).parents[1]
+BACKEND = [sys.executable, "-m", "portrait_manifolds.backend"]
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 
 pytestmark = pytest.mark.skipif(find_spec("bpy") is None, reason="needs Blender's module: pip install bpy")
@@ -77,7 +80,7 @@ def test_command_line_renders_a_scene(tmp_path: Path, small_head: Portrait) -> N
     subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True, timeout=60)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "portrait_manifolds.backend", "blender", *arguments]
+        command = [*BACKEND, "blender", *arguments]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
     done = run("Szene ü.blend", "--frames", "3..5", "-o", "Bilder", "--format", "png")
@@ -87,18 +90,35 @@ def test_command_line_renders_a_scene(tmp_path: Path, small_head: Portrait) -> N
         (("missing.blend", "-o", "x"), 2, "missing.blend"),
         (("Szene ü.blend", "-o", "x", "--frames", "5..1"), 2, "FIRST..LAST"),
         (("Szene ü.blend", "-o", "x", "--blender", "/nowhere/blender"), 2, "/nowhere/blender"),
+        (("small.portrait", "-o", "x"), 2, "check that it is a Blender file"),
     ):
         result = run(*arguments)
         assert result.returncode == code and word in result.stderr and "Traceback" not in result.stderr, result.stderr
     (folder / "small.portrait").unlink()
     result = run("Szene ü.blend", "-o", "more")
-    assert result.returncode == 1 and "is gone: choose it anew" in result.stderr, result.stderr
+    assert result.returncode == 2 and "is gone: choose it anew" in result.stderr, result.stderr
     assert not (folder / "more").exists()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_blender_stops_with_the_command_that_started_it(tmp_path: Path, small_head: Portrait, end: int) -> None:
+    small_head.save(tmp_path / "small.portrait")
+    subprocess.run([*BACKEND, "export", "small.portrait", "-o", "small.blend"], cwd=tmp_path, check=True, timeout=60)
+    command = [*BACKEND, "blender", "small.blend", "--frames", "1..100000", "-o", "frames"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        while not list((tmp_path / "frames").glob("frame_*")):
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(end)
+    time.sleep(3.0)  # the frames under way are finished
+    drawn = len(list((tmp_path / "frames").iterdir()))
+    time.sleep(2.0)
+    assert len(list((tmp_path / "frames").iterdir())) == drawn
 
 
 def test_export_writes_a_blend(tmp_path: Path, small_head: Portrait) -> None:
     small_head.save(tmp_path / "Kopf ü.portrait")
-    command = [sys.executable, "-m", "portrait_manifolds.backend", "export", "Kopf ü.portrait", "-o", "Kopf ü.blend"]
+    command = [*BACKEND, "export", "Kopf ü.portrait", "-o", "Kopf ü.blend"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Kopf ü.blend", "Kopf ü.portrait"]
     script = (  # opened without the add-on
