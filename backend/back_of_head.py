@@ -20,6 +20,7 @@ from .networks.geometry import (
     kept,
     lasting,
     ramp,
+    region,
     resampled,
     smoothstep,
     texel_directions,
@@ -102,17 +103,13 @@ def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
 @cache
 def _behind(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the back's."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = ramp(azimuth_deg, BEGINS_DEG) * ramp(elevation_deg, TOP_DEG) * ramp(elevation_deg, BELOW_DEG)
-    return lasting(smoothstep(share))
+    return lasting(smoothstep(region(size, half_extent, (BEGINS_DEG,), (TOP_DEG, BELOW_DEG))))
 
 
 @cache
 def _hidden(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions lie behind the sides of the head."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = ramp(azimuth_deg, BESIDE_DEG) * ramp(elevation_deg, CROWN_DEG) * ramp(elevation_deg, BELOW_DEG)
-    return lasting(smoothstep(share))
+    return lasting(smoothstep(region(size, half_extent, (BESIDE_DEG,), (CROWN_DEG, BELOW_DEG))))
 
 
 @cache

@@ -30,6 +30,7 @@ from .networks.geometry import (
     chart_grid,
     lasting,
     ramp,
+    region,
     resampled,
     rows_below,
     smoothed,
@@ -202,9 +203,7 @@ def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
 @cache
 def close_together(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 1 where sheets come close together under the chin."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    with torch.inference_mode(False):
-        return torch.from_numpy(ramp(azimuth_deg, CLOSE_AZIMUTH_DEG) * ramp(elevation_deg, CLOSE_ELEVATION_DEG))
+    return lasting(region(size, half_extent, (CLOSE_AZIMUTH_DEG,), (CLOSE_ELEVATION_DEG,)))
 
 
 @cache

@@ -16,12 +16,12 @@ from .masks import least_around
 from .networks.geometry import (
     CameraBatch,
     SheetGeometry,
-    chart_angles_deg,
     constant,
     from_front_deg,
     kept,
     lasting,
     ramp,
+    region,
     resampled,
     smoothed,
 )
@@ -172,23 +172,17 @@ def _hairness(seen: Seen, half_extent: float) -> Tensor:
 @cache
 def _face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where a face is mostly skin."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = ramp(azimuth_deg, FACE_DEG) * ramp(elevation_deg, FACE_TOP_DEG) * ramp(elevation_deg, FACE_END_DEG)
-    return lasting(share)
+    return lasting(region(size, half_extent, (FACE_DEG,), (FACE_TOP_DEG, FACE_END_DEG)))
 
 
 @cache
 def _above_sideburns(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: hair, if there is any, that sideburns go on from."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    above = ramp(azimuth_deg, BEHIND_TEMPLE_DEG) * ramp(elevation_deg, ABOVE_SIDEBURNS_DEG)
-    return lasting(OTHER_PARTS**2 + above)
+    return lasting(OTHER_PARTS**2 + region(size, half_extent, (BEHIND_TEMPLE_DEG,), (ABOVE_SIDEBURNS_DEG,)))
 
 
 @cache
 def _border(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: what borders on the scalp that a photograph hides."""
-    share = ramp(from_front_deg(size, half_extent), BORDER_DEG) * ramp(
-        chart_angles_deg(size, half_extent)[1], ABOVE_EARS_DEG
-    )
-    return lasting(share)
+    above_ears = region(size, half_extent, elevation_deg=(ABOVE_EARS_DEG,))
+    return lasting(above_ears * ramp(from_front_deg(size, half_extent), BORDER_DEG))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .hidden_scalp import BLACK, Seen
-from .networks.geometry import chart_angles_deg, kept, lasting, ramp
+from .networks.geometry import chart_angles_deg, kept, lasting, ramp, region
 
 JAW_DEG = ((30.0, -56.0), (40.0, -54.0), (55.0, -52.0), (73.0, -49.0), (90.0, -42.0), (112.0, -38.0))
 """Azimuths along the mean head's jaw, from the chin to behind the lobe, and its elevations there."""
@@ -58,6 +58,4 @@ def _below_jaw(size: int, half_extent: float) -> Tensor:
 @cache
 def _fronts(size: int, half_extent: float) -> Tensor:
     """Chart maps [2, size, size], 0..1: the front of the face, and of the neck."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    between = [ramp(elevation_deg, low) * ramp(elevation_deg, high) for low, high in (FACE_DEG, NECK_DEG)]
-    return lasting(np.stack(between) * ramp(azimuth_deg, FRONT_DEG))
+    return lasting(np.stack([region(size, half_extent, (FRONT_DEG,), ends) for ends in (FACE_DEG, NECK_DEG)]))

@@ -19,7 +19,17 @@ from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back, with_nape
 from .conventions import CHART_HALF_EXTENT
 from .neck_column import Silhouette, column_radius, outline_radius
-from .networks.geometry import SheetGeometry, chart_angles_deg, constant, kept, lasting, ramp, resampled, rows_below
+from .networks.geometry import (
+    SheetGeometry,
+    chart_angles_deg,
+    constant,
+    kept,
+    lasting,
+    ramp,
+    region,
+    resampled,
+    rows_below,
+)
 from .networks.inversion import Inversion, Painting
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -180,9 +190,7 @@ def _nape_m(size: int, half_extent: float) -> Tensor:
 @cache
 def _before_ears_m(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far beyond hair's own column it goes on; without an end before the ears."""
-    with torch.inference_mode(False):
-        share = ramp(chart_angles_deg(size, half_extent)[0], NAPE[0])
-        return torch.tensor(ENDLESS_M * share, dtype=torch.float32)
+    return lasting(ENDLESS_M * ramp(chart_angles_deg(size, half_extent)[0], NAPE[0]))
 
 
 @cache
@@ -197,8 +205,7 @@ def _behind_lobes(size: int, half_extent: float) -> Tensor:
 @cache
 def neck_share(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    return lasting(ramp(elevation_deg, BEGINS_DEG) * ramp(azimuth_deg, BESIDE_DEG))
+    return lasting(region(size, half_extent, (BESIDE_DEG,), (BEGINS_DEG,)))
 
 
 @cache

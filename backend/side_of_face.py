@@ -15,7 +15,7 @@ from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
-from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, resampled, smoothed
+from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 from .sideburns import sideburns
@@ -139,6 +139,4 @@ def _behind_face(size: int, half_extent: float) -> Tensor:
 @cache
 def _cheeks(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    beside = ramp(azimuth_deg, CHEEK_BEGINS_DEG) * ramp(azimuth_deg, BEFORE_EAR_DEG)
-    return lasting(beside * ramp(elevation_deg, CHEEK_TOP_DEG) * ramp(elevation_deg, CHEEK_END_DEG))
+    return lasting(region(size, half_extent, (CHEEK_BEGINS_DEG, BEFORE_EAR_DEG), (CHEEK_TOP_DEG, CHEEK_END_DEG)))

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
-from .networks.geometry import beside_face, calmed, resampled, smoothed
+from .networks.geometry import beside_face, calmed, lasting, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 from .networks.visibility import push_pull
 
@@ -52,8 +52,7 @@ def following(network: Inversion, painting: Painting) -> Painting:
 
 @cache
 def _beside_face(size: int, half_extent: float) -> Tensor:
-    with torch.inference_mode(False):
-        return torch.from_numpy(beside_face(size, half_extent))
+    return lasting(beside_face(size, half_extent))
 
 
 def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:

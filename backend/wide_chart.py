@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .conventions import WIDE_HALF_EXTENT
-from .networks.geometry import chart_angles_deg, kept, lasting, ramp, resampled, smoothed
+from .networks.geometry import kept, lasting, region, resampled, smoothed
 from .networks.inversion import Inversion, Painting
 
 BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
@@ -47,9 +47,7 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
 @cache
 def _behind_ears(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where the head is smoothed."""
-    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = ramp(azimuth_deg, BEHIND_EARS_DEG) * ramp(elevation_deg, ABOVE_NAPE_DEG)
-    return lasting(share)
+    return lasting(region(size, half_extent, (BEHIND_EARS_DEG,), (ABOVE_NAPE_DEG,)))
 
 
 def _wider(maps: Tensor, ratio: float, mode: str = "bilinear") -> Tensor:

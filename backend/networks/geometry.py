@@ -19,6 +19,8 @@ from ..manifolds import chart_to_direction, default_offsets_m, map_grid
 
 Values = TypeVar("Values", np.ndarray, Tensor)
 
+Edges = tuple[float, float]
+
 ChartMap = Callable[[int, float], Tensor]
 """Makes a map of so many texels a side over a chart of that half extent."""
 
@@ -279,9 +281,17 @@ def rows_below(size: int, elevation_deg: float, half_extent: float = CHART_HALF_
     return slice(max(int(rows.argmax()) - size // 64, 0), size)
 
 
-def ramp(values: Values, edges: tuple[float, float]) -> Values:
+def ramp(values: Values, edges: Edges) -> Values:
     """0 up to the first edge, 1 from the second, linear between; edges may fall."""
     return ((values - edges[0]) / (edges[1] - edges[0])).clip(0.0, 1.0)
+
+
+def region(
+    size: int, half_extent: float, azimuth_deg: tuple[Edges, ...] = (), elevation_deg: tuple[Edges, ...] = ()
+) -> np.ndarray:
+    """Chart map [size, size], 0..1: the product of these ramps of `chart_angles_deg`."""
+    angles = zip(chart_angles_deg(size, half_extent), (azimuth_deg, elevation_deg), strict=True)
+    return np.prod([ramp(values, edges) for values, ramps in angles for edges in ramps], axis=0)
 
 
 def smoothstep(share: Values) -> Values:
