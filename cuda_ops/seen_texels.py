@@ -56,10 +56,7 @@ def seen_texels(textures: Any, stack: Stack, surface: Surface | None, most_halvi
 
         return seen_texels_cuda(textures, stack, surface, most_halvings)
     native = NativeStack.of(stack)
-    if textures.shape != (native.sheets, native.size, native.size, 4) or textures.dtype != np.uint8:
-        raise ValueError(
-            f"textures {textures.shape} {textures.dtype} are not of {native.sheets} x {native.size} texels"
-        )
+    check_textures(textures, native)
     library = _library()
     if library is None:
         from .seen_texels_reference import seen_texels_reference
@@ -94,12 +91,7 @@ def carried_back(textures: Any, texels: SeenTexels, colours: Any, picture: Any, 
         from .seen_texels_cuda import carried_back_cuda
 
         return carried_back_cuda(textures, texels, colours, picture, length)
-    wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
-    if any(array.shape != shape or array.dtype != np.float32 for array, shape in wanted):
-        raise ValueError(
-            f"colours {colours.shape} {colours.dtype} and picture {picture.shape} {picture.dtype} do not fit "
-            f"{len(texels.texel)} texels and {texels.pixels} pixels: give float32 of [N, 3] each"
-        )
+    check_taken(colours, picture, texels)
     if textures.dtype != np.uint8 or textures.size // 4 <= texels.texel.max(initial=-1):
         raise ValueError(
             f"textures {textures.shape} {textures.dtype} do not fit: give those whose texels were looked up"
@@ -115,6 +107,28 @@ def carried_back(textures: Any, texels: SeenTexels, colours: Any, picture: Any, 
     carried = NativeCarried(*map(pointer, arrays), length, pointer(moved), pointer(textures))
     library.pm_carry_back(ctypes.byref(carried), len(texels.texel), 0)
     return textures, moved
+
+
+def check_textures(textures: Any, native: NativeStack) -> None:
+    """Of either kind; raises ValueError where they are not of the sheets."""
+    if tuple(textures.shape) != (native.sheets, native.size, native.size, 4) or _type(textures) != "uint8":
+        raise ValueError(
+            f"textures {tuple(textures.shape)} {_type(textures)} are not of {native.sheets} x {native.size} texels"
+        )
+
+
+def check_taken(colours: Any, picture: Any, texels: SeenTexels) -> None:
+    """Of either kind; raises ValueError where they do not fit the texels."""
+    wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
+    if any(tuple(values.shape) != shape or _type(values) != "float32" for values, shape in wanted):
+        raise ValueError(
+            f"colours {tuple(colours.shape)} {_type(colours)} and picture {tuple(picture.shape)} {_type(picture)} do "
+            f"not fit {len(texels.texel)} texels and {texels.pixels} pixels: give float32 of [N, 3] each"
+        )
+
+
+def _type(values: Any) -> str:
+    return str(values.dtype).removeprefix("torch.")
 
 
 def pixel_count(width_px: int, height_px: int, halvings: int) -> int:

@@ -14,6 +14,8 @@ from .seen_texels import (
     NativeSeen,
     SeenTexels,
     Surface,
+    check_taken,
+    check_textures,
     pixel_count,
 )
 from .tensor_calls import address, call_cuda, stack_on, with_errors
@@ -24,10 +26,7 @@ def seen_texels_cuda(textures: Tensor, stack: Stack, surface: Surface | None, mo
     """As `seen_texels`, which see; raises BuildError without nvcc."""
     device, camera = textures.device, stack.camera
     library, native = _library(), stack_on(stack, device)
-    if textures.shape != (native.sheets, native.size, native.size, 4) or textures.dtype != torch.uint8:
-        raise ValueError(
-            f"textures {tuple(textures.shape)} {textures.dtype} are not of {native.sheets} x {native.size} texels"
-        )
+    check_textures(textures, native)
     textures = textures.contiguous()
     depth_m = None if surface is None else torch.as_tensor(surface.depth_m, device=device).float().contiguous()
     margin_m, softness_m = (surface.margin_m, surface.softness_m) if surface else (0.0, 1.0)
@@ -51,12 +50,7 @@ def carried_back_cuda(
 ) -> tuple[Tensor, Tensor]:
     """As `carried_back`, which see; that `textures` are the texels' own is not checked: it would wait for the GPU."""
     device, library = textures.device, _library()
-    wanted = ((colours, (len(texels.texel), 3)), (picture, (texels.pixels, 3)))
-    if any(tensor.shape != shape or tensor.dtype != torch.float32 for tensor, shape in wanted):
-        raise ValueError(
-            f"colours {tuple(colours.shape)} {colours.dtype} and picture {tuple(picture.shape)} {picture.dtype} do not "
-            f"fit {len(texels.texel)} texels and {texels.pixels} pixels: give float32 of [N, 3] each"
-        )
+    check_taken(colours, picture, texels)
     textures, moved = textures.clone(memory_format=torch.contiguous_format), torch.empty(colours.shape, device=device)
     tensors = [x.contiguous() for x in (*texels[:4], picture, colours)]
     pointers = [address(tensor, device) for tensor in tensors]
