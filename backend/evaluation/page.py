@@ -1,6 +1,5 @@
 """What was measured, to look at: a contact sheet, and a page with the figures of every photograph."""
 
-import io
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..atomic import atomic_path, make_folder
+from ..outputs.jpeg import save_jpeg_within
 from ..portrait import PROVENANCE
 from .groups import Groups
 from .photos import VIEWS, Evaluated
@@ -39,19 +39,12 @@ figcaption, .note, .figures { color: #666; font-size: 13px } .figures span { mar
 
 def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
     """One JPEG of at most 300 kB: a row a photograph, columns photo, own view, yaw, pitch, depth."""
-    for side_px in (SHEET_TILE_PX, 96, 64):
-        rows = [np.concatenate([_tile(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
-        picture = Image.fromarray(np.concatenate(rows, 0))
-        for quality in (88, 75, 60):
-            data = io.BytesIO()
-            picture.save(data, "JPEG", quality=quality, optimize=True, comment=PROVENANCE)
-            if data.tell() <= MAX_SHEET_BYTES:
-                break
-        else:
-            continue
-        break
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data.getvalue())
+        for side_px in (SHEET_TILE_PX, 96, 64):
+            rows = [np.concatenate([_tile(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
+            picture = Image.fromarray(np.concatenate(rows, 0))
+            if save_jpeg_within(picture, temporary, MAX_SHEET_BYTES, worst=60, comment=PROVENANCE):
+                return
 
 
 def save_page(folder: Path, evaluated: list[Evaluated], summary: dict[str, float], groups: Groups) -> None:

@@ -9,12 +9,11 @@ from PIL import Image
 from ..atomic import atomic_path
 from ..compositing import over_background
 from ..portrait import PROVENANCE
+from .jpeg import save_jpeg_within
 from .provenance import SOFTWARE
 
 BACKGROUND = (0.72, 0.72, 0.72)
 """sRGB-encoded grey that clear parts are shown on."""
-
-JPEG_QUALITIES = (92, 88, 84, 80, 75, 70, 60, 50)
 
 
 def save_contact_sheet(
@@ -33,7 +32,4 @@ def save_contact_sheet(
         if path.suffix.lower() == ".png":
             image.save(temporary, exif=exif)
             return
-        for quality in JPEG_QUALITIES:
-            image.save(temporary, quality=quality, optimize=True, exif=exif)
-            if temporary.stat().st_size <= max_bytes:
-                return
+        save_jpeg_within(image, temporary, max_bytes, exif=exif)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ..atomic import atomic_path
 from ..conventions import linear_to_srgb, srgb_to_linear
+from ..outputs.jpeg import save_jpeg_within
 from .examples import UNKNOWN_DEPTH, Example
 
 PAPER = 0.72
@@ -45,13 +46,10 @@ def save_sheet(path: Path, picture: np.ndarray, max_bytes: int = 300_000) -> Non
     """Writes a sheet; a JPEG at the best quality that stays under `max_bytes`."""
     with atomic_path(path) as temporary:
         image = Image.fromarray(picture)
-        if path.suffix.lower() not in (".jpg", ".jpeg"):
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            save_jpeg_within(image, temporary, max_bytes)
+        else:
             image.save(temporary)
-            return
-        for quality in (92, 88, 84, 80, 75, 70, 60, 50, 40):
-            image.save(temporary, quality=quality, optimize=True)
-            if temporary.stat().st_size <= max_bytes:
-                return
 
 
 def _resized(picture: np.ndarray, side_px: int) -> np.ndarray:
