@@ -3,8 +3,7 @@
     blender --background --command portrait_manifolds SCENE.blend --output DIR ...   (the extension)
     python -m portrait_manifolds.blender_addon.headless SCENE.blend --output DIR ... (pip's bpy)
 
-Prints the frames' folder; ends with 0 only if every frame is there, 2 for wrong arguments or a missing SCENE.blend, 1
-for whatever goes wrong in Blender.
+Prints the frames' folder; ends with 0 only if every frame is there, 2 for bad input, 1 for a failure.
 """
 
 import argparse
