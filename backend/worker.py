@@ -201,6 +201,8 @@ def _render(params: Params) -> Answer:
     if len(sizes) != 1:
         raise InputError("The layers' cameras differ in size, or there is none: give all the picture's.")
     picture, output = layered_picture(drawn), params.path("output")
+    if not output.parent.is_dir():  # a viewport that is closed has taken its folder with it
+        raise InputError(f"There is no folder {output.parent} to write to: make it first.")
     with atomic_path(output) as temporary, temporary.open("wb") as file:
         np.save(file, picture.rgba)
         np.save(file, picture.depth)

@@ -65,9 +65,9 @@ def stand_in_arrays(portrait: Portrait) -> MeshArrays:
     after = np.roll(ring, -1, axis=1)
     quads = np.stack([ring[:-1], ring[1:], after[1:], after[:-1]], axis=-1).reshape(-1, 4)
     crown, neck = len(points) - 2, len(points) - 1
-    caps = [(crown, a, b, b) for a, b in zip(ring[0], after[0], strict=True)]
-    caps += [(neck, b, a, a) for a, b in zip(ring[-1], after[-1], strict=True)]
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]], np.array(caps)[:, :3]])
+    caps = [(crown, a, b) for a, b in zip(ring[0], after[0], strict=True)]
+    caps += [(neck, b, a) for a, b in zip(ring[-1], after[-1], strict=True)]
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]], np.array(caps)])
     return MeshArrays.of(points, triangles)
 
 

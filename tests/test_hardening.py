@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from portrait_manifolds.backend import camera
+from portrait_manifolds.backend import camera, worker
 from portrait_manifolds.backend.camera import MAX_CAMERAS, MAX_JSON_BYTES, Camera, load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
@@ -225,6 +225,17 @@ def test_a_request_that_is_wrong_is_answered() -> None:
     assert set(errors) == {request["id"] for request in requests}
     assert {error["kind"] for error in errors.values()} == {"input"}
     assert all("'portrait'" in errors[number]["error"] for number in (5, 6))
+
+
+def test_a_picture_for_a_viewport_that_is_closed_makes_no_folder(tmp_path: Path, small_head: Portrait) -> None:
+    small_head.save(tmp_path / "head.portrait")
+    layer = {"portrait": str(tmp_path / "head.portrait"), "camera": small_head.camera(16, 16).to_dict()}
+    params = worker.Params({"layers": [layer], "output": str(tmp_path / "gone" / "view.npy")})
+    with pytest.raises(InputError, match="There is no folder"):
+        worker._render(params)
+    assert not (tmp_path / "gone").exists()
+    (tmp_path / "gone").mkdir()
+    assert Path(str(worker._render(params)["output"])).is_file()
 
 
 def test_a_text_that_is_no_line_is_refused(tmp_path: Path, small_head: Portrait) -> None:
