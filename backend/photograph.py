@@ -84,11 +84,10 @@ def decode_layer(data: bytes, name: str) -> np.ndarray:
         ImageOps.exif_transpose(image, in_place=True)
         if not _is_clear(image):
             return _srgb_pixels(image)
-        opacity = image.convert("RGBA").getchannel("A")
-        opaque = image.convert("RGBA").convert("RGB")
-        opaque.info["icc_profile"] = image.info.get("icc_profile") if image.mode in _COLOUR_MODES else None
-        opaque.info.pop("transparency", None)
-        return np.concatenate([_srgb_pixels(opaque), np.asarray(opacity)[..., None]], -1)
+        rgba = image.convert("RGBA")
+        opaque = rgba.convert("RGB")
+        opaque.info = {"icc_profile": image.info.get("icc_profile")} if image.mode in _COLOUR_MODES else {}
+        return np.concatenate([_srgb_pixels(opaque), np.asarray(rgba.getchannel("A"))[..., None]], -1)
 
 
 @contextmanager

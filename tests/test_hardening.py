@@ -21,6 +21,7 @@ from portrait_manifolds.backend.photograph import (
     MAX_CMYK_PIXELS,
     MAX_COSTLY_PIXELS,
     MAX_PIXELS,
+    decode_layer,
     decode_photograph,
     load_photograph,
 )
@@ -161,8 +162,10 @@ def test_colours_are_those_of_the_profile(mode: str) -> None:
     profile[red : red + 8], profile[blue : blue + 8] = profile[blue : blue + 8], profile[red : red + 8]
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").convert(mode).save(file, "PNG", icc_profile=bytes(profile))
-    rgb = decode_photograph(file.getvalue(), "red.png").rgb
-    np.testing.assert_allclose(rgb.reshape(-1, 3).mean(0), [0.0, 0.0, 255.0], atol=2.0)
+    layer = decode_layer(file.getvalue(), "red.png")
+    assert layer.shape[2] == len(mode.replace("P", "RGB"))
+    for rgb in (decode_photograph(file.getvalue(), "red.png").rgb, layer[..., :3]):
+        np.testing.assert_allclose(rgb.reshape(-1, 3).mean(0), [0.0, 0.0, 255.0], atol=2.0)
 
 
 def test_tiffs_of_floats_are_read_and_planes_of_16_bits_refused() -> None:
