@@ -40,9 +40,9 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
 
     `painted` is [H, W, 3 or 4] in 0..1, sRGB-encoded and straight: the picture that `render --camera input` gives,
     changed; of another size it is resampled. Pixels equal to that picture stay, and soft edges where the picture is of
-    another size or without opacities. New colours go to the surface seen
-    there; lower opacity makes everything clear that lies behind the pixel. Paint beside the person has no surface to
-    lie on and is left out, with a warning. Raises InputError where the picture has another shape than the photograph.
+    another size or without opacities. New colours go to the surface seen there; lower opacity makes everything clear
+    that lies behind the pixel. Paint beside the person has no surface to lie on and is left out, with a warning. Raises
+    InputError where the picture has another shape than the photograph.
     """
     camera = portrait.input_camera
     drawn, _ = portrait.render(camera, VIEW_SAMPLES)

@@ -111,8 +111,14 @@ def cache_folder() -> Path:
 def _command(source: Path) -> list[str]:
     if source.suffix == ".cu":
         targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in CUDA_ARCHITECTURES]
-        return [*shlex.split(os.environ.get("NVCC", "nvcc")), *CUDA_FLAGS, *targets]
-    return [*shlex.split(os.environ.get("CXX", "c++")), *CPU_FLAGS]
+        return [*_program("NVCC", "nvcc"), *CUDA_FLAGS, *targets]
+    return [*_program("CXX", "c++"), *CPU_FLAGS]
+
+
+def _program(variable: str, usual: str) -> list[str]:
+    """A path, or a program and its arguments as in `ccache g++`."""
+    chosen = os.environ.get(variable, usual)
+    return [chosen] if shutil.which(chosen) else shlex.split(chosen, posix=os.name == "posix")
 
 
 def _key(source: Path, command: list[str]) -> str:
