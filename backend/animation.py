@@ -77,13 +77,13 @@ def render_frames(
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
-    make_folder(folder)
     paths = [folder / frame_name(first_frame + index, kind) for index in range(len(cameras))]
     shown = list(looks) or [Look()] * len(cameras)
     if len(shown) != len(cameras):
         raise InputError(f"There are {len(shown)} looks for {len(cameras)} cameras: give one a frame.")
     settings = [f"{samples} {depth_scale}" + (f" {look}" if look != Look() else "") for look in shown]
     notes = list(_frame_notes(portrait, cameras, settings))
+    make_folder(folder)
     # Stale frames go before any drawing: a run killed later leaves nothing to mistake.
     kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
     for path, keep in zip(paths, kept, strict=True):

@@ -36,16 +36,28 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 
 def check_writable(path: Path | str) -> None:
-    """Raises InputError where a file cannot be written: better before long work than after it."""
-    with suppress(_Untouched), atomic_path(path):
-        raise _Untouched
+    """Raises InputError where a file cannot be written: better before long work than after it. Leaves nothing."""
+    made = [parent for parent in Path(path).parents if not parent.exists()]
+    try:
+        with suppress(_Untouched), atomic_path(path):
+            raise _Untouched
+    finally:
+        for parent in made:  # the deepest first
+            with suppress(OSError):
+                parent.rmdir()
 
 
-def make_folder(path: Path) -> None:
-    """Makes a folder where there is none; raises InputError where that cannot be or it cannot be written to."""
+def check_folder(path: Path) -> None:
+    """Raises InputError where files cannot be written into a folder, which need not be there yet. Leaves nothing."""
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file: name a folder.")
     check_writable(path / "file")
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder where there is none; raises InputError as `check_folder` does."""
+    check_folder(path)
+    path.mkdir(parents=True, exist_ok=True)
 
 
 class _Untouched(Exception):

@@ -34,8 +34,11 @@ SHEETS = 24
 DISPLACEMENT_SIZE = 64
 """Side of a portrait's displacement map."""
 
-TEXTURE_SIZE = 512
-"""Default side of a sheet's texture, 0.6 to 0.7 mm a texel on the face."""
+TEXTURE_SIZE, TEXTURE_SIZES = 512, (256, 512, 1024)
+"""Default side of a sheet's texture, 0.6 to 0.7 mm a texel on the face; and those that photographs are made into."""
+
+MAX_REFINE_STEPS = 10_000
+"""Steps by which textures are matched longer to the photograph, at the most."""
 
 MIN_OPACITY = 1.0 / 255.0
 """Composited opacity below which a pixel has no depth."""

@@ -98,7 +98,7 @@ class Seen:
     def averaged(self, texels: float) -> "Seen":
         """Colours averaged over so many texels, by a Gaussian."""
         colour, around = smoothed(torch.cat([self.colour * self.known, self.known[None]]), texels).split((3, 1))
-        return Seen(colour / around.clamp_min(1e-4), self.known)
+        return Seen(colour / around.clamp_min(1e-6), self.known)
 
     def reduced(self, size: int) -> "Seen":
         """As maps [size, size]."""
@@ -126,8 +126,8 @@ def _continued(seen: Seen, weight: Tensor) -> Tensor:
     What is hardly turned to the camera counts as well: it is what borders on the hidden.
     """
     weight = weight * seen.known.sqrt()
-    colour, around = smoothed(torch.cat([seen.colour * weight, weight[None]]), RIM_TEXELS).split((3, 1))
-    return smoothed(push_pull((colour / around.clamp_min(1e-6))[None], weight[None, None])[0], SOFT_TEXELS)
+    colour = Seen(seen.colour, weight).averaged(RIM_TEXELS).colour
+    return smoothed(push_pull(colour[None], weight[None, None])[0], SOFT_TEXELS)
 
 
 def _meeting(seen: Seen, weight: Tensor, colours: Tensor) -> Tensor:

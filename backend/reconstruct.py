@@ -9,6 +9,7 @@ import numpy as np
 
 from . import progress
 from .alignment import Alignment, LandmarkTemplate, align, sample_crop
+from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
 from .face_search import DOUBTFUL, find_faces
 from .input_view import input_view
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 
-SHARPENING_STEPS, MAX_REFINE_STEPS = 2, 10_000
+SHARPENING_STEPS = 2
 """What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""
 
 SOME_CUT, MUCH_CUT = 0.01, 0.1
@@ -88,7 +89,7 @@ def reconstruct(
 
 def check_choices(texture_size: int, refine_steps: int) -> None:
     """Raises InputError for what no portrait can be made with."""
-    if texture_size not in (256, 512, 1024):
+    if texture_size not in TEXTURE_SIZES:
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
     if not 0 <= refine_steps <= MAX_REFINE_STEPS:
         raise InputError(f"{refine_steps} steps of refinement cannot be made: give 0 to {MAX_REFINE_STEPS}.")

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def check_samples(samples: int) -> None:
+    """Raises InputError for a number of rays along a pixel's side that cannot be drawn."""
+    if not 1 <= samples <= 8:
+        raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
+
+
 class Renderer:
     """A portrait made ready for drawing; keeps its mip levels (a third of the textures' memory)."""
 
@@ -75,8 +81,7 @@ class Renderer:
         return Light(np.ascontiguousarray(accumulated[..., :4]), depth, 0, 0)
 
     def _check(self, camera: Camera, samples: int) -> None:
-        if not 1 <= samples <= 8:
-            raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        check_samples(samples)
         position = camera.position_m
         distance = float(np.linalg.norm(position))
         if distance < 1e-6:

@@ -6,14 +6,13 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 from mathutils import Vector
 
-from ..backend.conventions import TEXTURE_SIZE
+from ..backend.conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
 from ..backend.errors import InputError
 from .backend_home import user_folder
 from .backend_process import Job, backend
 from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces
-from .properties import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .sheets_data import SheetsData
 from .steps import Steps, answered, in_thread, unlinked_on_failure
 

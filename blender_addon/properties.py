@@ -2,7 +2,7 @@
 
 import bpy
 
-from ..backend.conventions import TEXTURE_SIZE
+from ..backend.conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
 from .naming import PATH_OPTIONS
 
 ROLES = (
@@ -23,9 +23,6 @@ EDIT_SHAPES = (
         "other hair, a hat or a beard",
     ),
 )
-
-TEXTURE_SIZES, MAX_REFINE_STEPS = (256, 512, 1024), 10_000
-"""What the backend's reconstruct takes; it cannot be asked here, where its packages are missing."""
 
 
 class PortraitProperties(bpy.types.PropertyGroup):

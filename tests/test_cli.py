@@ -172,6 +172,17 @@ def test_a_reader_that_goes_is_no_failure_to_talk_of(folder: Path) -> None:
     assert process.returncode == 141
 
 
+def test_a_photograph_without_a_face_leaves_no_folder_for_its_portrait(folder: Path) -> None:
+    Image.new("RGB", (64, 64), "grey").save(folder / "grey.png")
+    for arguments in (
+        ("reconstruct", "grey.png", "-o", "new/deep/a.portrait"),
+        ("evaluate", "new", "--page", "page/deep", "--sheet", "new/sheet.jpg"),
+    ):
+        result = run(*arguments, cwd=folder)
+        assert result.returncode == 2 and "Traceback" not in result.stderr, result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["grey.png", "head.portrait"]
+
+
 def test_wrong_usage_exits_with_2(folder: Path) -> None:
     for arguments in ((), ("paint",), ("render",), ("render", "head.portrait", "-o", "a.png", "--yaw", "left")):
         assert run(*arguments, cwd=folder).returncode == 2

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..animation import draw_frames
 from ..camera import Camera
-from ..errors import InputError
+from ..errors import InputError, ProcessingError
 from ..portrait import Portrait
 from .cores import WORKER_BYTES, default_workers
 from .outcome import Outcome, publish, unfinished_folder
@@ -118,7 +118,11 @@ def _outcome(ray: Any, done: Any, task: Task, output: Path) -> Outcome:
         outcome, files = ray.get(done)
         return bring(outcome, files, task, output)
     except ray.exceptions.RayTaskError as error:
-        return failure(task, str(error.cause))
+        cause = error.cause
+        told = isinstance(cause, InputError | ProcessingError)
+        return failure(
+            task, str(cause) if told else f"A node failed ({type(cause).__name__}: {cause}): see Ray's logs."
+        )
     except ray.exceptions.RayError as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return failure(task, f"Its worker or node died {RETRIES + 1} times: see Ray's logs ({lines[0]}).")

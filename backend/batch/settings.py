@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..networks.manifest import read_manifest
 from ..portrait import Portrait
 from ..reconstruct import Device, check_choices
+from ..render import check_samples
 
 STILL_SIZE_PX = (512, 512)
 
@@ -34,8 +35,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_choices(self.texture_size, self.refine_steps)
-        if not 1 <= self.samples <= 8:
-            raise InputError(f"{self.samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        check_samples(self.samples)
         if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
         if not 0.0 < self.fps <= 1000.0:

@@ -11,6 +11,7 @@ from ..portrait import Portrait
 from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
 
 OTHER_FILMS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mpg", ".webm")
+"""Names of films that are not written, and are no folders' either."""
 
 
 @dataclass(frozen=True)

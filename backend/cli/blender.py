@@ -8,6 +8,7 @@ import tyro
 
 from ..blender_process import run_blender
 from ..errors import InputError
+from ..render import check_samples
 from .options import Output, parse_frames
 
 
@@ -32,8 +33,7 @@ class Blender:
         """Draws the frames in a process of Blender's."""
         if not self.scene.is_file():
             raise InputError(f"There is no file {self.scene}: check the path.")
-        if not 1 <= self.samples <= 8:
-            raise InputError(f"{self.samples} samples along a pixel cannot be drawn: give 1 to 8.")
+        check_samples(self.samples)
         if self.blender is not None and not self.blender.is_file():
             raise InputError(f"There is no program {self.blender}: give the path of Blender.")
         arguments = [str(self.scene.resolve()), "--output", str(self.output.resolve()), "--format", self.format]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from ..atomic import check_writable, make_folder
+from ..atomic import check_folder, check_writable
 from ..errors import InputError
 
 Figures = dict[str, float]
@@ -49,7 +49,7 @@ class Evaluate:
         if self.sheet is not None:
             check_writable(self.sheet)
         if self.page is not None:
-            make_folder(self.page)
+            check_folder(self.page)
         rows, summary, groups = self._subjects(subjects) if subjects else self._photographs()
         if self.json:
             print(json.dumps(summary | {"groups": groups}))
