@@ -25,7 +25,7 @@ from .networks.geometry import (
     smoothstep,
     texel_directions,
 )
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
@@ -47,16 +47,15 @@ carried on from its border would hang behind the head in bits."""
 
 
 def with_back(
-    network: Inversion, painting: Painting, neck_m: Tensor, outline_m: Tensor, ears: Tensor, hair: float
-) -> tuple[Inversion, Painting, Tensor]:
-    """The first portrait of a batch, and the networks, with a back; and how far that goes, [G, G] in metres, 0 where
-    there is none.
+    painting: Painting, neck_m: Tensor, outline_m: Tensor, ears: Tensor, hair: float
+) -> tuple[Painting, Tensor]:
+    """The first portrait of a batch with a back; and how far that goes, [G, G] in metres, 0 where there is none.
 
     `neck_m` [G, G] is the radius of what it narrows to, and within `outline_m` [G, G] it stays; where `ears` [G, G]
     stand out of it, they stay. Heads stay as they were so far as `hair` hangs beside the neck, 0..1. `visible` and
     `photographed` stay as they were.
     """
-    before, radius = network.geometry, painting.radius_m[0]
+    before, radius = painting.geometry, painting.radius_m[0]
     size = len(radius)
     above = _looked_up(radius, before.kept(_above, size, radius))
     below = _looked_up(neck_m, before.kept(_below, size, radius))
@@ -68,7 +67,7 @@ def with_back(
     def within(radius_m: Tensor) -> Tensor:
         return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - INSIDE_M), hidden)
 
-    network, painting = network.moved_to(painting, within(torch.lerp(radius, narrowed, share)))
+    painting = painting.moved_to(within(torch.lerp(radius, narrowed, share)))
     opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
     painting = replace(
         painting,
@@ -76,7 +75,7 @@ def with_back(
         confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
         painted=_carried(painting.painted[:1], share, before.half_extent),
     )
-    return network, painting, within(narrowed) * (share > 0.0)
+    return painting, within(narrowed) * (share > 0.0)
 
 
 def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: float) -> Tensor:

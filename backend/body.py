@@ -37,7 +37,7 @@ from .networks.geometry import (
     smoothstep,
     texel_directions,
 )
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -126,27 +126,26 @@ class Relaid:
         return low[self.lower(size)]
 
 
-def with_body(network: Inversion, painting: Painting, view: InputView, ears: Tensor) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, with more sheets, laid for the body; both as they were where
-    the photograph shows no body. Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays;
-    `visible` and `photographed` stay as they were."""
-    geometry, size = network.geometry, painting.radius_m.shape[-1]
-    surface = PersonSurface.of(network, painting, view)
+def with_body(painting: Painting, view: InputView, ears: Tensor) -> Painting:
+    """The first portrait of a batch with more sheets, laid for the body; as it was where the photograph shows no body.
+    Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays; `visible` and `photographed` stay
+    as they were."""
+    geometry, size = painting.geometry, painting.radius_m.shape[-1]
+    surface = PersonSurface.of(painting, view)
     facing = camera_facing(view.camera)
     levels = sheet_levels(surface, facing, size, geometry.half_extent)
     if levels is None:
-        return network, painting
+        return painting
     per_metre = lean_level(geometry.kept(texel_directions, size, painting.radius_m), facing)
     offsets = geometry.offsets_m
     between = 0.5 * (offsets[1:] + offsets[:-1])[offsets.diff() > WIDEST_GAP_M]
     offsets = torch.cat([offsets, between]).sort().values
     camera = CameraBatch.of([view.camera], offsets.device)
-    return _with_levels(network, painting, surface, ears, camera, offsets, *(level / per_metre for level in levels))
+    return _with_levels(painting, surface, ears, camera, offsets, *(level / per_metre for level in levels))
 
 
 @recorded
 def _with_levels(
-    network: Inversion,
     painting: Painting,
     surface: PersonSurface,
     ears: Tensor,
@@ -154,26 +153,25 @@ def _with_levels(
     offsets_m: Tensor,
     inner_m: Tensor,
     outer_m: Tensor,
-) -> tuple[Inversion, Painting]:
+) -> Painting:
     """Of the camera of the surface, and sheets at these offsets that begin and end at such radii [G, G] or farther."""
-    geometry = network.geometry
-    sheets, displacement = _laid(geometry, painting, offsets_m, inner_m, outer_m)
-    relaid = Relaid(sheets, displacement, geometry, painting.radius_m[0], ears)
+    sheets, displacement = _laid(painting, offsets_m, inner_m, outer_m)
+    relaid = Relaid(sheets, displacement, painting.geometry, painting.radius_m[0], ears)
     stack = relaid.again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = stack.split((1, 3), 2)
     rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
     _, colours = relaid.seen(camera, stack.shape[-1], surface.rgb)
     painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
     confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
-    painting = replace(
+    return replace(
         painting,
         opacity=_opacity(relaid, painting.opacity[:1], surface, camera),
         confidence=confidence[:, :, 0],
         painted=painted,
         displacement_m=displacement,
         radius_m=relaid.radius_m[None],
+        geometry=sheets,
     )
-    return network.with_geometry(sheets), painting
 
 
 def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: CameraBatch) -> Tensor:
@@ -252,12 +250,10 @@ def sheet_levels(
     return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
 
 
-def _laid(
-    geometry: SheetGeometry, painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor
-) -> tuple[SheetGeometry, Tensor]:
+def _laid(painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor) -> tuple[SheetGeometry, Tensor]:
     """Sheets at offsets, from the neck's or radii `inner_m` to `outer_m` [G, G], and the displacement [1, D, D]."""
-    offsets, radius, displacement = geometry.offsets_m, painting.radius_m[0], painting.displacement_m[:1]
-    size = radius.shape[-1]
+    geometry, radius, displacement = painting.geometry, painting.radius_m[0], painting.displacement_m[:1]
+    offsets, size = geometry.offsets_m, radius.shape[-1]
     close, share, neck = (geometry.kept(made, size, radius) for made in (close_together, leaning, neck_share))
     before = radius + offsets[0] * geometry.spread
     inner = torch.lerp(inner_m, torch.minimum(inner_m, before), neck)

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..cuda_ops.render_manifolds import render_opacity
 from .camera import Camera
 from .input_view import InputView
 from .masks import depth_within
 from .networks.geometry import points_at, ramp, smoothed
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 from .networks.visibility import push_pull
 
 VIEW_PX = 256
@@ -47,14 +46,14 @@ class PersonSurface:
     rgb: Tensor  # [3, P, P], sRGB-encoded
 
     @staticmethod
-    def of(network: Inversion, painting: Painting, view: InputView) -> "PersonSurface":
+    def of(painting: Painting, view: InputView) -> "PersonSurface":
         """Of the first portrait of a batch."""
         device = painting.opacity.device
         camera = view.camera.resized(VIEW_PX, VIEW_PX)
         photo = view.on(device)
         stack = torch.cat([photo.opacity[None], photo.inside[None].float(), photo.rgb.permute(2, 0, 1)])
         matte, inside, *_ = small = F.interpolate(stack[None], (VIEW_PX, VIEW_PX), mode="area")[0]
-        drawn_m, known = _drawn(network, painting, camera)
+        drawn_m, known = _drawn(painting, camera)
         beside, height, _ = points_at(camera, drawn_m).unbind(-1)
         beside = beside.abs()
         body = ramp(height - RAISED_M * ramp(beside, RAISED_BESIDE_M), BODY_M)
@@ -73,10 +72,8 @@ class PersonSurface:
         return PersonSurface(points_at(camera, depth_m), depth_m, thick_m, matte, body, small[2:])
 
 
-def _drawn(network: Inversion, painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:
+def _drawn(painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:
     """The portrait's depth in metres, continued over what is clear; and where it is not, 0 or 1."""
-    geometry = network.geometry
-    maps = (painting.radius_m[0], geometry.spread, geometry.offsets_m)
-    alpha, depth_m = render_opacity(painting.opacity[0], *maps, camera, geometry.half_extent)
+    alpha, depth_m = painting.geometry.render_opacity(painting.opacity[0], painting.radius_m[0], camera)
     known = (alpha > 0.5).float()
     return push_pull((depth_m * known)[None, None], known[None, None])[0, 0], known

@@ -16,7 +16,7 @@ from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
 from .neck_column import ROWS_M, Silhouette, at_heights
 from .networks.geometry import ramp, resampled, texel_directions
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
 """Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
@@ -121,30 +121,29 @@ class FaceEnd:
 
 
 def with_ears(
-    network: Inversion, painting: Painting, silhouette: Silhouette, ends: tuple[FaceEnd, FaceEnd]
-) -> tuple[Inversion, Painting, Silhouette, Ears]:
-    """The first portrait of a batch, and the networks, with ears that stand off the head; the silhouette without
-    them; and where they are. `visible` and `photographed` stay as they were.
+    painting: Painting, silhouette: Silhouette, ends: tuple[FaceEnd, FaceEnd]
+) -> tuple[Painting, Silhouette, Ears]:
+    """The first portrait of a batch with ears that stand off the head; the silhouette without them; and where they
+    are. `visible` and `photographed` stay as they were.
     """
-    before, radius = network.geometry, painting.radius_m[0]
+    radius = painting.radius_m[0]
     size = len(radius)
     ends_m, halves = silhouette.ends_m.copy(), []
     for column, end in enumerate(ends):
         ends_m[:, column] = end.behind_ear(ends_m[:, column])
         half = slice(column * size // 2, (column + 1) * size // 2)
-        directions = before.kept(texel_directions, size, radius)[:, half]
+        directions = painting.geometry.kept(texel_directions, size, radius)[:, half]
         rows = sent(end.rows(), radius.device, radius.dtype)
         standing = _standing_off(directions, radius[:, half], rows, end.side)
         halves.append((*standing, torch.full_like(radius[:, half], end.hidden)))
     radius, beside, off, solid, hidden = (torch.cat(pair, 1) for pair in zip(*halves, strict=True))
-    network, painting = network.moved_to(painting, radius)
-    painting = _solid(painting, solid, before.offsets_m)
-    return network, painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off, hidden)
+    painting = _solid(painting.moved_to(radius), solid)
+    return painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off, hidden)
 
 
-def _solid(painting: Painting, ears: Tensor, offsets_m: Tensor) -> Painting:
+def _solid(painting: Painting, ears: Tensor) -> Painting:
     """The painting with ears that are opaque and the photograph's, whatever the networks put in those directions."""
-    inside = ramp(offsets_m, SKIN_M)[:, None, None]
+    inside = ramp(painting.geometry.offsets_m, SKIN_M)[:, None, None]
 
     def raised(maps: Tensor) -> Tensor:
         return torch.maximum(maps, inside * resampled(ears, maps.shape[-1]))

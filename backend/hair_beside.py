@@ -14,7 +14,7 @@ from ..cuda_ops.tensor_calls import sent
 from .ears import FaceEnd
 from .neck_column import at_heights
 from .networks.geometry import ramp, texel_directions
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 
 AXIS_M, FRONT_M, LEAST_M = -0.010, 0.060, 0.010
 """Where the ellipse is widest and where it ends, before the head's centre; and how far beside the face it ends at
@@ -28,20 +28,18 @@ ROUNDS = 6
 """How far out a direction ends tells at which height."""
 
 
-def with_hair_beside(
-    network: Inversion, painting: Painting, ends: tuple[FaceEnd, FaceEnd]
-) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, with hair that goes back beside the face."""
+def with_hair_beside(painting: Painting, ends: tuple[FaceEnd, FaceEnd]) -> Painting:
+    """The first portrait of a batch with hair that goes back beside the face."""
     radius = painting.radius_m[0]
     size = len(radius)
     halves = []
     for column, end in enumerate(ends):
         half = slice(column * size // 2, (column + 1) * size // 2)
-        directions = network.geometry.kept(texel_directions, size, radius)[:, half]
+        directions = painting.geometry.kept(texel_directions, size, radius)[:, half]
         rows = (end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M), np.full_like(end.face_m, end.hair))
         known = sent(np.stack(rows, 1), radius.device, radius.dtype)
         halves.append(_set_back(directions, radius[:, half], known, end.side))
-    return network.moved_to(painting, torch.cat(halves, 1))
+    return painting.moved_to(torch.cat(halves, 1))
 
 
 @recorded

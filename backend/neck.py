@@ -30,7 +30,7 @@ from .networks.geometry import (
     resampled,
     rows_below,
 )
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 from .surface_following import looked_up, offset_before, sheet_level
 
 OFFSET_M = -0.042
@@ -66,28 +66,26 @@ LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
 
-def with_neck(
-    network: Inversion, painting: Painting, silhouette: Silhouette, ears: Tensor
-) -> tuple[Inversion, Painting, Tensor]:
-    """The first portrait of a batch, and the networks, with sheets laid so that the innermost is a neck; and how far
-    the head goes on above it, [T, T] in metres, for `without_tabs`.
+def with_neck(painting: Painting, silhouette: Silhouette, ears: Tensor) -> tuple[Painting, Tensor]:
+    """The first portrait of a batch with sheets laid so that the innermost is a neck; and how far the head goes on
+    above it, [T, T] in metres, for `without_tabs`.
 
     `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell;
     `visible` and `photographed` stay as they were.
     """
-    half_extent, radius, hair = network.geometry.half_extent, painting.radius_m[0], silhouette.hair()
-    shape = (silhouette, len(radius), half_extent, radius.device)
+    geometry, radius, hair = painting.geometry, painting.radius_m[0], silhouette.hair()
+    shape = (silhouette, len(radius), geometry.half_extent, radius.device)
     column = column_radius(*shape)
     hanging = column_radius(*shape, hair=True) if hair > 0.0 else column
-    column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * network.geometry.kept(behind_ears, len(radius), radius))
-    column = with_nape(network.geometry, radius, column, hair)
+    column = torch.lerp(column, hanging - UNDER_HAIR_M, hair * geometry.kept(behind_ears, len(radius), radius))
+    column = with_nape(geometry, radius, column, hair)
     size = painting.opacity.shape[-1]
-    outline = resampled(outline_radius(silhouette, len(radius) // 2, half_extent, radius.device), len(radius))
-    network, painting, back_m = with_back(network, painting, column, outline, ears, hair)
-    farthest = _farthest(column, hanging, hair, size, half_extent)
+    outline = resampled(outline_radius(silhouette, len(radius) // 2, geometry.half_extent, radius.device), len(radius))
+    painting, back_m = with_back(painting, column, outline, ears, hair)
+    farthest = _farthest(column, hanging, hair, size, geometry.half_extent)
     to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
     farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))
-    return *_around_column(network, painting, column, farthest), farthest
+    return _around_column(painting, column, farthest), farthest
 
 
 def without_tabs(
@@ -111,12 +109,11 @@ def without_tabs(
 
 @recorded
 def _around_column(
-    network: Inversion,
     painting: Painting,
     column: Tensor,  # [G, G]
     farthest: Tensor,  # [T, T], of the head
-) -> tuple[Inversion, Painting]:
-    geometry = network.geometry
+) -> Painting:
+    geometry = painting.geometry
     old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
     size = old.shape[-1]
     low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
@@ -145,15 +142,15 @@ def _around_column(
     opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
     opacity[:, 0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
-    painting = replace(
+    return replace(
         painting,
         opacity=opacity,
         confidence=confidence,
         painted=painted,
         displacement_m=displacement,
         radius_m=radius[None],
+        geometry=sheets,
     )
-    return network.with_geometry(sheets), painting
 
 
 def _ended(

@@ -37,16 +37,14 @@ SOFT_SHARE, COARSER = 0.015, 4
 for that: what is seen between strands beside the neck would go around it in stripes."""
 
 
-def neck_colours(
-    geometry: SheetGeometry, painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int
-) -> Tensor:
+def neck_colours(painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int) -> Tensor:
     """Colours [3, size, size] of the innermost sheet of a batch's first portrait, sRGB-encoded: what is painted on it
     where it is not the neck's.
 
     `picture` [4, H, H] is what the camera sees, 0..1, and the person's opacity; what is not surely the person's is left
     out. In front the neck has its colours; beside and behind those of the silhouette's edges, a little lower.
     """
-    device = picture.device
+    device, geometry = picture.device, painting.geometry
     arrays = silhouette.axes(), np.column_stack([AXIS_M, silhouette.ends_m])
     axes, edges = (sent(x, device, torch.float32) for x in arrays)
     views = CameraBatch.of([camera], device)

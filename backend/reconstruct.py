@@ -131,25 +131,24 @@ def aligned_portrait(
         matte = painting.matte[0, 0].cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
-        painting = with_relief(network, following(network, painting), camera)
-        network, painting = over_wide_chart(network, painting)
+        painting = over_wide_chart(with_relief(following(painting), camera))
         silhouette = Silhouette.of(without_walls(matte, person), camera)
         ends = FaceEnd.both(camera, alignment.crop_landmarks(side_px), silhouette)
-        network, painting = with_hair_beside(network, painting, ends)
-        network, painting, silhouette, ears = with_ears(network, painting, silhouette, ends)
-        painting, sides = with_sides(network, painting, camera, picture, ears)
-        network, painting, farthest_m = with_neck(network, painting, silhouette, ears.solid)
+        painting = with_hair_beside(painting, ends)
+        painting, silhouette, ears = with_ears(painting, silhouette, ends)
+        painting, sides = with_sides(painting, camera, picture, ears)
+        painting, farthest_m = with_neck(painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")
         view = seen.result()
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
-        network, painting = with_body(network, painting, view, ears.solid)
+        painting = with_body(painting, view, ears.solid)
         shown = view.on(picture.device).person()
-        innermost = neck_colours(network.geometry, painting, silhouette, view.camera, shown, texture_size)
+        innermost = neck_colours(painting, silhouette, view.camera, shown, texture_size)
         sides = sides.resampled(texture_size)
-        textures = paint_textures(network, painting, view, innermost, ears.solid, farthest_m, sides)
+        textures = paint_textures(painting, view, innermost, ears.solid, farthest_m, sides)
         progress.report(0.95, "finishing")
-        geometry, steps = network.geometry, SHARPENING_STEPS + refine_steps
+        geometry, steps = painting.geometry, SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():
             textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, sides.believed)
             steps = 0

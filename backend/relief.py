@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .networks.geometry import CameraBatch, low_down, texel_directions
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 
 RELIEF = 0.09
 """So much farther before or behind the eyes everything is to lie, as a share."""
@@ -20,19 +20,18 @@ EYES_M = 0.085
 """How far the eyes lie before the head's centre."""
 
 
-def with_relief(network: Inversion, painting: Painting, camera: Camera) -> Painting:
+def with_relief(painting: Painting, camera: Camera) -> Painting:
     """The first portrait of a batch with more depth along the rays of its photograph's camera.
 
     Sheets move along directions from the head's centre, by what the rays' movement has along these: a head's sides stay
     where the silhouette has them. Below the jaw nothing moves.
     """
-    return _deeper(network, painting, CameraBatch.of([camera], painting.displacement_m.device))
+    return _deeper(painting, CameraBatch.of([camera], painting.displacement_m.device))
 
 
 @recorded
-def _deeper(network: Inversion, painting: Painting, camera: CameraBatch) -> Painting:
-    geometry = network.geometry
-    displacement = painting.displacement_m[:1]
+def _deeper(painting: Painting, camera: CameraBatch) -> Painting:
+    geometry, displacement = painting.geometry, painting.displacement_m[:1]
     size = displacement.shape[-1]
     mean = geometry.mean_radius(size)
     directions = geometry.kept(texel_directions, size, displacement)

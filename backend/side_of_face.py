@@ -16,8 +16,8 @@ from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
 from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
-from .networks.inversion import Inversion, Painting
-from .networks.visibility import push_pull
+from .networks.inversion import Painting
+from .networks.visibility import push_pull, surface_turned_to
 from .sideburns import sideburns
 
 CHEEK_BEGINS_DEG, BEFORE_EAR_DEG = (25.0, 35.0), (85.0, 75.0)
@@ -56,22 +56,18 @@ class Sides:
         return Sides(resampled(self.believed, size), resampled(self.sideburns, size))
 
 
-def with_sides(
-    network: Inversion, painting: Painting, camera: Camera, picture: Tensor, ears: Ears
-) -> tuple[Painting, Sides]:
+def with_sides(painting: Painting, camera: Camera, picture: Tensor, ears: Ears) -> tuple[Painting, Sides]:
     """The first portrait of a batch with the cheeks' colours on the sides of its face, and what else they are.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
-    return _with_sides(network, painting, CameraBatch.of([camera], picture.device), picture, ears)
+    return _with_sides(painting, CameraBatch.of([camera], picture.device), picture, ears)
 
 
 @recorded
-def _with_sides(
-    network: Inversion, painting: Painting, camera: CameraBatch, picture: Tensor, ears: Ears
-) -> tuple[Painting, Sides]:
-    size, kept = painting.painted.shape[-1], network.geometry.kept
-    colour, seen = _seen(network, painting, camera, picture)
+def _with_sides(painting: Painting, camera: CameraBatch, picture: Tensor, ears: Ears) -> tuple[Painting, Sides]:
+    size, kept = painting.painted.shape[-1], painting.geometry.kept
+    colour, seen = _seen(painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])
     maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # a side that is turned away is the other's mirror image
     beside, off, ear = resampled(smoothed(maps, SMOOTH_TEXELS), size)
@@ -95,11 +91,11 @@ def _with_sides(
     return replace(painting, painted=torch.lerp(painting.painted, around, beside)), Sides(believed, hair)
 
 
-def _seen(network: Inversion, painting: Painting, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
+def _seen(painting: Painting, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
     """Of the painting's surface its colours in the picture [3, C, C], and how well they are seen [C, C]."""
     size, middle_m = painting.painted.shape[-1], picture.new_zeros(1)
-    turned = network.turned_to(camera, painting.displacement_m, size)[0]
-    projected, _ = camera.project(network.geometry.points(painting.displacement_m, size, middle_m))
+    turned = surface_turned_to(painting.geometry, painting.displacement_m, camera, size)[0]
+    projected, _ = camera.project(painting.geometry.points(painting.displacement_m, size, middle_m))
     person = (least_around(painting.matte[:1], 2) > 0.9).float()
     maps = torch.cat([picture[:1, :3], person], 1)
     sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False)[0]

@@ -13,12 +13,10 @@ from torch import Tensor
 
 from ..cuda_ops.close_sheets import Gaps, close_sheets
 from ..cuda_ops.recorded import recorded
-from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .masks import dilated, eroded, greatest_around, holes_filled, largest_part
-from .networks.geometry import chart_grid, pinhole, points_through, resampled
-from .networks.inversion import Inversion
+from .networks.geometry import SheetGeometry, chart_grid, pinhole, points_through, resampled
 from .networks.visibility import push_pull
 from .surface_following import sheet_level
 
@@ -52,22 +50,21 @@ NEAR_SHEETS = 2.0
 """A sheet counts as beside the surface up to this many sheets away."""
 
 
-def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
+def solid_opacity(geometry: SheetGeometry, opacity: Tensor, radius_m: Tensor, camera: Camera, wanted: Tensor) -> Tensor:
     """Opacity [S, T, T] raised until `camera` sees at least `wanted` [H, W], and until no holes are seen from beside.
 
     radius_m [G, G]; `wanted` is zero where nothing is known. All 0..1.
     """
     wanted = F.interpolate(wanted[None, None], (VIEW_PX, VIEW_PX), mode="area")[0, 0]
-    geometry, size = network.geometry, opacity.shape[-1]
+    size = opacity.shape[-1]
     radius, spread, offsets = resampled(radius_m, size), resampled(geometry.spread, size), geometry.offsets_m
     for look, (turn_deg, near_m, more_px) in enumerate(LOOKS):
         side_px = BESIDE_PX if turn_deg else VIEW_PX
         turned = camera.resized(side_px, side_px).orbited(turn_deg)
         stack = Stack(radius, spread, offsets, geometry.half_extent, turned)
-        maps = (radius_m, geometry.spread, offsets)
-        alpha, depth_m = render_opacity(opacity, *maps, stack.camera, geometry.half_extent)
+        alpha, depth_m = geometry.render_opacity(opacity, radius_m, turned)
         should = _filled(alpha) if turn_deg else greatest_around(wanted, more_px)
-        gaps = _gaps(network, radius_m, pinhole(stack.camera, alpha.device), alpha, depth_m, should, near_m)
+        gaps = _gaps(geometry, radius_m, pinhole(turned, alpha.device), alpha, depth_m, should, near_m)
         opacity = close_sheets(stack, opacity, gaps, overwrite=look > 0)  # what the caller gave stays
         if abs(turn_deg) > LOOSE_FROM_DEG:  # transparency closes as opacity does
             loose = replace(gaps, missing=_loose(alpha), reach=2.0 * len(offsets))
@@ -77,7 +74,7 @@ def solid_opacity(network: Inversion, opacity: Tensor, radius_m: Tensor, camera:
 
 @recorded
 def _gaps(
-    network: Inversion,
+    geometry: SheetGeometry,
     radius_m: Tensor,
     camera: Tensor,
     alpha: Tensor,
@@ -90,7 +87,7 @@ def _gaps(
     known = (alpha > 0.5).float()[None, None]
     surface_m = push_pull(depth_m[None, None] * known, known)[0, 0]
     surface_m = greatest_around(surface_m, RIM_PX)  # beside an edge not in the air before it
-    level = _sheet_level(network, radius_m, points_through(camera, surface_m))
+    level = _sheet_level(geometry, radius_m, points_through(camera, surface_m))
     return Gaps(OVERDONE * lacking, surface_m, level, NEAR_SHEETS, near_m, SOFTNESS_M, LEAST_MISSING)
 
 
@@ -108,9 +105,8 @@ def _loose(alpha: Tensor) -> Tensor:
     return (dilated(some & ~firm, HALO_PX) & ~dilated(firm)).to(alpha)
 
 
-def _sheet_level(network: Inversion, radius_m: Tensor, points_m: Tensor) -> Tensor:
+def _sheet_level(geometry: SheetGeometry, radius_m: Tensor, points_m: Tensor) -> Tensor:
     """Which sheet, as a fraction between two, passes through points [H, W, 3]: [H, W]."""
-    geometry = network.geometry
     distance = points_m.norm(dim=-1)
     maps = torch.stack([radius_m, geometry.spread])[None]
     grid = chart_grid(points_m, geometry.half_extent)[None]

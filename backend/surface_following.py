@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .networks.geometry import beside_face, calmed, lasting, resampled, smoothed
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 from .networks.visibility import push_pull
 
 SMOOTHING = 1.0
@@ -23,9 +23,9 @@ SMOOTHING = 1.0
 
 
 @recorded
-def following(network: Inversion, painting: Painting) -> Painting:
+def following(painting: Painting) -> Painting:
     """The first portrait of a batch with its sheets moved; `visible` and `photographed` stay as they were."""
-    geometry = network.geometry
+    geometry = painting.geometry
     offsets = geometry.offsets_m
     opacity = painting.opacity[:1]
     size = painting.displacement_m.shape[-1]

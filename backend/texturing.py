@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.recorded import recorded
-from ..cuda_ops.render_manifolds import render_opacity
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .hidden_hair import hair_shade
@@ -20,8 +19,8 @@ from .jaw_shadow import jaw_shadow
 from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, resampled
-from .networks.inversion import Inversion, Painting
-from .networks.visibility import MARGIN_M, SOFTNESS_M, shown
+from .networks.inversion import Painting
+from .networks.visibility import MARGIN_M, SOFTNESS_M, shown, surface_turned_to
 from .side_of_face import Sides
 from .skin_grain import skin_shade
 from .solidity import solid_opacity
@@ -41,7 +40,6 @@ CLEAN_OPACITY = 0.5
 
 @torch.inference_mode()
 def paint_textures(
-    network: Inversion,
     painting: Painting,
     view: InputView,
     innermost: Tensor,
@@ -56,15 +54,15 @@ def paint_textures(
     """
     texture_size = innermost.shape[-1]
     device = painting.opacity.device
-    geometry = network.geometry
+    geometry = painting.geometry
     photo = view.on(device)
     matte, wanted = photo.opacity, photo.opacity * photo.inside
     opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
-    opacity = solid_opacity(network, opacity, painting.radius_m[0], view.camera, wanted)
+    opacity = solid_opacity(geometry, opacity, painting.radius_m[0], view.camera, wanted)
     opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
-    turned = network.turned_to(camera, painting.displacement_m[:1], texture_size)[0] * sides.believed
+    turned = surface_turned_to(geometry, painting.displacement_m[:1], camera, texture_size)[0] * sides.believed
     surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
     seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
     painted, shade = _continued(painting.painted[0], seen, sides, geometry.half_extent)
@@ -119,8 +117,7 @@ def _near_person(
 def _surface_depth(geometry: SheetGeometry, opacity: Tensor, radius_m: Tensor, view: InputView) -> Tensor:
     """Depth [P, P] of what the photograph shows, farthest where that is nothing."""
     camera = view.camera.resized(SURFACE_PX, SURFACE_PX)
-    maps = (radius_m, geometry.spread, geometry.offsets_m)
-    alpha, depth_m = render_opacity(opacity, *maps, camera, geometry.half_extent)
+    alpha, depth_m = geometry.render_opacity(opacity, radius_m, camera)
     return shown(alpha[None, None], depth_m[None, None]).depth_m[0, 0]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .conventions import WIDE_HALF_EXTENT
 from .networks.geometry import kept, lasting, region, resampled, smoothed
-from .networks.inversion import Inversion, Painting
+from .networks.inversion import Painting
 
 BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
 """Azimuths behind which, and elevations above which, the head is smoothed; by a Gaussian of so many of 128 texels. The
@@ -22,10 +22,10 @@ photograph says nothing of its shape there: hair would end above the ears in a s
 
 
 @recorded
-def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, Painting]:
-    """The first portrait of a batch, and the networks, over the wide chart; maps keep their sizes, `visible` and
-    `photographed` stay as they were."""
-    geometry = network.geometry
+def over_wide_chart(painting: Painting) -> Painting:
+    """The first portrait of a batch over the wide chart; maps keep their sizes, `visible` and `photographed` stay as
+    they were."""
+    geometry = painting.geometry
     ratio = WIDE_HALF_EXTENT / geometry.half_extent
     displacement = _wider(painting.displacement_m[:1], ratio, "bicubic")
     total, spread = (_wider(x, ratio, "bicubic") for x in (painting.radius_m[:1], geometry.spread[None]))
@@ -34,14 +34,14 @@ def over_wide_chart(network: Inversion, painting: Painting) -> tuple[Inversion, 
     )
     # What the displacement's coarser texels lose of the face goes into the radius.
     mean = (total - resampled(displacement, total.shape[-1]))[0]
-    painting = replace(
+    return replace(
         painting,
         **{name: _wider(getattr(painting, name)[:1], ratio) for name in ("opacity", "confidence", "painted")},
         displacement_m=displacement,
         coarse_displacement_m=_wider(painting.coarse_displacement_m[:1], ratio, "bicubic"),
         radius_m=total,
+        geometry=geometry.over(WIDE_HALF_EXTENT, mean, spread[0]),
     )
-    return network.with_geometry(geometry.over(WIDE_HALF_EXTENT, mean, spread[0])), painting
 
 
 @cache

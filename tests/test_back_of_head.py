@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from test_surface_following import CONFIG, SIZE, painting
+from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.back_of_head import (
     BEGINS_DEG,
@@ -22,7 +21,7 @@ from portrait_manifolds.backend.back_of_head import (
 )
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.inversion import Painting
 
 RADIUS_SIZE, HEAD_M, NECK_M = 128, 0.1, 0.06
 HEADS = {20: (0.90, 0.94), 10: (0.84, 0.90), 0: (0.80, 0.86), -10: (0.77, 0.84), -20: (0.75, 0.82)}
@@ -33,7 +32,7 @@ NO_EARS, NECK = torch.zeros(RADIUS_SIZE, RADIUS_SIZE), torch.full((RADIUS_SIZE, 
 WIDE = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.3)
 """An outline wider than the head."""
 
-Made = tuple[Inversion, Painting, Inversion, Painting, torch.Tensor]
+Made = tuple[Painting, Painting, torch.Tensor]
 
 
 def angles_deg(size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,21 +55,19 @@ def elsewhere(size: int) -> torch.Tensor:
 
 def made(ears: torch.Tensor = NO_EARS, hair: float = 0.0, radius_m: float = HEAD_M) -> Made:
     """Before and after: a ball that is opaque and red above the ears, clear and green below, and how far it goes."""
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), radius_m))
-    before = painting(network, torch.zeros(SIZE, SIZE))
+    before = painting(about_ball(radius_m), torch.zeros(SIZE, SIZE))
     above = angles_deg(SIZE)[1] > TOP_DEG[1]
     red = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
     painted = torch.where(above, red, before.painted)
     before = replace(before, opacity=before.opacity * above, painted=painted, confidence=before.confidence * above)
-    return network, before, *with_back(network, before, NECK, WIDE, ears, hair)
+    return before, *with_back(before, NECK, WIDE, ears, hair)
 
 
-def on_wide_chart() -> tuple[Inversion, Painting]:
+def on_wide_chart() -> Painting:
     """An opaque ball."""
-    network, before, *_ = made()
-    geometry = network.geometry.over(WIDE_HALF_EXTENT, before.radius_m[0], network.geometry.spread)
-    return network.with_geometry(geometry), replace(before, opacity=torch.ones_like(before.opacity))
+    before, *_ = made()
+    geometry = before.geometry.over(WIDE_HALF_EXTENT, before.radius_m[0], before.geometry.spread)
+    return replace(before, opacity=torch.ones_like(before.opacity), geometry=geometry)
 
 
 def at(portrait: Painting, azimuth_deg: float, elevation_deg: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -83,13 +80,13 @@ def at(portrait: Painting, azimuth_deg: float, elevation_deg: float) -> tuple[to
 def test_what_the_sides_hide_stays_within_the_outline() -> None:
     """And no farther inside of it; ears, the crown and what hangs as hair stay where they are."""
     outline = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.09)
-    network, before, *_ = made()
+    before, *_ = made()
     azimuth_deg, elevation_deg = angles_deg(RADIUS_SIZE)
     sides = (azimuth_deg > BESIDE_DEG[1] + 2.0) & (elevation_deg > TOP_DEG[0]) & (elevation_deg < CROWN_DEG[1] - 2.0)
     crown, front = elevation_deg > CROWN_DEG[0] + 3.0, azimuth_deg < BESIDE_DEG[0] - 3.0
     ears = torch.ones_like(outline)
     held, with_ears, haired = (
-        with_back(network, before, NECK, outline, *given)[1].radius_m[0]
+        with_back(before, NECK, outline, *given)[0].radius_m[0]
         for given in ((NO_EARS, 0.0), (ears, 0.0), (NO_EARS, 1.0))
     )
     torch.testing.assert_close(held[sides], outline[sides] - INSIDE_M, atol=1e-3, rtol=0.0)
@@ -100,17 +97,17 @@ def test_what_the_sides_hide_stays_within_the_outline() -> None:
 
 
 def test_it_ends_at_the_neck() -> None:
-    _, _, network, after, ends_m = made()
+    _, after, ends_m = made()
     radius, low = after.radius_m[0], behind(BELOW_DEG[1], BELOW_DEG[1] + 3.0)
     assert NECK_M < float(radius[low].mean()) < NECK_M + 0.004
     torch.testing.assert_close(radius[low], ends_m[low])
-    torch.testing.assert_close(network.geometry.total_radius(after.displacement_m[:1])[0], radius)
+    torch.testing.assert_close(after.geometry.total_radius(after.displacement_m[:1])[0], radius)
 
 
 def test_it_is_as_round_as_heads_are() -> None:
-    network, before = on_wide_chart()
-    nape = with_nape(network.geometry, before.radius_m[0], NECK, 0.0)
-    _, after, _ = with_back(network, before, nape, WIDE, NO_EARS, 0.0)
+    before = on_wide_chart()
+    nape = with_nape(before.geometry, before.radius_m[0], NECK, 0.0)
+    after, _ = with_back(before, nape, WIDE, NO_EARS, 0.0)
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(RADIUS_SIZE, WIDE_HALF_EXTENT))
     for level_deg, shares in HEADS.items():
         ring = ((azimuth_deg - 130.0).abs() < 5.0) & ((elevation_deg - level_deg).abs() < 2.0)
@@ -118,22 +115,22 @@ def test_it_is_as_round_as_heads_are() -> None:
 
 
 def test_a_neck_goes_over_into_the_head_at_the_nape_alone() -> None:
-    network, before, *_ = made()
+    before, *_ = made()
     radius = before.radius_m[0]
-    nape = with_nape(network.geometry, radius, NECK, 0.0)
+    nape = with_nape(before.geometry, radius, NECK, 0.0)
     whole = behind(NAPE_DEG[1], BELOW_DEG[0])
     torch.testing.assert_close(nape[whole], torch.full_like(nape, NAPE_SHARE * HEAD_M)[whole])
     azimuth_deg, elevation_deg = angles_deg(RADIUS_SIZE)
     stays = (azimuth_deg < BEGINS_DEG[0]) | (elevation_deg < NAPE_DEG[0])
     assert torch.equal(nape[stays], NECK[stays])
-    assert torch.equal(with_nape(network.geometry, radius, NECK, 1.0), NECK)
+    assert torch.equal(with_nape(before.geometry, radius, NECK, 1.0), NECK)
     thick = NECK + 0.03
-    assert torch.equal(with_nape(network.geometry, radius, thick, 0.0), thick)
+    assert torch.equal(with_nape(before.geometry, radius, thick, 0.0), thick)
 
 
 def test_nothing_is_left_straight_behind() -> None:
-    network, before = on_wide_chart()
-    _, after, _ = with_back(network, before, NECK, WIDE, NO_EARS, 0.0)
+    before = on_wide_chart()
+    after, _ = with_back(before, NECK, WIDE, NO_EARS, 0.0)
     from_front_deg = texel_directions(SIZE, WIDE_HALF_EXTENT)[..., 2].arccos().rad2deg()
     pole, sides = from_front_deg > POLE_DEG[0], from_front_deg < POLE_DEG[1]
     assert pole.any() and float(after.opacity[..., pole].max()) == 0.0
@@ -141,14 +138,14 @@ def test_nothing_is_left_straight_behind() -> None:
 
 
 def test_what_lies_above_is_carried_down() -> None:
-    *_, after, _ = made()
+    _, after, _ = made()
     opacity, painted = at(after, 108.0, -10.0)
     torch.testing.assert_close((opacity, painted), at(after, 108.0, TOP_DEG[0]), atol=0.02, rtol=0.0)
     assert opacity.max() > 0.95 and painted[:, 0].min() > 0.85
 
 
 def test_the_face_the_crown_and_what_is_below_stay() -> None:
-    _, before, _, after, ends_m = made()
+    before, after, ends_m = made()
     stays = elsewhere(RADIUS_SIZE)
     assert torch.equal(after.radius_m[0, stays], before.radius_m[0, stays]) and float(ends_m[stays].max()) == 0.0
     stays = elsewhere(SIZE)
@@ -158,16 +155,16 @@ def test_the_face_the_crown_and_what_is_below_stay() -> None:
 
 @pytest.mark.parametrize(("hair", "changed"), [(1.0, 0.0), (0.5, 0.5)])
 def test_hair_beside_the_neck_stays(hair: float, changed: float) -> None:
-    *_, before, _, after, _ = made(hair=hair)
-    *_, without, _ = made()
+    before, after, _ = made(hair=hair)
+    _, without, _ = made()
     moved, whole = (x.radius_m[0] - before.radius_m[0] for x in (after, without))
     torch.testing.assert_close(moved, changed * whole, atol=1e-5, rtol=0.0)
 
 
 def test_ears_stay_where_they_stand_out_of_it_and_go_where_they_do_not() -> None:
     ears = torch.ones_like(NO_EARS)
-    *_, before, _, after, _ = made(ears)
+    before, after, _ = made(ears)
     low = behind(BELOW_DEG[1], 0.0)
     assert torch.equal(after.radius_m[0, low], before.radius_m[0, low])
-    *_, before, _, after, _ = made(ears, radius_m=NECK_M - 0.01)
+    before, after, _ = made(ears, radius_m=NECK_M - 0.01)
     assert float((after.radius_m[0, low] - before.radius_m[0, low]).min()) > 0.001

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 from test_neck import NO_EARS
-from test_surface_following import CONFIG, SIZE, painting
+from test_surface_following import CONFIG, SIZE, about_ball, painting
 
 from portrait_manifolds.backend import body, body_surface
 from portrait_manifolds.backend.body import (
@@ -39,8 +39,8 @@ from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.neck import neck_share, with_neck
 from portrait_manifolds.backend.neck_colours import neck_colours
 from portrait_manifolds.backend.neck_column import Silhouette
-from portrait_manifolds.backend.networks.geometry import SheetGeometry, beside_face, chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.geometry import beside_face, chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.inversion import Painting
 
 PX, HEAD_M, NECK_M = 256, 0.09, 0.05
 FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
@@ -49,7 +49,7 @@ FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
 RED = (0.8, 0.2, 0.1)
 AHEAD = (0.0, 1.0)
 
-Portraits = tuple[Inversion, Painting, Inversion, Painting]
+Portraits = tuple[Painting, Painting]
 
 
 def camera(yaw_deg: float = 0.0) -> Camera:
@@ -74,11 +74,9 @@ def photograph(body: bool = True, shown: np.ndarray | None = None) -> InputView:
 
 @pytest.fixture(scope="module")
 def bodied() -> Portraits:
-    """Networks and painting before and after: a green ball on a neck, and the board cut into steps by the sheets."""
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((128, 128), 0.10))
-    first = painting(network, torch.zeros(SIZE, SIZE))
-    points = network.geometry.points(first.displacement_m, SIZE)
+    """Before and after: a green ball on a neck, and the board cut into steps by the sheets."""
+    first = painting(about_ball(0.10), torch.zeros(SIZE, SIZE))
+    points = first.geometry.points(first.displacement_m, SIZE)
     x, y, z = points.unbind(-1)
     board = torch.stack([FRONT_M - z, z + DEEP_M - FRONT_M, TOP_M - y, HALF_M - x.abs()]).amin(0)
     solid = torch.sigmoid(torch.maximum(board, HEAD_M - points.norm(dim=-1)) / 2e-3)
@@ -86,11 +84,9 @@ def bodied() -> Portraits:
     matte = torch.from_numpy(view.opacity)[None]
     first = replace(first, opacity=solid, matte=matte[None])
     silhouette = Silhouette.of(matte[0].numpy(), camera())
-    network, before, _ = with_neck(network, first, silhouette, NO_EARS)
-    before.painted[0, 0] = neck_colours(
-        network.geometry, before, silhouette, camera(), view.on(matte.device).person(), SIZE
-    )
-    return network, before, *with_body(network, before, view, NO_EARS)
+    before, _ = with_neck(first, silhouette, NO_EARS)
+    before.painted[0, 0] = neck_colours(before, silhouette, camera(), view.on(matte.device).person(), SIZE)
+    return before, with_body(before, view, NO_EARS)
 
 
 def test_sheets_lean_below_the_head_alone() -> None:
@@ -145,13 +141,13 @@ def test_sheets_lean_as_the_photographs_camera_stands(bodied: Portraits, monkeyp
 
     monkeypatch.setattr(body, "lean_level", level)
     view = replace(photograph(), camera=camera(20.0))
-    with_body(*bodied[:2], view, NO_EARS)
+    with_body(bodied[0], view, NO_EARS)
     assert len(asked) == 3 and set(asked) == {camera_facing(view.camera)} != {AHEAD}
 
 
 def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> None:
-    network, before, networks, after = bodied
-    old, geometry = network.geometry.offsets_m, networks.geometry
+    before, after = bodied
+    old, geometry = before.geometry.offsets_m, after.geometry
     offsets = geometry.offsets_m
     assert len(offsets) > len(old) and torch.isin(old, offsets).all() and (offsets.diff() > 0.0).all()
     assert offsets.diff().max() < old.diff().max() and old.diff().max() > WIDEST_GAP_M
@@ -159,19 +155,19 @@ def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> 
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], offsets)
     manifolds = Manifolds(*(x.numpy() for x in maps))
     np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
-    assert len(before.opacity[0]) == len(network.geometry.offsets_m) == len(old)  # as they were
+    assert len(before.opacity[0]) == len(before.geometry.offsets_m) == len(old)  # as they were
 
 
 def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) -> None:
-    network, before, networks, after = bodied
-    old = torch.isin(networks.geometry.offsets_m, network.geometry.offsets_m)
+    before, after = bodied
+    old = torch.isin(after.geometry.offsets_m, before.geometry.offsets_m)
     for name in ("opacity", "painted", "confidence"):
         was, now = (getattr(x, name)[0, ..., : lower(SIZE).start, :] for x in (before, after))
         assert torch.equal(now[old], was)
     assert not after.opacity[0, ~old, : lower(SIZE).start].any()
     high = slice(0, lower(128).start)
     assert torch.equal(after.radius_m[0, high], before.radius_m[0, high])
-    assert torch.equal(networks.geometry.spread[high], network.geometry.spread[high])
+    assert torch.equal(after.geometry.spread[high], before.geometry.spread[high])
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE)
     beyond = ndimage.binary_dilation(leaning(SIZE).numpy() > 0.0, iterations=8)  # displacement's texels are larger
     head = torch.from_numpy(~beyond & ((elevation_deg > CLOSE_ELEVATION_DEG[0] + 2.0) | (azimuth_deg > 50.0)))
@@ -181,14 +177,14 @@ def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) ->
 
 
 def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
-    network, before, networks, after = bodied
+    before, after = bodied
 
-    def inner(geometry: SheetGeometry, portrait: Painting) -> torch.Tensor:
-        return portrait.radius_m[0] + geometry.offsets_m[0] * geometry.spread
+    def inner(portrait: Painting) -> torch.Tensor:
+        return portrait.radius_m[0] + portrait.geometry.offsets_m[0] * portrait.geometry.spread
 
     neck = (leaning(128) == 1.0) & (neck_share(128) == 1.0)
-    was, now = inner(network.geometry, before), inner(networks.geometry, after)
-    surface = PersonSurface.of(network, before, photograph())
+    was, now = inner(before), inner(after)
+    surface = PersonSurface.of(before, photograph())
     first, _ = sheet_levels(surface, AHEAD, 128)
     person = surface.points_m[(surface.matte > 0.5) & (surface.points_m[..., 1] < -0.12)]
     assert NEAREST_M[0] < first < NEAREST_M[1] and (lean_level(person, AHEAD) > first).float().mean() > 0.98
@@ -202,59 +198,58 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
 
 
 def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:
-    network, _, networks, _ = bodied
+    before, after = bodied
     azimuth_deg, elevation_deg = chart_angles_deg(128)
     chin = torch.from_numpy((azimuth_deg < 15.0) & (np.abs(elevation_deg + 45.0) < 2.0))
-    assert networks.geometry.spread[chin].max() <= CLOSE + 1e-6 < 1.0 <= network.geometry.spread[chin].min()
+    assert after.geometry.spread[chin].max() <= CLOSE + 1e-6 < 1.0 <= before.geometry.spread[chin].min()
 
 
-def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def drawn(portrait: Painting, yaw_deg: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Opacity, depth and colour."""
     textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
-    seen = network.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
+    seen = portrait.geometry.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
     return seen[..., 3], seen[..., 4] / seen[..., 3].clamp_min(1e-4), seen[..., :3]
 
 
 @pytest.mark.parametrize("yaw_deg", [-30.0, 0.0, 30.0])
 def test_the_body_is_solid_and_stands_where_its_surface_is(bodied: Portraits, yaw_deg: float) -> None:
-    network, before, networks, after = bodied
-    surface = PersonSurface.of(network, before, photograph())
+    before, after = bodied
+    surface = PersonSurface.of(before, photograph())
     x, y, _ = surface.points_m.unbind(-1)
     points = surface.points_m[(x.abs() < HALF_M - 0.03) & (y < TOP_M - 0.03) & (y > -0.27)]
     pixels, depth_m = camera(yaw_deg).project(points.numpy())
     column, row = np.moveaxis(pixels.astype(int), -1, 0)
-    alpha, drawn_m, colour = (x[row, column].numpy() for x in drawn(networks, after, yaw_deg))
+    alpha, drawn_m, colour = (x[row, column].numpy() for x in drawn(after, yaw_deg))
     assert (alpha > 0.95).mean() > 0.995
     assert np.quantile(np.abs(drawn_m - depth_m), 0.98) < 0.015
     assert np.median(colour[:, 0]) > 0.5 > 0.1 > np.median(colour[:, 1])  # red, by the photograph
-    assert drawn(network, before, yaw_deg)[0][row, column].mean() < 0.9  # steps
+    assert drawn(before, yaw_deg)[0][row, column].mean() < 0.9  # steps
 
 
 def test_without_a_body_everything_stays(bodied: Portraits) -> None:
-    network, before, *_ = bodied
-    networks, after = with_body(network, before, photograph(body=False), NO_EARS)
-    assert networks is network and after is before
+    before, _ = bodied
+    assert with_body(before, photograph(body=False), NO_EARS) is before
 
 
 def test_an_ear_is_not_the_bodys(bodied: Portraits) -> None:
     """Where it hangs as low as bodies begin, neither opacity nor whose the colours are is the body's."""
-    network, before, *_ = bodied
+    before, _ = bodied
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
     ears = ((azimuth_deg > 75.0) & (azimuth_deg < 105.0) & (elevation_deg > -52.0)).float()
     distrusted = replace(before, confidence=torch.zeros_like(before.confidence))
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
     there = (azimuth_deg > 79.0) & (azimuth_deg < 101.0) & (elevation_deg > -48.0) & (elevation_deg < -40.0)
-    (_, bodys), (_, ear) = (with_body(network, distrusted, photograph(), where) for where in (NO_EARS, ears))
+    bodys, ear = (with_body(distrusted, photograph(), where) for where in (NO_EARS, ears))
     assert bodys.confidence[0, 1:, there].max() > 0.9 and not ear.confidence[0, 1:, there].any()
     assert (bodys.opacity - ear.opacity)[0, 1:, there].abs().max() > 0.9
 
 
 def set_back(bodied: Portraits, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tensor, PersonSurface]:
     """By how many metres one of body_surface's constants sets the person back, [P, P]; and the person without it."""
-    network, before, *_ = bodied
-    surface = PersonSurface.of(network, before, photograph())
+    before, _ = bodied
+    surface = PersonSurface.of(before, photograph())
     monkeypatch.setattr(body_surface, name, 0.0)
-    without = PersonSurface.of(network, before, photograph())
+    without = PersonSurface.of(before, photograph())
     return surface.depth_m - without.depth_m, without
 
 
@@ -280,8 +275,8 @@ def test_shoulders_round_off_at_their_outlines(bodied: Portraits, monkeypatch: p
 
 
 def test_the_body_is_thin_at_its_outline_but_not_where_the_photograph_ends(bodied: Portraits) -> None:
-    network, before, *_ = bodied
-    surface = PersonSurface.of(network, before, photograph())
+    before, _ = bodied
+    surface = PersonSurface.of(before, photograph())
     row = -20
     inwards = np.flatnonzero(surface.matte[row] > 0.5)
     thick_m = surface.thick_m[row, inwards[: len(inwards) // 2]]
@@ -290,18 +285,18 @@ def test_the_body_is_thin_at_its_outline_but_not_where_the_photograph_ends(bodie
     assert float(surface.thick_m[-1, PX * 3 // 4]) == pytest.approx(THICK_M)  # the picture's own border
     shown = np.ones((PX, PX), bool)
     shown[:, : PX // 2 - 50] = False
-    cut = PersonSurface.of(network, before, photograph(shown=shown))
+    cut = PersonSurface.of(before, photograph(shown=shown))
     edge = (row, int(np.flatnonzero(cut.matte[row] > 0.5)[0]))
     assert edge[1] > inwards[0] and float(cut.thick_m[edge]) == pytest.approx(THICK_M)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sheets_of_any_head_are_a_portraits(bodied: Portraits, seed: int) -> None:
-    network, before, *_ = bodied
+    before, _ = bodied
     noise = torch.randn(1, *before.displacement_m.shape[1:], generator=torch.Generator().manual_seed(seed))
     displacement = before.displacement_m + 0.01 * noise
-    portrait = replace(before, displacement_m=displacement, radius_m=network.geometry.total_radius(displacement))
-    networks, after = with_body(network, portrait, photograph(), NO_EARS)
-    geometry = networks.geometry
+    portrait = replace(before, displacement_m=displacement, radius_m=before.geometry.total_radius(displacement))
+    after = with_body(portrait, photograph(), NO_EARS)
+    geometry = after.geometry
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], geometry.offsets_m)
     assert Manifolds(*(x.numpy() for x in maps)).sheets > CONFIG.sheets

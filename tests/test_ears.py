@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from test_neck import NECK_M, PX, camera
-from test_surface_following import CONFIG, SIZE, painting
+from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.ears import (
@@ -33,12 +33,12 @@ from portrait_manifolds.backend.ears import (
 )
 from portrait_manifolds.backend.neck_column import ROW_M, ROWS_M, Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.inversion import Painting
 
 HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
 PIXEL_M = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
 HEIGHTS_M = (0.04, 0.02, 0.0, -0.02, -0.04, -0.06, -0.075, -0.09)
-Sides = tuple[Inversion, Painting, Inversion, Painting, Silhouette, Ears]
+Sides = tuple[Painting, Painting, Silhouette, Ears]
 RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.2, 0.8, 0.2], [0.1, 0.1, 0.9])
 
 
@@ -66,11 +66,9 @@ def picture_of(view: Camera, beside_m: float, face_m: float = FACE_M) -> torch.T
 def sided(view: Camera, beside_m: float) -> Sides:
     """Before and after: a ball, and the person of `picture_of` before it."""
     person = picture_of(view, beside_m)[:, 3:]
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((128, 128), HEAD_M))
-    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person)
+    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=person)
     silhouette = Silhouette.of(person[0, 0].numpy(), view)
-    return network, before, *with_ears(network, before, silhouette, FaceEnd.both(view, landmarks_px(view), silhouette))
+    return before, *with_ears(before, silhouette, FaceEnd.both(view, landmarks_px(view), silhouette))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +90,7 @@ def test_pixels_meet_a_plane_where_they_see_it() -> None:
 
 
 def test_sides_go_straight_back_and_ears_stand_off_them(eared: Sides) -> None:
-    _, before, network, after, *_ = eared
+    before, after, *_ = eared
     x, y, z = surface(after).unbind(-1)
     x = x.abs()
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
@@ -106,12 +104,12 @@ def test_sides_go_straight_back_and_ears_stand_off_them(eared: Sides) -> None:
         near = z[ear] > front_m - 0.5 * RIM_M
         np.testing.assert_allclose(z[ear][near], front_m[near], atol=0.004)
         assert near.any() and z[ear].min() > back_m - 0.003 and (z[ear] < front_m - RIM_M + 0.004).any()
-    torch.testing.assert_close(network.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
+    torch.testing.assert_close(after.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
 
 
 def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
     """Whatever the networks put there: nothing at all."""
-    *_, network, after, _, made = eared
+    _, after, _, made = eared
     ears = made.solid
     x, y, z = surface(after).unbind(-1)
     beside_ear = (y < HEIGHTS_M[EAR_TOP] - 0.005) & (y > HEIGHTS_M[LOBE] + 0.005)
@@ -120,21 +118,22 @@ def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
     there = beside_ear & (x.abs() > wall + 0.006) & (z > min(BACK_M))
     assert ears[there].min() == 1.0 and not ears[x.abs() < wall - 0.005].any()
     inner = resampled(ears, SIZE) == 1.0
-    assert float(after.opacity[0, network.geometry.offsets_m < SKIN_M[1]][:, inner].min()) == 1.0
+    offsets = after.geometry.offsets_m
+    assert float(after.opacity[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0
     bare = replace(after, opacity=torch.zeros_like(after.opacity), confidence=torch.zeros_like(after.confidence))
-    bare, offsets = _solid(bare, ears, network.geometry.offsets_m), network.geometry.offsets_m
+    bare = _solid(bare, ears)
     for maps in (bare.opacity, bare.confidence):
         assert float(maps[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0 == float(maps.max())
         assert not maps[0, offsets > SKIN_M[0]].any() and not maps[0][:, resampled(ears, SIZE) == 0.0].any()
 
 
 def test_where_the_silhouette_is_the_faces_no_ear_stands_off() -> None:
-    *_, after, _, ears = sided(camera(), FACE_M - PIXEL_M)
+    _, after, _, ears = sided(camera(), FACE_M - PIXEL_M)
     assert not ears.solid[surface(after)[..., 1] > HEIGHTS_M[LOBE] + 0.005].any()
 
 
 def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
-    _, before, _, after, *_ = eared
+    before, after, *_ = eared
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
     y = surface(before)[..., 1]
     same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + ABOVE_M + 0.003) | (y < HEIGHTS_M[-1])
@@ -145,13 +144,13 @@ def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
 
 @pytest.mark.parametrize("yaw_deg", [28.0, -28.0])
 def test_heads_that_are_turned_stay(yaw_deg: float) -> None:
-    _, before, _, after, *_ = sided(camera(yaw_deg), EAR_M)
+    before, after, *_ = sided(camera(yaw_deg), EAR_M)
     torch.testing.assert_close(after.radius_m, before.radius_m)
     torch.testing.assert_close(after.painted, before.painted)
 
 
 def test_hair_stays_and_below_it_the_face_s_side_goes_straight_back() -> None:
-    _, before, _, after, _, ears = sided(camera(), HAIR_M)  # as low as its lobes hang
+    before, after, _, ears = sided(camera(), HAIR_M)  # as low as its lobes hang
     y = surface(before)[..., 1]
     hair, below = y > HEIGHTS_M[LOBE] + ROW_M, (y < HEIGHTS_M[LOBE] - ROW_M) & (y > HEIGHTS_M[LOBE] - 2.0 * ROW_M)
     torch.testing.assert_close(after.radius_m[0][hair], before.radius_m[0][hair])
@@ -180,7 +179,7 @@ def test_of_a_face_that_is_turned_away_ears_begin_farther_in() -> None:
 
 def test_what_is_seen_below_ears_stays() -> None:
     """A jaw that is as wide as the silhouette is not set back: clothes behind it would be seen."""
-    _, before, _, after, *_ = sided(camera(), EAR_M)
+    before, after, *_ = sided(camera(), EAR_M)
     at, x = surface(before), surface(before)[..., 0].abs()
     jaw = (at[..., 1] < HEIGHTS_M[JAW_ANGLE]) & (x < FACE_M) & (at[..., 2] > 0.02)
     assert jaw.sum() > 100

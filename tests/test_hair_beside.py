@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from test_ears import EAR_M, FACE_M, HAIR_M, landmarks_px, picture_of, surface
-from test_neck import CONFIG, camera, painting
-from test_surface_following import SIZE
+from test_neck import camera
+from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend import hair_beside
 from portrait_manifolds.backend.ears import BEYOND_M, FaceEnd
@@ -15,7 +14,7 @@ from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, 
 from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
 from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.inversion import Painting
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct
 
@@ -23,18 +22,16 @@ HEAD_M = 0.14
 AZIMUTH_DEG = torch.tensor(chart_angles_deg(128)[0])
 
 
-def haired(beside_m: float) -> tuple[Painting, Inversion, Painting]:
+def haired(beside_m: float) -> tuple[Painting, Painting]:
     """Before, and after: a ball as large as the hair."""
     person = picture_of(camera(), beside_m)[:, 3:]
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((128, 128), HEAD_M))
-    before = replace(painting(network, torch.zeros(SIZE, SIZE)), matte=person)
+    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=person)
     silhouette = Silhouette.of(person[0, 0].numpy(), camera())
-    return before, *with_hair_beside(network, before, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
+    return before, with_hair_beside(before, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
 
 
 def test_hair_lies_on_the_ellipse_beside_the_face() -> None:
-    before, network, after = haired(HAIR_M)
+    before, after = haired(HAIR_M)
     x, _, z = surface(after).unbind(-1)
     across, y, _ = surface(before).unbind(-1)
     beside = (across.abs() > FACE_M + FROM_FACE_M[1]) & (BEHIND_DEG[1] > AZIMUTH_DEG)
@@ -44,11 +41,11 @@ def test_hair_lies_on_the_ellipse_beside_the_face() -> None:
     pixel = 0.05  # to which the silhouette's end is told
     assert moved.sum() > 300 and float((level[moved] - 1.0).abs().max()) < pixel
     assert float(level[beside].max()) < 1.0 + pixel
-    torch.testing.assert_close(network.geometry.radius_m, after.radius_m[0])
+    torch.testing.assert_close(after.geometry.radius_m, after.radius_m[0])
 
 
 def test_the_face_and_what_is_behind_stay() -> None:
-    before, _, after = haired(HAIR_M)
+    before, after = haired(HAIR_M)
     x, y, _ = surface(before).abs().unbind(-1)
     same = (x < FACE_M + FROM_FACE_M[0]) | (BEHIND_DEG[0] < AZIMUTH_DEG) | (y > 0.115)
     torch.testing.assert_close(after.radius_m[0][same], before.radius_m[0][same])
@@ -56,16 +53,16 @@ def test_the_face_and_what_is_behind_stay() -> None:
 
 
 def test_heads_with_bare_ears_stay() -> None:
-    before, _, after = haired(EAR_M)
+    before, after = haired(EAR_M)
     torch.testing.assert_close(after.radius_m, before.radius_m)
 
 
 @pytest.mark.parametrize("inner_m", [0.06, 0.05])
 def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
-    before, network, _ = haired(HAIR_M)
+    before, _ = haired(HAIR_M)
     small = replace(before, radius_m=torch.full_like(before.radius_m, inner_m))
     silhouette = Silhouette.of(before.matte[0, 0].numpy(), camera())
-    _, after = with_hair_beside(network, small, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
+    after = with_hair_beside(small, FaceEnd.both(camera(), landmarks_px(camera()), silhouette))
     torch.testing.assert_close(after.radius_m, small.radius_m)
 
 
@@ -73,6 +70,6 @@ def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
 def test_a_portrait_s_hair_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pytest.importorskip("skimage.data")
     after = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
-    monkeypatch.setattr(hair_beside, "with_hair_beside", lambda network, painting, *given: (network, painting))
+    monkeypatch.setattr(hair_beside, "with_hair_beside", lambda painting, ends: painting)
     before = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
     assert (before - after).max() > 0.02

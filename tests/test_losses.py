@@ -7,7 +7,8 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.geometry import SheetGeometry
+from portrait_manifolds.backend.networks.inversion import Painting
 from portrait_manifolds.backend.training.batches import Batch, Targets, distance_outside
 from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, silhouette_loss, view_losses
 
@@ -16,46 +17,45 @@ SIZE = 2 * CONFIG.chart
 
 
 @pytest.fixture(scope="module")
-def network() -> Inversion:
-    return Inversion(CONFIG).eval()
+def geometry() -> SheetGeometry:
+    return SheetGeometry(CONFIG.sheets)
 
 
-def solid(network: Inversion, surface_m: float) -> Painting:
+def solid(geometry: SheetGeometry, surface_m: float) -> Painting:
     """Opaque up to an offset from the mean head, clear beyond it."""
-    offsets, still = network.geometry.offsets_m, torch.zeros(1, CONFIG.chart, CONFIG.chart)
+    offsets, still = geometry.offsets_m, torch.zeros(1, CONFIG.chart, CONFIG.chart)
     opacity = (offsets <= surface_m).float()[None, :, None, None].expand(1, -1, SIZE, SIZE).contiguous()
     colour = torch.full((1, CONFIG.sheets, 3, SIZE, SIZE), 0.5)
-    radius = network.geometry.total_radius(still)
-    return Painting(opacity, opacity, opacity, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64))
+    radius = geometry.total_radius(still)
+    return Painting(opacity, opacity, opacity, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64), geometry)
 
 
-def test_opacity_is_to_end_at_the_outermost_surface(network: Inversion) -> None:
-    radius_m = network.geometry.mean_radius(16)[None] + 0.002
+def test_opacity_is_to_end_at_the_outermost_surface(geometry: SheetGeometry) -> None:
+    radius_m = geometry.mean_radius(16)[None] + 0.002
     right, outside, inside = (
-        float(occupancy_loss(solid(network, surface_m), network.geometry, radius_m))
-        for surface_m in (0.002, 0.02, -0.02)
+        float(occupancy_loss(solid(geometry, surface_m), radius_m)) for surface_m in (0.002, 0.02, -0.02)
     )
     assert right < 0.05 < 0.5 < min(outside, inside)
     unknown = torch.zeros_like(radius_m)  # then the stack's own middle counts
-    assert float(occupancy_loss(solid(network, 0.0), network.geometry, unknown)) < 0.05
-    assert float(occupancy_loss(solid(network, 0.02), network.geometry, unknown)) > 0.5
+    assert float(occupancy_loss(solid(geometry, 0.0), unknown)) < 0.05
+    assert float(occupancy_loss(solid(geometry, 0.02), unknown)) > 0.5
 
 
-def test_the_true_shape_costs_nothing(network: Inversion) -> None:
-    mean = network.geometry.mean_radius(CONFIG.chart)
+def test_the_true_shape_costs_nothing(geometry: SheetGeometry) -> None:
+    mean = geometry.mean_radius(CONFIG.chart)
     truth = 1.2 * mean[None]
-    painting = solid(network, 0.0)
+    painting = solid(geometry, 0.0)
     right = replace(painting, displacement_m=truth - mean, coarse_displacement_m=truth - mean)
-    assert float(shape_losses(right, network.geometry, truth)["radius"]) < 1e-5
-    assert float(shape_losses(painting, network.geometry, truth)["radius"]) > 0.1
+    assert float(shape_losses(right, truth)["radius"]) < 1e-5
+    assert float(shape_losses(painting, truth)["radius"]) > 0.1
 
 
-def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
+def test_the_outline_is_to_be_the_foreground_s(geometry: SheetGeometry) -> None:
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)
-    mean = network.geometry.mean_radius(CONFIG.chart)[None]
-    painting = solid(network, 0.0)
+    mean = geometry.mean_radius(CONFIG.chart)[None]
+    painting = solid(geometry, 0.0)
     textures = torch.cat([painting.painted[0], painting.opacity[0, :, None]], 1).permute(0, 2, 3, 1).contiguous()
-    opacity = network.render(textures, painting.radius_m[0], camera)[None, None, ..., 3].detach()
+    opacity = geometry.render(textures, painting.radius_m[0], camera)[None, None, ..., 3].detach()
     known = torch.ones_like(opacity)
     batch = Batch(
         torch.zeros(1, 4, 128, 128),
@@ -68,13 +68,13 @@ def test_the_outline_is_to_be_the_foreground_s(network: Inversion) -> None:
         1,
     )
     right, small, large = (
-        silhouette_loss(replace(painting, displacement_m=mean * share), network.geometry, batch)
+        silhouette_loss(replace(painting, displacement_m=mean * share), batch)
         for share in (torch.zeros(1, requires_grad=True), torch.tensor([-0.1]), torch.tensor([0.1]))
     )
     assert float(right.detach()) < 0.005 < 0.015 < min(float(small), float(large))
     right.backward()  # and every outline leads there
     unknown = replace(batch, known=0.0 * known, outside=0.0 * opacity)
-    assert float(silhouette_loss(painting, network.geometry, unknown)) == 0.0
+    assert float(silhouette_loss(painting, unknown)) == 0.0
 
 
 def test_the_true_view_costs_nothing() -> None:

@@ -132,7 +132,7 @@ def test_sheets_are_calm_below_the_jaw_alone() -> None:
 
 def test_every_weight_gets_a_gradient(network: Inversion) -> None:
     painting = network(pictures(), [camera(), camera()], fine=False)
-    drawn = network.render(painting.textures()[0], painting.radius_m[0], camera(0))
+    drawn = painting.geometry.render(painting.textures()[0], painting.radius_m[0], camera(0))
     target = torch.rand(drawn.shape, generator=torch.Generator().manual_seed(2))
     ((drawn - target).square().mean() + (painting.displacement_m - 0.01).square().sum()).backward()
     without = [n for n, p in network.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]

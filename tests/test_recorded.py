@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from test_surface_following import SIZE, about_ball, painting
 from torch import Tensor
 
 from portrait_manifolds.backend.networks.geometry import SheetGeometry
-from portrait_manifolds.cuda_ops.recorded import mapped, recorded, recording
+from portrait_manifolds.cuda_ops.recorded import _leaves, mapped, recorded, recording
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -45,6 +46,15 @@ def test_what_comes_in_is_found_and_changed_wherever_it_is() -> None:
     )
     assert torch.equal(found.second, pair.second + 1.0) and torch.equal(two, others[0] + 1.0) and name == "name"
     assert torch.equal(laid.offsets_m, geometry.offsets_m + 1.0) and laid.half_extent == geometry.half_extent
+
+
+def test_a_painting_brings_the_tensors_of_its_sheets() -> None:
+    portrait = painting(about_ball(0.1), torch.zeros(SIZE, SIZE))
+    leaves, geometry = _leaves(portrait), portrait.geometry
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    for own in (portrait.opacity, portrait.radius_m, geometry.radius_m, geometry.spread, geometry.offsets_m):
+        assert any(own is tensor for tensor in tensors)
+    assert [leaf for leaf in leaves if not isinstance(leaf, Tensor)] == [geometry.half_extent]
 
 
 @torch.inference_mode()

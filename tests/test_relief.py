@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_surface_following import CONFIG, painting
+from test_surface_following import CONFIG, about_ball, painting
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, low_down
-from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, low_down
 from portrait_manifolds.backend.relief import EYES_M, RELIEF, with_relief
 
 RADIUS_M = 0.11
@@ -18,11 +17,9 @@ RADIUS_M = 0.11
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 40.0])
 def test_what_is_nearer_than_the_eyes_comes_nearer_and_sides_stay(yaw_deg: float) -> None:
-    network = Inversion(CONFIG).eval()
-    network.geometry.set_mean(np.full((128, 128), RADIUS_M))
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64).orbited(yaw_deg)
-    before = painting(network, torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
-    after = with_relief(network, before, camera)
+    before = painting(about_ball(RADIUS_M), torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
+    after = with_relief(before, camera)
     moved_m = after.displacement_m[0].numpy()
     directions, (_, elevation_deg) = chart_to_direction(map_grid(CONFIG.chart)), chart_angles_deg(CONFIG.chart)
     towards = directions @ (camera.position_m / np.linalg.norm(camera.position_m))  # 1 in the middle of the picture
@@ -33,15 +30,15 @@ def test_what_is_nearer_than_the_eyes_comes_nearer_and_sides_stay(yaw_deg: float
     cheeks = high & (towards > 0.4) & (towards < EYES_M / RADIUS_M - 0.1)
     assert moved_m[cheeks].max() < 0.0
     assert (moved_m[elevation_deg < -56.0] == 0.0).all()
-    assert torch.equal(after.radius_m, network.geometry.total_radius(after.displacement_m))
+    assert torch.equal(after.radius_m, before.geometry.total_radius(after.displacement_m))
 
 
 def test_no_sheet_comes_to_the_heads_centre() -> None:
-    network = Inversion(CONFIG).eval()
-    before = painting(network, torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
-    least = network.geometry.smallest_radius(CONFIG.chart)
-    small = least - network.geometry.mean_radius(CONFIG.chart)
+    geometry = SheetGeometry(CONFIG.sheets)
+    before = painting(geometry, torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
+    least = geometry.smallest_radius(CONFIG.chart)
+    small = least - geometry.mean_radius(CONFIG.chart)
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64)
-    after = with_relief(network, replace(before, displacement_m=small[None]), camera)
-    total = network.geometry.mean_radius(CONFIG.chart) + after.displacement_m[0]
+    after = with_relief(replace(before, displacement_m=small[None]), camera)
+    total = geometry.mean_radius(CONFIG.chart) + after.displacement_m[0]
     assert (total >= least - 1e-7).all() and (total > least + 1e-4).any()

@@ -31,8 +31,8 @@ def continued(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Pa
 
 
 def with_what_was_made(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, side_of_face.Sides]:
-    *_, network, before, _, ears = sides
-    return before, *with_sides(network, before, view, picture, ears)
+    _, before, _, ears = sides
+    return before, *with_sides(before, view, picture, ears)
 
 
 def test_sides_take_the_faces_colour_not_the_ears_and_the_face_stays() -> None:
@@ -112,9 +112,9 @@ def test_a_face_that_stands_out_beside_is_no_ear() -> None:
 
 
 def test_where_no_cheek_is_seen_nothing_changes() -> None:
-    sides = sided(camera(), EAR_M)
-    unseen = replace(sides[3], matte=torch.zeros_like(sides[3].matte))
-    before, after, believed = continued((*sides[:3], unseen, *sides[4:]), camera(), picture_of(camera(), EAR_M))
+    first, portrait, *others = sided(camera(), EAR_M)
+    unseen = replace(portrait, matte=torch.zeros_like(portrait.matte))
+    before, after, believed = continued((first, unseen, *others), camera(), picture_of(camera(), EAR_M))
     torch.testing.assert_close(after.painted, before.painted)
     assert believed.min() == 1.0
 

@@ -2,13 +2,14 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import beside_face, resampled
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
+from portrait_manifolds.backend.networks.inversion import Painting
 from portrait_manifolds.backend.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")
@@ -16,60 +17,66 @@ SIZE = 4 * CONFIG.chart
 
 
 @pytest.fixture(scope="module")
-def network() -> Inversion:
-    return Inversion(CONFIG).eval()
+def geometry() -> SheetGeometry:
+    return SheetGeometry(CONFIG.sheets)
 
 
-def painting(network: Inversion, surface: torch.Tensor) -> Painting:
+def about_ball(radius_m: float) -> SheetGeometry:
+    """Sheets about a ball."""
+    geometry = SheetGeometry(CONFIG.sheets)
+    geometry.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), radius_m))
+    return geometry
+
+
+def painting(geometry: SheetGeometry, surface: torch.Tensor) -> Painting:
     """Opaque up to the offsets `surface` [T, T], green."""
-    offsets, chart = network.geometry.offsets_m, CONFIG.chart
+    offsets, chart = geometry.offsets_m, CONFIG.chart
     opacity = torch.sigmoid((surface - offsets[:, None, None]) / 1e-3)[None]
     colour = torch.tensor([0.2, 0.8, 0.2])[:, None, None].expand(1, CONFIG.sheets, 3, SIZE, SIZE).contiguous()
     still = torch.zeros(1, chart, chart)
     one = torch.ones_like(opacity)
-    radius = network.geometry.total_radius(still)
-    return Painting(opacity, one, one, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64))
+    radius = geometry.total_radius(still)
+    return Painting(opacity, one, one, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64), geometry)
 
 
-def drawn(network: Inversion, portrait: Painting, yaw_deg: float) -> torch.Tensor:
+def drawn(portrait: Painting, yaw_deg: float) -> torch.Tensor:
     camera = look_at((0.0, 0.0, 1.0), fov_deg=25.0, width_px=96, height_px=96).orbited(yaw_deg)
     textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
-    return network.render(textures[0], portrait.radius_m[0], camera)
+    return portrait.geometry.render(textures[0], portrait.radius_m[0], camera)
 
 
-def test_a_surface_far_out_comes_to_lie_along_a_sheet(network: Inversion) -> None:
+def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -> None:
     beside = torch.from_numpy(beside_face(SIZE)).float()
-    before = painting(network, 0.03 * beside)
-    after = following(network, before)
-    offsets = network.geometry.offsets_m
-    moved = after.displacement_m[0] / resampled(network.geometry.spread, CONFIG.chart)
+    before = painting(geometry, 0.03 * beside)
+    after = following(before)
+    offsets = geometry.offsets_m
+    moved = after.displacement_m[0] / resampled(geometry.spread, CONFIG.chart)
     outside = torch.from_numpy(beside_face(CONFIG.chart)) == 1
     assert (moved[outside] - 0.03).abs().median() < 0.005
     assert moved[CONFIG.chart // 2, CONFIG.chart // 2].abs() < 1e-6  # the face stays
     outer = after.opacity[0, offsets > 0.012]
     assert outer[:, beside == 1].mean() < 0.05 < before.opacity[0, offsets > 0.012][:, beside == 1].mean()
     for yaw_deg in (0.0, 30.0):  # the outline moves by less than sheets lie apart; moved but not looked up it is 0.17
-        assert (drawn(network, after, yaw_deg)[..., 3] - drawn(network, before, yaw_deg)[..., 3]).abs().mean() < 0.05
+        assert (drawn(after, yaw_deg)[..., 3] - drawn(before, yaw_deg)[..., 3]).abs().mean() < 0.05
 
 
-def test_steps_of_a_surface_across_sheets_close(network: Inversion) -> None:
+def test_steps_of_a_surface_across_sheets_close(geometry: SheetGeometry) -> None:
     """Rings, each on a sheet of its own, with air between them: what parts like a comb."""
     level = torch.linspace(0.0, 0.05, SIZE)[:, None].expand(SIZE, SIZE)
-    offsets = network.geometry.offsets_m
+    offsets = geometry.offsets_m
     on = (level >= offsets[:, None, None]) & torch.cat([level < offsets[1:, None, None], level[None] >= 1.0])
-    before = painting(network, level)
+    before = painting(geometry, level)
     before.opacity[0] = torch.where(on, 0.98, 0.0)
     before.opacity[0, offsets < 0.0] = 0.98
-    after = following(network, before)
+    after = following(before)
     outer = after.opacity[0, offsets > 0.02]
     assert outer.mean() < 0.3 * before.opacity[0, offsets > 0.02].mean()
 
 
-def test_the_innermost_sheet_stays_outside_the_centre(network: Inversion) -> None:
-    before = painting(network, torch.full((SIZE, SIZE), -10.0))
+def test_the_innermost_sheet_stays_outside_the_centre(geometry: SheetGeometry) -> None:
+    before = painting(geometry, torch.full((SIZE, SIZE), -10.0))
     before.opacity[0, 0] = 1.0
-    after = following(network, before)
-    geometry = network.geometry
+    after = following(before)
     inner = after.radius_m[0] + geometry.offsets_m[0] * geometry.spread
     assert inner.min() > 0.01
 

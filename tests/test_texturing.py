@@ -13,7 +13,7 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_
 from portrait_manifolds.backend.input_view import WIDER, InputView
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
+from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, resampled, texel_directions
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.side_of_face import Sides
@@ -21,26 +21,28 @@ from portrait_manifolds.backend.side_of_face import Sides
 SIZE = 64
 
 
-@pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
-def painted(request: pytest.FixtureRequest) -> tuple[Inversion, Painting, InputView]:
-    """A grey painting of a head before a white photograph."""
+def untrained() -> Inversion:
     torch.manual_seed(0)
-    network = Inversion(inversion_config("small")).eval()
+    return Inversion(inversion_config("small")).eval()
+
+
+@pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
+def painted(request: pytest.FixtureRequest) -> tuple[Painting, InputView]:
+    """A grey painting of a head before a white photograph."""
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64)
     with torch.inference_mode():
-        painting = network(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
-    solid = (network.geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
-    painting = replace(painting, opacity=solid.contiguous())
-    geometry = network.geometry
-    network = network.with_geometry(geometry.over(request.param, geometry.radius_m, geometry.spread))
+        painting = untrained()(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
+    geometry = painting.geometry
+    solid = (geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
+    geometry = geometry.over(request.param, geometry.radius_m, geometry.spread)
+    painting = replace(painting, opacity=solid.contiguous(), geometry=geometry)
     wide = look_at((0.0, 0.0, 1.4), fov_deg=16.0 * WIDER, width_px=96, height_px=96)
     white, all_of_it = np.full((96, 96, 3), 255, np.uint8), np.ones((96, 96), np.float32)
     view = InputView(wide, white, all_of_it > 0, Foreground(all_of_it, np.ones((96, 96, 3), np.float32)))
-    return network, painting, view
+    return painting, view
 
 
 def textures_of(
-    network: Inversion,
     painting: Painting,
     view: InputView,
     size: int,
@@ -53,7 +55,7 @@ def textures_of(
     everywhere = torch.full_like(painting.radius_m[0], ears)
     innermost = resampled(painting.painted[0, 0], size)
     sides = Sides(torch.full((size, size), believed), torch.full((size, size), sideburns))
-    return texturing.paint_textures(network, painting, view, innermost, everywhere, farthest, sides).numpy()
+    return texturing.paint_textures(painting, view, innermost, everywhere, farthest, sides).numpy()
 
 
 def front(textures: np.ndarray) -> float:
@@ -63,22 +65,22 @@ def front(textures: np.ndarray) -> float:
 
 
 def test_what_is_seen_along_its_side_keeps_the_networks_colour(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, painting, view = painted
-    believed = front(textures_of(network, painting, view, SIZE))
-    monkeypatch.setattr(Inversion, "turned_to", lambda self, views, displacement, size: torch.zeros(1, size, size))
-    assert front(textures_of(network, painting, view, SIZE)) < believed - 40.0
+    painting, view = painted
+    believed = front(textures_of(painting, view, SIZE))
+    monkeypatch.setattr(texturing, "surface_turned_to", lambda *given: torch.zeros(1, SIZE, SIZE))
+    assert front(textures_of(painting, view, SIZE)) < believed - 40.0
 
 
-def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Inversion, Painting, InputView]) -> None:
-    network, painting, view = painted
+def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Painting, InputView]) -> None:
+    painting, view = painted
     stripe = ((np.arange(96) >= 50) & (np.arange(96) < 60))[:, None]
     foreground = Foreground(view.foreground.opacity, np.where(stripe, view.foreground.rgb, 0.0).astype(np.float32))
     striped = replace(view, picture=np.where(stripe, view.picture, 0).astype(np.uint8), foreground=foreground)
     painting = replace(painting, confidence=torch.ones_like(painting.confidence))
-    textures = textures_of(network, painting, striped, SIZE)
-    drawn = network.render(
+    textures = textures_of(painting, striped, SIZE)
+    drawn = painting.geometry.render(
         torch.from_numpy(textures).float() / 255.0, painting.radius_m[0], view.camera.resized(384, 384)
     ).numpy()
     middle = drawn[188:196, :, 1].mean(0)
@@ -87,53 +89,60 @@ def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Inversion, 
 
 
 def test_strands_shade_what_is_hidden_and_not_the_photograph(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, painting, view = painted
-    plain = textures_of(network, painting, view, SIZE).astype(float)
+    painting, view = painted
+    plain = textures_of(painting, view, SIZE).astype(float)
     monkeypatch.setattr(texturing, "hair_shade", lambda *given: torch.full((SIZE, SIZE), 0.5))
-    shaded = textures_of(network, painting, view, SIZE).astype(float)
+    shaded = textures_of(painting, view, SIZE).astype(float)
     hidden = plain[0][plain[0, ..., 3] > 200][:, :3]  # the innermost sheet lies behind the face
     np.testing.assert_allclose(shaded[0][plain[0, ..., 3] > 200][:, :3], 0.5 * hidden, atol=1.0)
     assert front(shaded) > 0.5 * front(plain) + 5.0
 
 
-def test_what_is_clear_has_no_colour(painted: tuple[Inversion, Painting, InputView]) -> None:
-    network, painting, view = painted
+def test_what_is_clear_has_no_colour(painted: tuple[Painting, InputView]) -> None:
+    painting, view = painted
     half = view.foreground.opacity * (np.arange(96) < 48)
-    textures = textures_of(network, painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE)
+    textures = textures_of(painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE)
     clear = textures[..., 3] == 0
     assert not textures[clear].any() and textures[~clear].any() and clear[12, SIZE // 2, SIZE * 5 // 8 :].any()
 
 
 @torch.inference_mode()
 def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
-    painted: tuple[Inversion, Painting, InputView],
+    painted: tuple[Painting, InputView],
 ) -> None:
-    network, painting, view = painted
-    apart = deepcopy(network)  # the same sheets, told as five times as far apart by offsets a fifth as large
+    painting, view = painted
+    # The same sheets, told as five times as far apart by offsets a fifth as large.
+    apart = replace(painting, geometry=deepcopy(painting.geometry))
     apart.geometry.spread.mul_(5.0)
     apart.geometry.offsets_m.div_(5.0)
     centre = (0, slice(SIZE // 2 - 4, SIZE // 2 + 4), slice(SIZE // 2 - 4, SIZE // 2 + 4))  # of the innermost sheet
-    usual, deep = (textures_of(one, painting, view, SIZE)[centre][..., :3] for one in (network, apart))
+    usual, deep = (textures_of(one, view, SIZE)[centre][..., :3] for one in (painting, apart))
     assert deep.mean() > usual.mean() + 40.0
     pictures, camera = torch.full((2, 4, 64, 64), 0.5), view.camera.resized(64, 64)
-    half = network.config.chart * 2
-    usual_share, deep_share = (one(pictures, [camera, camera]).visible[0, 0, half, half] for one in (network, apart))
+
+    def share(geometry: SheetGeometry) -> torch.Tensor:
+        network = untrained()
+        network.geometry = geometry
+        half = network.config.chart * 2
+        return network(pictures, [camera, camera]).visible[0, 0, half, half]
+
+    usual_share, deep_share = (share(one.geometry) for one in (painting, apart))
     assert usual_share < 0.05 < 0.3 < deep_share
 
 
 @pytest.mark.parametrize("painted", [CHART_HALF_EXTENT], indirect=True)  # it counts that chart's texels
 @torch.inference_mode()
 def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_the_matte(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, painting, view = painted
+    painting, view = painted
     half = replace(view.foreground, opacity=view.foreground.opacity * (np.arange(96) < 48))
     ends = []
     for share in (0.0, 0.1):
         monkeypatch.setattr(texturing, "BESIDE_SHARE", share)
-        opaque = textures_of(network, painting, replace(view, foreground=half), SIZE)[..., 3] > 128
+        opaque = textures_of(painting, replace(view, foreground=half), SIZE)[..., 3] > 128
         ends.append([int(np.flatnonzero(sheet[SIZE // 2]).max()) for sheet in opaque[:3]])
     (innermost, *others), (wider, *same) = ends
     assert wider > innermost + 3 and wider < SIZE - 8
@@ -141,7 +150,7 @@ def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_t
 
 
 def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
-    painted: tuple[Inversion, Painting, InputView],
+    painted: tuple[Painting, InputView],
 ) -> None:
     offsets = painted[0].geometry.offsets_m
     sheet = int((offsets < 1e-3).sum()) - 1  # the outermost that is solid
@@ -156,14 +165,14 @@ def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
 
 
 def test_the_hidden_scalp_has_the_photograph_s_colours(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, painting, view = painted
-    half_extent = network.geometry.half_extent
+    painting, view = painted
+    half_extent = painting.geometry.half_extent
     monkeypatch.setattr(texturing, "scalp_colours", lambda seen, *given: torch.ones_like(seen.colour))
-    white = textures_of(network, painting, view, SIZE)
+    white = textures_of(painting, view, SIZE)
     monkeypatch.setattr(texturing, "scalp_colours", lambda seen, *given: torch.zeros_like(seen.colour))
-    black = textures_of(network, painting, view, SIZE)
+    black = textures_of(painting, view, SIZE)
     sides = (scalp_maps(SIZE, half_extent)[0] == 1.0).numpy() & (
         texel_directions(SIZE, half_extent)[..., 2].numpy() < -0.2
     )
@@ -174,7 +183,7 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
 
 
 def test_sideburns_are_painted_as_hidden_scalp(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In its colours, with its strands."""
     monkeypatch.setattr(texturing, "scalp_colours", lambda seen, sideburns, half_extent: sideburns.expand(3, -1, -1))
@@ -185,19 +194,19 @@ def test_sideburns_are_painted_as_hidden_scalp(
 
 
 def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
-    painted: tuple[Inversion, Painting, InputView],
+    painted: tuple[Painting, InputView],
 ) -> None:
-    network, painting, view = painted
-    believed, doubted = (textures_of(network, painting, view, SIZE, believed=share) for share in (1.0, 0.0))
+    painting, view = painted
+    believed, doubted = (textures_of(painting, view, SIZE, believed=share) for share in (1.0, 0.0))
     assert front(believed) > front(doubted) + 40.0
     assert np.array_equal(believed[..., 3], doubted[..., 3])
 
 
 @pytest.mark.parametrize("shade", ["skin_shade", "jaw_shadow"])
 def test_grain_and_shadow_shade_what_the_photograph_does_not_show(
-    painted: tuple[Inversion, Painting, InputView], monkeypatch: pytest.MonkeyPatch, shade: str
+    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch, shade: str
 ) -> None:
-    network, painting, view = painted
-    plain = front(textures_of(network, painting, view, SIZE, believed=0.0))
+    painting, view = painted
+    plain = front(textures_of(painting, view, SIZE, believed=0.0))
     monkeypatch.setattr(texturing, shade, lambda *given: torch.full((SIZE, SIZE), 0.5))
-    assert front(textures_of(network, painting, view, SIZE, believed=0.0)) == pytest.approx(0.5 * plain, abs=2.0)
+    assert front(textures_of(painting, view, SIZE, believed=0.0)) == pytest.approx(0.5 * plain, abs=2.0)

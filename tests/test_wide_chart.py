@@ -16,8 +16,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import map_grid, sample_map
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg
 from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh
 from portrait_manifolds.backend.portrait import Portrait
@@ -92,36 +91,34 @@ def test_colours_are_carried_to_where_the_chart_has_them() -> None:
 
 
 def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
-    network = Inversion(CONFIG).eval()
-    grid = map_grid(128)
-    network.geometry.set_mean(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]))
-    before = painting(network, torch.zeros(SIZE, SIZE))
+    geometry, grid = SheetGeometry(CONFIG.sheets), map_grid(128)
+    geometry.set_mean(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]))
+    before = painting(geometry, torch.zeros(SIZE, SIZE))
     bump = 0.004 * torch.exp(-((torch.arange(CONFIG.chart) - 0.5 * CONFIG.chart) ** 2) / 8.0)
     before = replace(before, displacement_m=(bump[:, None] * bump / 0.004)[None])
-    before = replace(before, radius_m=network.geometry.total_radius(before.displacement_m))
-    networks, after = over_wide_chart(network, before)
-    assert networks.geometry.half_extent == WIDE_HALF_EXTENT and network.geometry.half_extent == CHART_HALF_EXTENT
+    before = replace(before, radius_m=geometry.total_radius(before.displacement_m))
+    after = over_wide_chart(before)
+    assert after.geometry.half_extent == WIDE_HALF_EXTENT and geometry.half_extent == CHART_HALF_EXTENT
     assert after.opacity.shape == before.opacity.shape and after.displacement_m.shape == before.displacement_m.shape
 
-    torch.testing.assert_close(networks.geometry.total_radius(after.displacement_m), after.radius_m)
+    torch.testing.assert_close(after.geometry.total_radius(after.displacement_m), after.radius_m)
     inside = grid[(np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05) & (chart_angles_deg(128)[0] < 90.0)]
     old, new = (
         sample_map(p.radius_m[0].numpy(), inside, extent)
         for p, extent in ((before, CHART_HALF_EXTENT), (after, WIDE_HALF_EXTENT))
     )
     assert np.abs(old - new).max() < 2e-4
-    front, other = (drawn(*pair, 0.0) for pair in ((network, before), (networks, after)))
+    front, other = (drawn(portrait, 0.0) for portrait in (before, after))
     assert float((front[..., :4] - other[..., :4]).abs().mean()) < 2e-3
-    side, other = (drawn(*pair, 60.0)[..., 3] for pair in ((network, before), (networks, after)))
+    side, other = (drawn(portrait, 60.0)[..., 3] for portrait in (before, after))
     assert float(other.sum()) > 1.03 * float(side.sum())  # what was cut behind the ear is there
     assert float((side - other).clamp_min(0.0).mean()) < 2e-3
 
 
 def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
-    network = Inversion(CONFIG).eval()
-    elevation_deg = chart_angles_deg(128)[1]
-    network.geometry.set_mean(np.where(elevation_deg > 10.0, 0.11, 0.09))
-    _, after = over_wide_chart(network, painting(network, torch.zeros(SIZE, SIZE)))
+    geometry, elevation_deg = SheetGeometry(CONFIG.sheets), chart_angles_deg(128)[1]
+    geometry.set_mean(np.where(elevation_deg > 10.0, 0.11, 0.09))
+    after = over_wide_chart(painting(geometry, torch.zeros(SIZE, SIZE)))
     azimuth_deg, elevation_deg = chart_angles_deg(128, WIDE_HALF_EXTENT)
 
     def steepest(least_deg: float, most_deg: float) -> float:

@@ -1,6 +1,6 @@
 """The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cuda_ops.recorded import recorded
+from ...cuda_ops.render_manifolds import render_manifolds, render_opacity
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
@@ -155,6 +156,17 @@ class SheetGeometry(nn.Module):
         radius = resampled(self.total_radius(displacement_m), size)[:, rows]
         sheets = radius[:, None] + offsets[:, None, None] * resampled(self.spread, size)[rows]
         return sheets[..., None] * self.kept(texel_directions, size, radius)[rows]
+
+    def render(
+        self, textures: Tensor, radius_m: Tensor, camera: Camera | Sequence[Camera], *, mip_levels: int | None = None
+    ) -> Tensor:
+        """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by one camera or several, see render_manifolds."""
+        maps = (radius_m, self.spread, self.offsets_m, camera)
+        return render_manifolds(textures, *maps, half_extent=self.half_extent, mip_levels=mip_levels)
+
+    def render_opacity(self, opacity: Tensor, radius_m: Tensor, camera: Camera) -> tuple[Tensor, Tensor]:
+        """Opacity and depth of one portrait's sheets [S, T, T] and radius [G, G], see render_opacity."""
+        return render_opacity(opacity, radius_m, self.spread, self.offsets_m, camera, self.half_extent)
 
 
 def resampled(maps: Tensor, size: int) -> Tensor:

@@ -1,6 +1,6 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,18 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...cuda_ops.recorded import recorded
-from ...cuda_ops.render_manifolds import render_manifolds
 from ..camera import Camera
 from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, constant, kept, low_down, resampled, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, constant, kept, resampled, texel_directions
 from .layers import enlarged
 from .precision import autocast
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
-from .visibility import Shown, clean_foreground, hull, shown, surroundings, turned_to, visibility
+from .visibility import Shown, clean_foreground, hull, shown, surface_turned_to, surroundings, visibility
 
 VISIBILITY_PX = 128
 
@@ -41,6 +40,7 @@ class Shape:
     displacement_m: Tensor
     coarse_displacement_m: Tensor
     matte: Tensor
+    geometry: SheetGeometry
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Painting:
     coarse_displacement_m: Tensor  # [B, D, D], from the w+ path alone
     radius_m: Tensor  # [B, G, G], r + delta
     matte: Tensor  # [B, 1, H, W], 0..1: where the photo shows the person
+    geometry: SheetGeometry  # of the sheets that it lies on
 
     def textures(self) -> Tensor:
         """Sheets [B, S, T, T, 4], sRGB-encoded colour and straight opacity, as render_manifolds takes them.
@@ -65,6 +66,13 @@ class Painting:
         share = self.confidence * self.visible
         colour = torch.lerp(self.painted, self.photographed, share[:, :, None])
         return torch.cat([colour, self.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
+
+    def moved_to(self, radius_m: Tensor) -> "Painting":
+        """With the first portrait's surface [G, G] elsewhere, and the sheets about it."""
+        before = self.geometry
+        there = before.radius_m + radius_m - self.radius_m[0]
+        sheets = before.over(before.half_extent, there, before.spread)
+        return replace(self, geometry=sheets, radius_m=radius_m[None])
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,7 @@ class Inversion(nn.Module):
             sheets.coarse_displacement_m,
             sheets.radius_m,
             sheets.matte,
+            self.geometry,
         )
 
     @torch.no_grad()
@@ -178,35 +187,24 @@ class Inversion(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """How much photos [B, 3, H, W] show of texels, [B, S, size, size], and their colours there, [B, S, 3, ...]."""
         projected, depth = views.project(self.geometry.points(displacement_m, size))
-        turned = self.turned_to(views, displacement_m, size)[:, None]
+        turned = surface_turned_to(self.geometry, displacement_m, views, size)[:, None]
         visible = visibility(seen, projected, depth, resampled(self.geometry.spread, size)) * turned
         grid = projected.flatten(1, 2)  # [B, S V, U, 2]
         photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
         return visible, photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
 
-    def with_geometry(self, geometry: SheetGeometry) -> "Inversion":
-        """The same networks before other sheets; nothing is copied."""
-        other = copy(self)
-        other._modules = self._modules | {"geometry": geometry}
-        return other
-
-    def moved_to(self, painting: Painting, radius_m: Tensor) -> tuple["Inversion", Painting]:
-        """The same with the first portrait's surface [G, G] elsewhere."""
-        before = self.geometry
-        there = before.radius_m + radius_m - painting.radius_m[0]
-        sheets = before.over(before.half_extent, there, before.spread)
-        return self.with_geometry(sheets), replace(painting, radius_m=radius_m[None])
-
     def mapped(self, change: Callable[[Any], Any]) -> "Inversion":
         """With the tensors of its sheets changed; see cuda_ops/recorded.py."""
         change(self.decoder)  # which networks they are
-        return self.with_geometry(self.geometry.mapped(change))
+        other = copy(self)
+        other._modules = self._modules | {"geometry": self.geometry.mapped(change)}
+        return other
 
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""
         _, _, matte, coarse_g, g = self._read(picture, CameraBatch.of(cameras, picture.device))
         mean = self.geometry.mean_radius(self.config.chart)
-        return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte)
+        return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte, self.geometry)
 
     def shown(self, opacity: Tensor, radius_m: Tensor, cameras: list[Camera], size_px: int = VISIBILITY_PX) -> Shown:
         """The surface that the photographs show, from opacities [B, S, T, T] and radii [B, G, G]."""
@@ -214,27 +212,11 @@ class Inversion(nn.Module):
         for i, camera in enumerate(cameras):
             colourless = torch.zeros(*opacity.shape[1:], 3, device=opacity.device)
             textures = torch.cat([colourless, opacity[i, ..., None].detach()], -1)
-            pictures.append(self.render(textures, radius_m[i].detach(), camera.resized(size_px, size_px), mip_levels=1))
+            small = camera.resized(size_px, size_px)
+            pictures.append(self.geometry.render(textures, radius_m[i].detach(), small, mip_levels=1))
         drawn = torch.stack(pictures).permute(0, 3, 1, 2)  # [B, 5, H, W]
         alpha = drawn[:, 3:4]
         return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
-
-    def turned_to(self, views: CameraBatch, displacement_m: Tensor, size: int) -> Tensor:
-        """How far the displaced surface [B, D, D] is turned to the cameras, see `turned_to`, [B, size, size].
-
-        Below the jaw it counts as turned to them: there the sheets do not follow the surface.
-        """
-        middle = torch.zeros(1, device=displacement_m.device)
-        turned = turned_to(self.geometry.points(displacement_m, size, middle)[:, 0], views.position())
-        return torch.maximum(turned, self.geometry.kept(low_down, size, turned))
-
-    def render(
-        self, textures: Tensor, radius_m: Tensor, camera: Camera | Sequence[Camera], *, mip_levels: int | None = None
-    ) -> Tensor:
-        """One portrait's sheets [S, T, T, 4] and radius [G, G] seen by one camera or several, see render_manifolds."""
-        geometry = self.geometry
-        maps = (radius_m, geometry.spread, geometry.offsets_m, camera)
-        return render_manifolds(textures, *maps, half_extent=geometry.half_extent, mip_levels=mip_levels)
 
     def _read(self, picture: Tensor, views: CameraBatch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Coarse manifolds, voxel, matte, and log((r + delta) / r) of the w+ path and corrected."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT
-from .geometry import chart_angles_deg, kept, lasting, ramp
+from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down, ramp
 
 MARGIN_M, SOFTNESS_M = 0.010, 0.003
 """A texel this far behind the surface that the photo shows, where sheets lie far apart in proportion, still takes the
@@ -85,6 +85,16 @@ def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
     towards = F.normalize(camera_m[:, None, None] - points_m, dim=-1)
     cosine = (normal * outward * towards).sum(-1)
     return ((cosine - GRAZING[0]) / (GRAZING[1] - GRAZING[0])).clamp(0.0, 1.0)
+
+
+def surface_turned_to(geometry: SheetGeometry, displacement_m: Tensor, cameras: CameraBatch, size: int) -> Tensor:
+    """How far the surface of a displacement [B, D, D] is turned to cameras, see `turned_to`, [B, size, size].
+
+    Below the jaw it counts as turned to them: there the sheets do not follow the surface.
+    """
+    middle = torch.zeros(1, device=displacement_m.device)
+    turned = turned_to(geometry.points(displacement_m, size, middle)[:, 0], cameras.position())
+    return torch.maximum(turned, geometry.kept(low_down, size, turned))
 
 
 def hull(matte: Tensor, projected: Tensor) -> Tensor:

@@ -74,14 +74,14 @@ def matte_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     return (entropy * batch.known).mean()
 
 
-def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor) -> Tensor:
+def occupancy_loss(painting: Painting, radius_m: Tensor) -> Tensor:
     """Cross entropy of the sheets' opacity just outside and just below the outermost surface [B, R, R].
 
     Pictures say little of what lies before a cheek that they show from the front; this does. Where no surface is known,
     as of a real photograph, it is the middle of the stack: a silhouette is to be filled by displacing the sheets, not
     by closing those before the face.
     """
-    size = painting.opacity.shape[-1]
+    size, geometry = painting.opacity.shape[-1], painting.geometry
     known = resampled((radius_m > 0).float(), size) > 0.99
     middle, spread = resampled(painting.radius_m.detach(), size), resampled(geometry.spread, size)
     surface = torch.where(known, resampled(radius_m, size), middle)[:, None]
@@ -92,14 +92,14 @@ def occupancy_loss(painting: Painting, geometry: SheetGeometry, radius_m: Tensor
     return entropy.sum() / (air | skin).sum().clamp_min(1)
 
 
-def silhouette_loss(painting: Painting | Shape, geometry: SheetGeometry, batch: Batch) -> Tensor:
+def silhouette_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     """How far the displaced surface's outline lies from that of the foreground, in half pictures.
 
     Every pixel of the foreground's outline has a point of the surface on it, and no point lies outside the foreground.
     Below the jaw, where sheets are calm, neither counts.
     """
-    middle = torch.zeros(1, device=geometry.radius_m.device)
-    points = geometry.points(painting.displacement_m, OUTLINE_POINTS, middle)
+    middle = torch.zeros(1, device=painting.displacement_m.device)
+    points = painting.geometry.points(painting.displacement_m, OUTLINE_POINTS, middle)
     projected, _ = CameraBatch.of(batch.cameras, points.device).project(points)
     outside = F.grid_sample(batch.outside, projected[:, 0], "bilinear", "border", False)[:, 0]  # [B, P, P]
     high = 1.0 - low_down(OUTLINE_POINTS).to(outside)
@@ -131,10 +131,10 @@ def edge_difference(a: Tensor, b: Tensor, known: Tensor, scales: int = 3) -> Ten
     return total / scales
 
 
-def shape_losses(painting: Painting | Shape, geometry: SheetGeometry, radius_m: Tensor) -> dict[str, Tensor]:
+def shape_losses(painting: Painting | Shape, radius_m: Tensor) -> dict[str, Tensor]:
     """Radius against the outermost surface [B, R, R] where it is known; smoothness of the displacement everywhere."""
     size = radius_m.shape[-1]
-    mean = geometry.mean_radius(size)
+    mean = painting.geometry.mean_radius(size)
     wanted = torch.log(radius_m.clamp_min(1e-3) / mean).clamp(-MAX_LOG_RADIUS, MAX_LOG_RADIUS)
     known = (radius_m > 0).float()
     radius, logs = torch.zeros_like(mean[0, 0]), []

@@ -26,14 +26,14 @@ def sample_row(network: Inversion, picture: Tensor, camera: Camera) -> np.ndarra
     textures, radius = painting.textures()[0], painting.radius_m[0]
     tiles = [photo]
     for yaw, pitch in TURNS:
-        drawn = network.render(textures, radius, camera.orbited(yaw, pitch))
+        drawn = painting.geometry.render(textures, radius, camera.orbited(yaw, pitch))
         tiles.append(over_paper(drawn))
-    drawn = network.render(textures, radius, camera)
+    drawn = painting.geometry.render(textures, radius, camera)
     alpha = drawn[..., 3]
     depth = torch.where(alpha > 0.5, drawn[..., 4] / alpha.clamp_min(0.1), torch.nan)
     near, far = np.nanpercentile(depth.cpu().numpy(), [1, 99]) if (alpha > 0.5).any() else (0.0, 1.0)
     grey = torch.nan_to_num(1.0 - (depth - near) / (far - near + 1e-6), 0.0).clamp(0, 1)
-    turned = network.render(
+    turned = painting.geometry.render(
         _confidence_textures((painting.confidence * painting.visible)[0], textures), radius, camera.orbited(30)
     )
     tiles += [_grey(alpha), _grey(grey), over_paper(turned)]

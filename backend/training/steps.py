@@ -44,7 +44,7 @@ def training_step(
 
     def drawn(items: Sequence[int], cameras: Sequence[Sequence[Camera]]) -> list[Tensor]:
         return [
-            network.render(textures[item], radii[item], own, mip_levels=MIP_LEVELS)
+            painting.geometry.render(textures[item], radii[item], own, mip_levels=MIP_LEVELS)
             for item, own in zip(items, cameras, strict=True)
         ]
 
@@ -58,12 +58,12 @@ def training_step(
         terms["taught"] = weighted(compared(taught, lesson.targets), weights)["total"]
         displacement = painting.displacement_m[lesson.items]
         terms["taught_radius"] = radius_difference(
-            displacement, lesson.displacement_m, lesson.on_head, network.geometry
+            displacement, lesson.displacement_m, lesson.on_head, painting.geometry
         )
-    terms |= shape_losses(painting, network.geometry, batch.radius_m)
+    terms |= shape_losses(painting, batch.radius_m)
     terms["matte"] = matte_loss(painting, batch)
-    terms["occupancy"] = occupancy_loss(painting, network.geometry, batch.radius_m)
-    terms["silhouette"] = silhouette_loss(painting, network.geometry, batch)
+    terms["occupancy"] = occupancy_loss(painting, batch.radius_m)
+    terms["silhouette"] = silhouette_loss(painting, batch)
     if adversary is None:
         return weighted(terms, weights)
     turned = turned_cameras(batch)
@@ -77,8 +77,8 @@ def training_step(
 def shape_step(network: Inversion, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
     """The terms that need no drawing, and their weighted `total`."""
     shape = network.shape(batch.picture, batch.cameras)
-    terms = shape_losses(shape, network.geometry, batch.radius_m) | {"matte": matte_loss(shape, batch)}
-    terms["silhouette"] = silhouette_loss(shape, network.geometry, batch)
+    terms = shape_losses(shape, batch.radius_m) | {"matte": matte_loss(shape, batch)}
+    terms["silhouette"] = silhouette_loss(shape, batch)
     return weighted(terms, weights)
 
 

@@ -56,7 +56,7 @@ class Teacher:
         cameras = [[novel_camera(rng, one.resized(VIEW_PX, VIEW_PX)) for _ in range(VIEWS)] for one in seen]
         painting = self.network(batch.picture[items], seen, fine=False)
         portraits = zip(painting.textures(), painting.radius_m, cameras, strict=True)
-        drawn = torch.cat([self.network.render(*portrait, mip_levels=1) for portrait in portraits])
+        drawn = torch.cat([painting.geometry.render(*portrait, mip_levels=1) for portrait in portraits])
         rgba, depth_m = finish_picture(drawn)
         rgba = rgba.permute(0, 3, 1, 2)
         opacity = rgba[:, 3:]

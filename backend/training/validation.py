@@ -38,7 +38,7 @@ def validate(network: Inversion, cache: Path, split: SplitName = "test", count: 
         textures, radius = painting.textures()[0], painting.radius_m[0]
         for view in range(1, len(example.rgba)):
             camera = example.camera(view)
-            rgba, depth = finish_picture(network.render(textures, radius, camera))
+            rgba, depth = finish_picture(painting.geometry.render(textures, radius, camera))
             truth = example.rgba[view].astype(np.float32) / 255.0
             rows.append(drawn_figures(camera, rgba.numpy(), depth.numpy(), truth, example.depth[view] * DEPTH_UNIT_M))
     return medians(rows)
