@@ -9,11 +9,11 @@ where the shoulders are). Sheet i is the level set f = o_i, the radius r + delta
 inside the skull to outside the hair. r, delta and w are maps over the chart, bilinear between texel centres; delta is
 first resampled (bilinear) to the resolution of r.
 
-How often a ray meets a sheet. Let L be the largest log-slope |grad_d radius| / radius of a sheet (`log_slope`), and
-psi the angle between the ray and the inward radial direction. Along a ray psi only grows, and the field falls where
-tan(psi) < 1 / L and rises where tan(pi - psi) < 1 / L. So a ray enters a sheet at most once at psi < atan(1 / L);
-steeper than that it may pass a bump, an ear's rim, and enter again behind it. All renderers here count every entry,
-front to back, as a mesh of the sheets would be drawn, and ignore exits.
+How often a ray meets a sheet. Let L be the largest log-slope |grad_d radius| / radius of a sheet, and psi the angle
+between the ray and the inward radial direction. Along a ray psi only grows, and the field falls where tan(psi) < 1 / L
+and rises where tan(pi - psi) < 1 / L. So a ray enters a sheet at most once at psi < atan(1 / L); steeper than that it
+may pass a bump, an ear's rim, and enter again behind it. All renderers here count every entry, front to back, as a mesh
+of the sheets would be drawn, and ignore exits.
 
 Radial fields of heads: Deng et al., CVPR 2023 (arXiv 2211.13901) use a learned field; this one is explicit.
 """
@@ -76,22 +76,6 @@ class Manifolds:
     def total_radius_m(self) -> np.ndarray:
         """r + delta at the resolution of r, [G, G]."""
         return self.radius_m + resample_map(self.displacement_m, self.radius_m.shape[0])
-
-    def log_slope(self) -> float:
-        """The largest |grad radius| / radius of all sheets in the chart, radians per radian; see the bounds above."""
-        size = self.radius_m.shape[0]
-        grid = map_grid(size, self.half_extent)
-        distance = np.linalg.norm(grid, axis=-1)  # 2 sin(theta / 2)
-        u, v = np.moveaxis(grid / np.maximum(distance, 1e-9)[..., None], -1, 0)
-        cosine = np.sqrt(np.maximum(1.0 - 0.25 * distance**2, 0.03))  # of theta / 2; up to 160 degrees
-        slope = 0.0
-        for offset in (self.offsets_m[0], self.offsets_m[-1]):
-            sheet = np.log(self.total_radius_m() + offset * self.spread)
-            down, right = np.gradient(sheet, 2.0 * self.half_extent / size)
-            # The chart shrinks lengths away from +z by cos(theta / 2) and stretches them across by its inverse.
-            away, across = (right * u - down * v) * cosine, (right * v + down * u) / cosine
-            slope = max(slope, float(np.hypot(away, across)[distance < 1.97].max()))
-        return slope
 
     def points(self, sheet: int, uv: np.ndarray) -> np.ndarray:
         """Points [..., 3] of sheet `sheet` (metres) at chart coordinates `uv` [..., 2]."""

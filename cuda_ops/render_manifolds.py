@@ -94,15 +94,6 @@ def render_opacity(
     return rgba[..., 3], torch.where(depth_m.isfinite(), depth_m, 0.0)
 
 
-def total_radius(radius: Tensor, displacement: Tensor) -> Tensor:
-    """Mean radius [G, G] plus a portrait's displacement [D, D], bilinearly resampled: [G, G] metres.
-
-    The torch twin of `Manifolds.total_radius_m`; gradients flow to both.
-    """
-    resampled = F.interpolate(displacement[None, None], size=radius.shape, mode="bilinear", align_corners=False)
-    return radius + resampled[0, 0]
-
-
 def build_pyramid(textures: Tensor, mip_levels: int | None = None) -> list[Tensor]:
     """Mip levels of [S, T, T, 4]: opacity averaged, colour averaged by opacity; differentiable."""
     count = level_count(textures.shape[1])

@@ -14,6 +14,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
+from portrait_manifolds.backend.networks.geometry import resampled
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
 from portrait_manifolds.cuda_ops import build
@@ -26,7 +27,6 @@ from portrait_manifolds.cuda_ops.render_manifolds import (
     default_implementation,
     render_manifolds,
     render_opacity,
-    total_radius,
 )
 
 pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")
@@ -133,7 +133,7 @@ def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
     manifolds = small_head.manifolds
     textures, radius, spread, offsets = tensors(small_head)
     displacement = torch.from_numpy(manifolds.displacement_m).clone().requires_grad_()
-    total = total_radius(torch.from_numpy(manifolds.radius_m), displacement)
+    total = torch.from_numpy(manifolds.radius_m) + resampled(displacement, len(manifolds.radius_m))
     assert total.detach().numpy() == pytest.approx(radius.numpy(), abs=1e-6)
     camera = small_head.camera(48, 48)
 
