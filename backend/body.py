@@ -9,7 +9,7 @@ between two of its steps. The innermost sheet stays the neck's.
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ from .masks import greatest_around
 from .neck import CENTRE_M, neck_share
 from .networks.geometry import (
     CameraBatch,
-    SheetGeometry,
     chart_angles_deg,
     chart_grid,
     lasting,
@@ -41,15 +40,16 @@ from .networks.inversion import Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
-BEGINS_DEG, WITHIN_DEG = ((20.0, 90.0, 115.0), (-50.0, -30.0, -28.0)), 10.0
-"""Azimuths, and elevations at which the leaning sheets begin there; and within how many degrees below."""
+AZIMUTHS_DEG, BEGIN_DEG, WHOLE_DEG = (20.0, 90.0, 115.0), (-50.0, -30.0, -28.0), (-60.0, -35.0, -33.0)
+"""Azimuths, and elevations at which sheets begin to lean there, and lean altogether. In between they are steep, and a
+ray can pass behind what they hold: less so under the jaw, and above the shoulders no more than needed."""
 
-LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.5, 1.1), 0.05, 0.2
+LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.35, 1.1), 0.05, 0.2
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
 photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
 whole distance."""
 
-NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.06, 0.11), 0.87, 0.011, 0.5
+NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.05, 0.1), 0.87, 0.011, 0.5
 """The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
 throat most of all (a sine); how far they go beyond that and the body; and the least level of the last sheet in shares
 of the greatest."""
@@ -78,50 +78,44 @@ SUDDEN = 4.0
 class Relaid:
     """Sheets that lay otherwise before. Everything is of the chart's `lower` rows alone."""
 
-    sheets: SheetGeometry
-    displacement_m: Tensor  # [1, D, D]
-    sheets_before: SheetGeometry
-    radius_before_m: Tensor  # [G, G], r + delta
+    now: Painting  # of which the sheets alone count
+    before: Painting
     ears: Tensor  # [G, G], 0..1: where they stand off
-
-    @cached_property
-    def radius_m(self) -> Tensor:
-        """r + delta now, [G, G]."""
-        return self.sheets.total_radius(self.displacement_m)[0]
 
     @property
     def old(self) -> Tensor:
         """Which of the sheets [S] there were before."""
-        return (self.sheets.offsets_m[:, None] == self.sheets_before.offsets_m).any(1)
+        return (self.now.geometry.offsets_m[:, None] == self.before.geometry.offsets_m).any(1)
 
     def lower(self, size: int) -> slice:
         """`lower` of this chart."""
-        return lower(size, self.sheets.half_extent)
+        return lower(size, self.now.geometry.half_extent)
 
     def offset_before(self, size: int) -> Tensor:
         """Where texels [S, V, U] lay, as an offset."""
-        now, before = (self.radius_m, self.sheets.spread), (self.radius_before_m, self.sheets_before.spread)
-        return offset_before(now, before, self.sheets.offsets_m, size, self.lower(size))
+        now, before = ((painting.radius_m[0], painting.geometry.spread) for painting in (self.now, self.before))
+        return offset_before(now, before, self.now.geometry.offsets_m, size, self.lower(size))
 
     def again(self, stack: Tensor) -> Tensor:
         """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
-        size = stack.shape[-1]
-        level = sheet_level(self.offset_before(size), self.sheets_before.offsets_m)
+        size, offsets, before = stack.shape[-1], self.now.geometry.offsets_m, self.before.geometry.offsets_m
+        level = sheet_level(self.offset_before(size), before)
         level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
         moved = stack.new_zeros(1, len(level), *stack.shape[2:])
-        moved[:, torch.searchsorted(self.sheets.offsets_m, self.sheets_before.offsets_m)] = stack
+        moved[:, torch.searchsorted(offsets, before)] = stack
         moved[..., self.lower(size), :] = looked_up(stack[..., self.lower(size), :], level[None])
         return moved
 
     def seen(self, camera: CameraBatch, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
-        projected, depth = camera.project(self.sheets.points(self.displacement_m, size, rows=self.lower(size)))
+        points = self.now.geometry.points(self.now.displacement_m, size, rows=self.lower(size))
+        projected, depth = camera.project(points)
         sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
         return depth[0], sampled.unflatten(1, depth.shape[1:3])
 
     def share(self, size: int) -> Tensor:
         """How far texels [V, U] are the body's."""
-        low = self.sheets.kept(leaning, len(self.radius_m), self.radius_m)
+        low = self.now.geometry.kept(leaning, len(self.ears), self.ears)
         low = resampled((SUDDEN * low).clamp(max=1.0) * (1.0 - self.ears), size)
         return low[self.lower(size)]
 
@@ -155,28 +149,21 @@ def _with_levels(
     outer_m: Tensor,
 ) -> Painting:
     """Of the camera of the surface, and sheets at these offsets that begin and end at such radii [G, G] or farther."""
-    sheets, displacement = _laid(painting, offsets_m, inner_m, outer_m)
-    relaid = Relaid(sheets, displacement, painting.geometry, painting.radius_m[0], ears)
+    laid = _laid(painting, offsets_m, inner_m, outer_m)
+    relaid = Relaid(laid, painting, ears)
     stack = relaid.again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = stack.split((1, 3), 2)
     rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
     _, colours = relaid.seen(camera, stack.shape[-1], surface.rgb)
     painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
     confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
-    return replace(
-        painting,
-        opacity=_opacity(relaid, painting.opacity[:1], surface, camera),
-        confidence=confidence[:, :, 0],
-        painted=painted,
-        displacement_m=displacement,
-        radius_m=relaid.radius_m[None],
-        geometry=sheets,
-    )
+    opacity = _opacity(relaid, surface, camera)
+    return replace(laid, opacity=opacity, confidence=confidence[:, :, 0], painted=painted)
 
 
-def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: CameraBatch) -> Tensor:
+def _opacity(relaid: Relaid, surface: PersonSurface, camera: CameraBatch) -> Tensor:
     """Opacity [1, S, T, T] from what it was: the body's in place of it below the jaw."""
-    opacity = relaid.again(before[:, :, None])[:, :, 0]
+    opacity = relaid.again(relaid.before.opacity[:1, :, None])[:, :, 0]
     size = opacity.shape[-1]
     rows, share = relaid.lower(size), relaid.share(size)
     maps = torch.stack([surface.depth_m, surface.thick_m, surface.matte])
@@ -184,7 +171,7 @@ def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Cam
     behind = depth - front
     body = ramp(behind, FRONT_M) * (1.0 - ramp(behind - thick, (0.0, END_M)))
     body = body * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte itself afterwards
-    there = relaid.offset_before(size) <= relaid.sheets_before.offsets_m[-1]
+    there = relaid.offset_before(size) <= relaid.before.geometry.offsets_m[-1]
     head = opacity[0, :, rows] * there * (relaid.old[:, None, None] | (share > 0.0))
     opacity[0, 1:, rows] = torch.lerp(head, body, share)[1:]
     return opacity
@@ -194,8 +181,8 @@ def _opacity(relaid: Relaid, before: Tensor, surface: PersonSurface, camera: Cam
 def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     """Chart map [size, size]: 0 on the head, 1 where sheets lean."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    low = ramp(np.interp(azimuth_deg, *BEGINS_DEG) - elevation_deg, (0.0, WITHIN_DEG))
-    return lasting(smoothstep(low))
+    begin, whole = (np.interp(azimuth_deg, AZIMUTHS_DEG, heights_deg) for heights_deg in (BEGIN_DEG, WHOLE_DEG))
+    return lasting(smoothstep(np.clip((begin - elevation_deg) / (begin - whole), 0.0, 1.0)))
 
 
 @cache
@@ -207,7 +194,7 @@ def close_together(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
 @cache
 def lower(size: int, half_extent: float = CHART_HALF_EXTENT) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
-    return rows_below(size, max(*BEGINS_DEG[1], CLOSE_ELEVATION_DEG[0]), half_extent)
+    return rows_below(size, max(*BEGIN_DEG, CLOSE_ELEVATION_DEG[0]), half_extent)
 
 
 def camera_facing(camera: Camera) -> tuple[float, float]:
@@ -250,20 +237,20 @@ def sheet_levels(
     return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
 
 
-def _laid(painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor) -> tuple[SheetGeometry, Tensor]:
-    """Sheets at offsets, from the neck's or radii `inner_m` to `outer_m` [G, G], and the displacement [1, D, D]."""
-    geometry, radius, displacement = painting.geometry, painting.radius_m[0], painting.displacement_m[:1]
-    offsets, size = geometry.offsets_m, radius.shape[-1]
+def _laid(painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor) -> Painting:
+    """The painting over sheets at offsets, from the neck's or radii `inner_m` to `outer_m` [G, G], before what it holds
+    is laid anew."""
+    geometry, radius, offsets = painting.geometry, painting.radius_m[0], painting.geometry.offsets_m
+    size = radius.shape[-1]
     close, share, neck = (geometry.kept(made, size, radius) for made in (close_together, leaning, neck_share))
     before = radius + offsets[0] * geometry.spread
     inner = torch.lerp(inner_m, torch.minimum(inner_m, before), neck)
     outer = torch.maximum(outer_m, inner + DEEP_M).clamp(max=FARTHEST_M)
     spread = (outer - inner) / (offsets[-2] - offsets[0])
-    moved = share * (inner - offsets[0] * spread - radius)
-    displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
-    now = geometry.total_radius(displacement)[0]
+    now = torch.lerp(radius, inner - offsets[0] * spread, share)
     spread = torch.lerp(torch.lerp(geometry.spread, geometry.spread.clamp(max=CLOSE), close), spread, share)
-    stays = (now - torch.lerp(before, inner, share)) / -offsets[0]  # the neck, whatever displacement's texels hold
+    stays = (now - torch.lerp(before, inner, share)) / -offsets[0]  # the neck, however close sheets come
     spread = torch.lerp(spread, stays, neck).clamp_min(LEAST_SPREAD)
     spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
-    return geometry.laid(spread, offsets_m), displacement
+    moved = painting.moved_to(now)
+    return replace(moved, geometry=moved.geometry.laid(spread, offsets_m))

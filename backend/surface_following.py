@@ -7,14 +7,13 @@ lies along a sheet already, and its relief would be smoothed away.
 """
 
 from dataclasses import replace
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
-from .networks.geometry import beside_face, calmed, lasting, resampled, smoothed
+from .networks.geometry import beside_face, calmed, resampled, smoothed
 from .networks.inversion import Painting
 from .networks.visibility import push_pull
 
@@ -32,7 +31,7 @@ def following(painting: Painting) -> Painting:
     spread = resampled(geometry.spread, size)
     moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
     radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
-    moved = moved * geometry.kept(_beside_face, size, moved)
+    moved = moved * geometry.kept(beside_face, size, moved)
     # The surface found is steep where the displacement was not: it is calmed as that was.
     moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
     moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
@@ -48,11 +47,6 @@ def following(painting: Painting) -> Painting:
         displacement_m=displacement,
         radius_m=geometry.total_radius(displacement),
     )
-
-
-@cache
-def _beside_face(size: int, half_extent: float) -> Tensor:
-    return lasting(beside_face(size, half_extent))
 
 
 def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:

@@ -18,7 +18,7 @@ from .input_view import WIDER, InputView
 from .jaw_shadow import jaw_shadow
 from .masks import greatest_around
 from .neck import without_tabs
-from .networks.geometry import CameraBatch, SheetGeometry, resampled
+from .networks.geometry import CameraBatch, SheetGeometry, beside_face, ramp, resampled
 from .networks.inversion import Painting
 from .networks.visibility import MARGIN_M, SOFTNESS_M, shown, surface_turned_to
 from .side_of_face import Sides
@@ -27,6 +27,10 @@ from .solidity import solid_opacity
 
 EMPTY_OPACITY = 0.02
 """Opacity that training leaves in the air; taken off, so that empty tiles are empty."""
+
+FACE_OPACITY = (0.25, 0.85)
+"""On the face less than the first is empty, too, and more than the second solid: from beside, sheets before the skin
+that are hardly opaque are a second edge, and what lies on several is blurred."""
 
 SURFACE_PX = 384
 """The portrait's own surface is drawn this large to find out what the photograph shows."""
@@ -57,8 +61,7 @@ def paint_textures(
     geometry = painting.geometry
     photo = view.on(device)
     matte, wanted = photo.opacity, photo.opacity * photo.inside
-    opacity = ((painting.opacity[0] - EMPTY_OPACITY) / (1.0 - EMPTY_OPACITY)).clamp(0.0, 1.0)
-    opacity = solid_opacity(geometry, opacity, painting.radius_m[0], view.camera, wanted)
+    opacity = solid_opacity(geometry, _firm_opacity(painting), painting.radius_m[0], view.camera, wanted)
     opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
     opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
@@ -82,6 +85,13 @@ def paint_textures(
         uncut=1,
     )
     return paint_texels(stack_before(view.camera, geometry, painting.radius_m[0], texture_size), paint)
+
+
+def _firm_opacity(painting: Painting) -> Tensor:
+    """Opacity [S, O, O] of the first portrait of a batch."""
+    opacity = painting.opacity[0]
+    beside = painting.geometry.kept(beside_face, opacity.shape[-1], opacity)
+    return torch.lerp(ramp(opacity, FACE_OPACITY), ramp(opacity, (EMPTY_OPACITY, 1.0)), beside)
 
 
 @recorded

@@ -13,6 +13,7 @@ from portrait_manifolds.backend import body, body_surface
 from portrait_manifolds.backend.body import (
     CLOSE,
     CLOSE_ELEVATION_DEG,
+    FARTHEST_M,
     NEAREST_M,
     WIDEST_GAP_M,
     camera_facing,
@@ -91,7 +92,7 @@ def bodied() -> Portraits:
 
 def test_sheets_lean_below_the_head_alone() -> None:
     low, (_, elevation_deg) = leaning(128).numpy(), chart_angles_deg(128)
-    assert not low[beside_face(128) == 0].any() and not low[elevation_deg > -20.0].any()
+    assert not low[beside_face(128).numpy() == 0].any() and not low[elevation_deg > -20.0].any()
     assert (low[elevation_deg < -61.0] == 1.0).all()
     front = low[elevation_deg[:, 64].argmax() :, 64]
     assert (np.diff(front) >= 0.0).all() and ((front > 0.1) & (front < 0.9)).any()
@@ -195,6 +196,29 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     assert float((now - was)[beginning & (was < nearest)].abs().max()) < 2e-3 and (beginning & (was < nearest)).any()
     torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
     torch.testing.assert_close(after.painted[0, 0], before.painted[0, 0], atol=1e-6, rtol=0.0)
+
+
+def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
+    bodied: Portraits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mean head steps from the neck to the shoulders, faster than displacement's texels follow."""
+    before, (_, elevation_deg) = bodied[0], chart_angles_deg(128)
+    first, last = torch.tensor(0.06), torch.full((128, 128), 0.3)
+    monkeypatch.setattr(body, "sheet_levels", lambda *_: (first, last))
+    stepped = before.moved_to(before.radius_m[0] + 0.03 * torch.from_numpy(elevation_deg < -44.0))
+    after = with_body(stepped, photograph(), NO_EARS)
+    wanted = (last / lean_level(texel_directions(128), AHEAD)).clamp(max=FARTHEST_M)
+    outer = after.radius_m[0] + before.geometry.offsets_m[-2] * after.geometry.spread
+    whole = leaning(128) == 1.0
+    torch.testing.assert_close(outer[whole], wanted[whole], atol=1e-5, rtol=0.0)
+
+
+def test_above_shoulders_sheets_lean_altogether_within_a_few_degrees() -> None:
+    """Where they are steep a ray passes behind what they hold; under the jaw they hold the throat."""
+    azimuth_deg, elevation_deg = chart_angles_deg(512)
+    for azimuth, within_deg in ((90.0, 5.5), (20.0, 10.5)):
+        there = (np.abs(azimuth_deg - azimuth) < 1.0) & (leaning(512).numpy() > 0.0) & (leaning(512).numpy() < 1.0)
+        assert within_deg - 1.5 < np.ptp(elevation_deg[there]) < within_deg
 
 
 def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:

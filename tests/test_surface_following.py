@@ -46,12 +46,12 @@ def drawn(portrait: Painting, yaw_deg: float) -> torch.Tensor:
 
 
 def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -> None:
-    beside = torch.from_numpy(beside_face(SIZE)).float()
+    beside = beside_face(SIZE)
     before = painting(geometry, 0.03 * beside)
     after = following(before)
     offsets = geometry.offsets_m
     moved = after.displacement_m[0] / resampled(geometry.spread, CONFIG.chart)
-    outside = torch.from_numpy(beside_face(CONFIG.chart)) == 1
+    outside = beside_face(CONFIG.chart) == 1
     assert (moved[outside] - 0.03).abs().median() < 0.005
     assert moved[CONFIG.chart // 2, CONFIG.chart // 2].abs() < 1e-6  # the face stays
     outer = after.opacity[0, offsets > 0.012]

@@ -13,7 +13,12 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_
 from portrait_manifolds.backend.input_view import WIDER, InputView
 from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, resampled, texel_directions
+from portrait_manifolds.backend.networks.geometry import (
+    SheetGeometry,
+    chart_angles_deg,
+    resampled,
+    texel_directions,
+)
 from portrait_manifolds.backend.networks.inversion import Inversion, Painting
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.side_of_face import Sides
@@ -109,6 +114,19 @@ def test_what_is_clear_has_no_colour(painted: tuple[Painting, InputView]) -> Non
 
 
 @torch.inference_mode()
+def test_on_the_face_no_sheet_is_hardly_opaque(painted: tuple[Painting, InputView]) -> None:
+    """A shell before the skin is a second edge from beside; beside the face hair may be thin."""
+    painting, view = painted
+    shell, skin = (painting.geometry.offsets_m > limit for limit in (0.004, -0.001))
+    opacity = torch.where(shell, 0.2, torch.where(skin, 0.9, 1.0))[None, :, None, None].expand_as(painting.opacity)
+    textures = textures_of(replace(painting, opacity=opacity.contiguous()), view, SIZE)[..., 3]
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, painting.geometry.half_extent)
+    on_face = (azimuth_deg < 25.0) & (np.abs(elevation_deg) < 15.0)
+    assert not textures[shell.numpy()][:, on_face].any() and (textures[~shell.numpy()][:, on_face][1:] > 250).all()
+    outside = textures[:, elevation_deg > 60.0]
+    assert np.median(outside[shell.numpy()]) == pytest.approx(255 * (0.2 - 0.02) / 0.98, abs=2)
+
+
 def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
     painted: tuple[Painting, InputView],
 ) -> None:

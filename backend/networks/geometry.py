@@ -262,9 +262,10 @@ def low_down(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
     return lasting(ramp(chart_angles_deg(size, half_extent)[1], CALM_DEG))
 
 
-def beside_face(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
-    """How far the texels of a chart map [size, size] lie beside the face: 0 on it, 1 outside its ellipse."""
-    return ramp(face_distance(map_grid(size, half_extent)), (ON_FACE, 1.0))
+@cache
+def beside_face(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+    """Chart map [size, size]: 0 on the face, 1 outside its ellipse."""
+    return lasting(ramp(face_distance(map_grid(size, half_extent)), (ON_FACE, 1.0)))
 
 
 def face_distance(chart: np.ndarray) -> np.ndarray:
