@@ -49,7 +49,7 @@ LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.35, 1.1), 0.05, 0.2
 photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
 whole distance."""
 
-NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.05, 0.1), 0.87, 0.011, 0.5
+NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.04, 0.1), 0.87, 0.011, 0.5
 """The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
 throat most of all (a sine); how far they go beyond that and the body; and the least level of the last sheet in shares
 of the greatest."""

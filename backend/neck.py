@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
@@ -119,13 +118,11 @@ def _around_column(
     low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
     inmost = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
     wanted = torch.maximum((inmost - old) / OFFSET_M, LEAST_SPREAD * spread)
-    moved = torch.lerp(old, inmost - OFFSET_M * wanted, low) - old
-    displacement = painting.displacement_m[:1]
-    displacement = displacement + F.adaptive_avg_pool2d(moved[None], displacement.shape[-1])
-    radius = geometry.total_radius(displacement)[0]
+    radius = torch.lerp(old, inmost - OFFSET_M * wanted, low)
     laid = torch.lerp(spread, (inmost - radius) / OFFSET_M, low)
     laid = torch.minimum(laid, (CENTRE_M - radius) / OFFSET_M).clamp_min(0.1)
-    sheets = geometry.laid(laid, torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]]))
+    moved = painting.moved_to(radius)
+    sheets = moved.geometry.laid(laid, torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]]))
 
     def again(stack: Tensor) -> Tensor:
         """[1, S, C, T, T] where the sheets lie now; of the innermost nothing counts but its colours beside the neck."""
@@ -142,15 +139,7 @@ def _around_column(
     opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
     opacity[:, 0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
-    return replace(
-        painting,
-        opacity=opacity,
-        confidence=confidence,
-        painted=painted,
-        displacement_m=displacement,
-        radius_m=radius[None],
-        geometry=sheets,
-    )
+    return replace(moved, opacity=opacity, confidence=confidence, painted=painted, geometry=sheets)
 
 
 def _ended(
