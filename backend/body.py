@@ -40,7 +40,7 @@ from .networks.inversion import Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
-AZIMUTHS_DEG, BEGIN_DEG, WHOLE_DEG = (20.0, 90.0, 115.0), (-50.0, -30.0, -28.0), (-60.0, -35.0, -33.0)
+AZIMUTHS_DEG, BEGIN_DEG, WHOLE_DEG = (20.0, 90.0, 115.0), (-50.0, -32.0, -29.0), (-60.0, -38.0, -37.0)
 """Azimuths, and elevations at which sheets begin to lean there, and lean altogether. In between they are steep, and a
 ray can pass behind what they hold: less so under the jaw, and above the shoulders no more than needed."""
 
@@ -70,8 +70,8 @@ WIDEST_GAP_M = 0.0045
 FRONT_M, END_M = (-0.002, 0.004), 0.01
 """Behind the surface the body becomes opaque between these depths, and clears within so much after its thickness."""
 
-SUDDEN = 4.0
-"""It replaces what was there within a quarter of the degrees in which sheets begin to lean."""
+SUDDEN = 2.0
+"""It replaces what was there within half of the degrees in which sheets begin to lean."""
 
 
 @dataclass(frozen=True)

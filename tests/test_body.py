@@ -216,7 +216,7 @@ def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
 def test_above_shoulders_sheets_lean_altogether_within_a_few_degrees() -> None:
     """Where they are steep a ray passes behind what they hold; under the jaw they hold the throat."""
     azimuth_deg, elevation_deg = chart_angles_deg(512)
-    for azimuth, within_deg in ((90.0, 5.5), (20.0, 10.5)):
+    for azimuth, within_deg in ((90.0, 6.5), (20.0, 10.5)):
         there = (np.abs(azimuth_deg - azimuth) < 1.0) & (leaning(512).numpy() > 0.0) & (leaning(512).numpy() < 1.0)
         assert within_deg - 1.5 < np.ptp(elevation_deg[there]) < within_deg
 
