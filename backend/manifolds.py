@@ -4,10 +4,10 @@ For a point x with distance rho = |x| and direction d = x / rho, the field is
 
     f(x) = (rho - r(d) - delta(d)) / w(d)
 
-with the mean head's radius r, this portrait's displacement delta (both metres) and a spread w (1 on the head, wider
-where the shoulders are). Sheet i is the level set f = o_i, the radius r + delta + o_i w; offsets o_i ascend from
-inside the skull to outside the hair. r, delta and w are maps over the chart, bilinear between texel centres; delta is
-first resampled (bilinear) to the resolution of r.
+with a radius r (the mean head's, and what is laid after the networks), the networks' displacement delta (both metres)
+and a spread w (1 on the head, wider where the shoulders are). Sheet i is the level set f = o_i, the radius
+r + delta + o_i w; offsets o_i ascend from inside the skull to outside the hair. r, delta and w are maps over the chart,
+bilinear between texel centres; delta is first resampled (bilinear) to the resolution of r.
 
 How often a ray meets a sheet. Let L be the largest log-slope |grad_d radius| / radius of a sheet, and psi the angle
 between the ray and the inward radial direction. Along a ray psi only grows, and the field falls where tan(psi) < 1 / L
