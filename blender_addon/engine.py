@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
@@ -34,7 +35,9 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
 
     def render(self, depsgraph: bpy.types.Depsgraph) -> None:
         try:
-            self._put_out(self._draw(depsgraph, (self.resolution_x, self.resolution_y)), depsgraph.view_layer_eval.name)
+            size = (self.resolution_x, self.resolution_y)
+            picture = _within(self._draw(depsgraph, size), _region_px(depsgraph.scene.render, size))
+            self._put_out(picture, depsgraph.view_layer_eval.name)
         except (InputError, ProcessingError) as error:
             self._fail(str(error))
         except Cancelled:
@@ -82,9 +85,11 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         """All that the scene's camera sees of portraits, the nearer in front."""
         scene = depsgraph.scene
         camera = self.camera_override or scene.camera
-        visible = [root for root in portraits(scene) if not root.hide_render]
+        rendered = {item.original for item in depsgraph.objects}  # without what objects, collections or layers hide
         found = layers(
-            visible, scene.frame_current_final, lambda root: camera_from_blender(camera, root, depsgraph, size)
+            [root for root in portraits(scene) if root in rendered],
+            scene.frame_current_final,
+            lambda root: camera_from_blender(camera, root, depsgraph, size),
         )
         if not found:
             return NOTHING
@@ -96,6 +101,29 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
                     job.cancel()
                 job.rest()
             return read_picture(job.result())
+
+
+def _region_px(render: bpy.types.RenderSettings, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Left, bottom, right and top of what is rendered: Render Region's part, cut off to pixels as Blender does."""
+    if not render.use_border:
+        return 0, 0, *size
+    shares = (render.border_min_x, render.border_min_y, render.border_max_x, render.border_max_y)
+    left, bottom, right, top = (
+        int(np.float32(share) * np.float32(side)) for share, side in zip(shares, size * 2, strict=True)
+    )
+    return left, bottom, right, top
+
+
+def _within(picture: Picture, region: tuple[int, int, int, int]) -> Picture:
+    """The picture's part in a region and its place there, which is how `begin_result` counts."""
+    left, bottom, right, top = region
+    across = slice(max(left - picture.left_px, 0), max(right - picture.left_px, 0))
+    upwards = slice(max(bottom - picture.bottom_px, 0), max(top - picture.bottom_px, 0))
+    depth = picture.depth[upwards, across]
+    if not depth.size:
+        return NOTHING
+    rgba = picture.rgba[upwards, across]
+    return Picture(rgba, depth, max(picture.left_px - left, 0), max(picture.bottom_px - bottom, 0))
 
 
 def allow_panels(add: bool) -> None:

@@ -26,10 +26,10 @@ class ViewportPicture:
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> bool:
         """Shows what there is, asks for what there should be; whether it must be called again for news."""
-        region = context.region
-        drawn_scale = _scale((region.width, region.height))
+        region_size = (context.region.width, context.region.height)
+        drawn_scale = _scale(region_size)
         try:
-            wanted = viewport_request(depsgraph, context.region_data, (region.width, region.height))
+            wanted = viewport_request(depsgraph, context.region_data, region_size, context.space_data)
             waiting = self._live.follow(wanted)
             self.problem = self._live.problem
         except InputError as error:
@@ -53,13 +53,19 @@ class ViewportPicture:
 
 
 def viewport_request(
-    depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D, region_size: tuple[int, int]
+    depsgraph: bpy.types.Depsgraph,
+    view: bpy.types.RegionView3D,
+    region_size: tuple[int, int],
+    space: bpy.types.SpaceView3D | None = None,
 ) -> Wanted:
-    """What a region of a size in pixels should show through `view`. Raises InputError for views that are not drawn."""
+    """What a region of a size in pixels should show through `view`; a `space` may be in local view.
+
+    Raises InputError for views that are not drawn.
+    """
     scale = _scale(region_size)
     size = (max(1, round(region_size[0] * scale)), max(1, round(region_size[1] * scale)))
     scene = depsgraph.scene
-    visible = [root for root in portraits(scene) if not root.hide_get()]
+    visible = [root for root in portraits(scene) if root.visible_get(view_layer=depsgraph.view_layer, viewport=space)]
     found = layers(
         visible,
         scene.frame_current_final,

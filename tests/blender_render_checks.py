@@ -90,6 +90,66 @@ def check_engine(folder: Path) -> None:
     assert not engine.failures
 
 
+def check_region(folder: Path) -> None:
+    """Render Region gives the whole picture's part, cropped or not: the portrait cut, whole in it, and outside it."""
+    session.new_scene(folder, "small.portrait")
+    scene, render = bpy.context.scene, bpy.context.scene.render
+    session.exact_cycles(scene)
+    render.engine, scene.portrait_manifolds.samples = "PORTRAIT_MANIFOLDS", 1
+    render.resolution_x, render.resolution_y, render.resolution_percentage = 97, 61, 100
+    lens = scene.camera.data.lens
+    for zoom, shares in ((1.0, (0.3, 0.75, 0.4, 0.9)), (0.2, (0.1, 0.9, 0.2, 0.99)), (0.2, (0.0, 0.2, 0.0, 0.3))):
+        scene.camera.data.lens = zoom * lens
+        render.use_border = False
+        whole = session.rendered(scene, folder)
+        render.use_border = True
+        render.border_min_x, render.border_max_x, render.border_min_y, render.border_max_y = shares
+        left, right = (int(97 * share) for share in shares[:2])
+        bottom, top = (int(61 * share) for share in shares[2:])
+        inside = (slice(61 - top, 61 - bottom), slice(left, right))
+        alone = np.zeros_like(whole)
+        alone[inside] = whole[inside]
+        for crop, expected in ((False, alone), (True, whole[inside])):
+            render.use_crop_to_border = crop
+            np.testing.assert_array_equal(session.rendered(scene, folder), expected)
+        assert (alone[..., 3].max() > 0.99) == (shares[0] > 0.0), "seen in the first two"
+    assert not engine.failures
+
+
+def check_hidden(folder: Path) -> None:
+    """What is hidden from renders, by its collection, its layer or a key, is hidden from the engine."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
+    heads = bpy.data.collections.new("heads")
+    scene.collection.children.link(heads)
+    for item in (root, sheets_of(root)):
+        scene.collection.objects.unlink(item)
+        heads.objects.link(item)
+    layer = bpy.context.view_layer.layer_collection.children["heads"]
+
+    def covered() -> float:
+        return float(session.rendered(scene, folder)[..., 3].max())
+
+    assert covered() > 0.99
+    heads.hide_render = True
+    assert covered() == 0.0
+    heads.hide_render, layer.exclude = False, True
+    assert covered() == 0.0
+    layer.exclude, heads.hide_viewport = False, True  # of no matter to renders
+    assert covered() > 0.99
+    heads.hide_viewport = False
+    for frame, hidden in ((1, False), (2, True), (3, False)):
+        root.hide_render = hidden
+        root.keyframe_insert("hide_render", frame=frame)
+    scene.frame_start, scene.frame_end, scene.render.filepath = 1, 3, str(folder / "film_")
+    assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+    film = [session.loaded(folder / f"film_{frame:04d}.exr")[..., 3].max() > 0.99 for frame in (1, 2, 3)]
+    assert film == [True, False, True], film
+    assert not engine.failures
+
+
 def check_look(folder: Path) -> None:
     """Cycles, the engine and Render Portrait agree on exposure, with keyframes, on tint, opacity and edge softness."""
     root, _ = session.new_scene(folder, "small.portrait")
@@ -168,8 +228,18 @@ def check_live_picture(folder: Path) -> None:
     assert live.picture is before, "the last picture stays"
     root.hide_set(True)
     assert not live.follow(viewport_request(depsgraph, view, size)) and live.picture is None and not live.problem
-    lens[3][3] = 1.0
     root.hide_set(False)
+    heads = bpy.data.collections.new("heads")
+    bpy.context.scene.collection.children.link(heads)
+    bpy.context.scene.collection.objects.unlink(root)
+    heads.objects.link(root)
+    bpy.context.view_layer.update()
+    assert viewport_request(depsgraph, view, size)[0]
+    for name in ("hide_viewport", "exclude"):
+        setattr(bpy.context.view_layer.layer_collection.children["heads"], name, True)
+        assert not viewport_request(depsgraph, view, size)[0], name
+        setattr(bpy.context.view_layer.layer_collection.children["heads"], name, False)
+    lens[3][3] = 1.0
     try:
         viewport_request(depsgraph, view, size)
         raise AssertionError("an orthographic view was taken")

@@ -37,6 +37,8 @@ CHECKS = {
         "look",
         "live_picture",
         "engine",
+        "region",
+        "hidden",
         "engine_failures",
         "one_backend",
         "cancel_and_death",
