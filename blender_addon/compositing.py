@@ -4,16 +4,25 @@ The engine belongs to a scene, so the portrait gets a second scene of its own wi
 portrait over scene and scene over portrait, are mixed by which is nearer; a Z Combine would apply alpha twice.
 """
 
+from collections.abc import Iterator
+
 import bpy
 from bpy.app.handlers import persistent
 
 from .compositor_nodes import Compositor
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
-from .native_object import active_portrait, named, portrait_path, sheets_of
+from .native_object import active_portrait, named, part_of, portrait_path, portraits, sheets_of
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
 from .stand_in import stand_in_of
 from .steps import Steps
+
+FOLLOWED = (
+    ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
+    + ("use_border", "use_crop_to_border", "border_min_x", "border_max_x", "border_min_y", "border_max_y")
+    + ("frame_map_old", "frame_map_new")
+)
+"""Render settings that the portrait's scene takes over."""
 
 
 class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
@@ -31,8 +40,6 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
         portrait_path(root)  # InputError where it could not
         sheets_of(root).hide_render = True
         drawn = portrait_scene(scene)
-        if root.name not in drawn.collection.objects:
-            drawn.collection.objects.link(root)
         follow(scene)
         for each in (scene, drawn):
             for layer in each.view_layers:
@@ -58,15 +65,63 @@ def portrait_scene(scene: bpy.types.Scene) -> bpy.types.Scene:
 
 
 def follow(scene: bpy.types.Scene) -> None:
-    """Gives the portrait's scene the camera and the picture of `scene`."""
+    """Gives the portrait's scene the portraits, the camera and the picture of `scene`.
+
+    A copy of `scene` may have the portrait's scene in common with it: whichever is rendered is followed.
+    """
     drawn = scene.portrait_manifolds.drawn_by
     if drawn is None:
         return
-    drawn.camera = scene.camera
+    _draw_only(drawn, _composited(scene, drawn))
+    drawn.camera = camera_at_frame(scene)
     drawn.frame_start, drawn.frame_end = scene.frame_start, scene.frame_end
     drawn.portrait_manifolds.samples = scene.portrait_manifolds.samples
-    for name in ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y"):
+    for name in FOLLOWED:
         setattr(drawn.render, name, getattr(scene.render, name))
+
+
+def camera_at_frame(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera of the marker that holds at the scene's frame, else the scene's.
+
+    Blender gives a scene its marker's camera only after `render_pre`.
+    """
+    bound = [marker for marker in scene.timeline_markers if marker.camera and not marker.camera.hide_render]
+    if not bound:
+        return scene.camera
+    passed = [marker for marker in bound if marker.frame <= int(scene.frame_current_final)]
+    first_in_time = min(bound, key=lambda marker: marker.frame)
+    return max(passed, key=lambda marker: marker.frame, default=first_in_time).camera
+
+
+def _composited(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> set[bpy.types.Object]:
+    """The empties of portraits set up before, and copies of such, where no collection hides them from renders."""
+    before = set(drawn.collection.objects)
+    layers = (layer.layer_collection for layer in scene.view_layers if layer.name != LAYER_NAME)
+    rendered = {item for layer in layers for item in _in_renders(layer)}
+    return {root for root in portraits(scene) if root in rendered and (root in before or _handed_over(root))}
+
+
+def _handed_over(root: bpy.types.Object) -> bool:
+    """Whether the backend draws the portrait: the set-up left it a stand-in, and no sheets in renders."""
+    sheets = part_of(root, "SHEETS")
+    return sheets is not None and sheets.hide_render and part_of(root, "STAND_IN") is not None
+
+
+def _in_renders(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:
+    if layer.collection.hide_render:
+        return
+    if not layer.exclude:
+        yield from layer.collection.objects
+    for child in layer.children:
+        yield from _in_renders(child)
+
+
+def _draw_only(drawn: bpy.types.Scene, roots: set[bpy.types.Object]) -> None:
+    there = {item for item in drawn.collection.objects if item.portrait_manifolds.role == "PORTRAIT"}
+    for root in there - roots:
+        drawn.collection.objects.unlink(root)
+    for root in roots - there:
+        drawn.collection.objects.link(root)
 
 
 def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
@@ -90,5 +145,5 @@ def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
 
 @persistent
 def follow_before_render(scene: bpy.types.Scene, *_: object) -> None:
-    """Each frame: the camera may be bound to a marker, the size may have been changed."""
+    """Each frame: the camera may be bound to a marker, portraits and size may have been changed."""
     follow(scene)

@@ -42,14 +42,24 @@ def catches_shadows(scene: bpy.types.Scene) -> bool:
 
 
 def _in_collection(scene: bpy.types.Scene, item: bpy.types.Object) -> bpy.types.Collection:
-    """A collection of the object's own, directly under the scene's, because layers leave out whole collections."""
-    collection = next((each for each in scene.collection.children if each.name == item.name), None)
-    if collection is None:
-        collection = bpy.data.collections.new(item.name)
+    """The object's own collection, directly under the scene's, because layers leave out whole collections.
+
+    Copies of the object share it, and so do other scenes with the portrait, in which all else stays as it is.
+    """
+    collection = next(filter(_is_for_one_part, item.users_collection), None) or bpy.data.collections.new(item.name)
+    if collection not in set(scene.collection.children):
         scene.collection.children.link(collection)
-    for each in item.users_collection:
-        if each != collection:
+    for each in (scene.collection, *scene.collection.children_recursive):
+        if each != collection and item in set(each.objects):
             each.objects.unlink(item)
-    if item.name not in collection.objects:
+    if item not in set(collection.objects):
         collection.objects.link(item)
     return collection
+
+
+def _is_for_one_part(collection: bpy.types.Collection) -> bool:
+    """Whether a collection is directly under a scene's and holds nothing but stand-ins, or catchers of shadows."""
+    roles = {item.portrait_manifolds.role for item in collection.objects}
+    return roles in ({"STAND_IN"}, {"SHADOW_CATCHER"}) and any(
+        collection in set(scene.collection.children) for scene in bpy.data.scenes
+    )

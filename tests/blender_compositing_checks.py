@@ -8,9 +8,10 @@ import bpy
 import numpy as np
 from render_on_the_side import op_picture
 
+from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import sheets_of
+from portrait_manifolds.blender_addon.native_object import portraits, sheets_of
 
 OPERATORS = session.OPERATORS
 
@@ -42,6 +43,116 @@ def check_compositing(folder: Path) -> None:
     compare.operation = "LESS_THAN"
     far.location.y = -0.3
     assert "behind" in _wrong(session.rendered(scene, folder), portrait, masks)
+
+
+def check_followed(folder: Path) -> None:
+    """The portrait is composited as the engine draws it alone: cameras of markers, stretched time, Render Region."""
+    root, _ = _small_composite(folder)
+    scene, near = bpy.context.scene, bpy.context.scene.camera
+    far, behind = (bpy.data.objects.new(name, near.data.copy()) for name in ("far", "behind"))
+    far.data.lens, behind.data.lens = 0.5 * near.data.lens, 0.7 * near.data.lens
+    for camera in (far, behind):
+        scene.collection.objects.link(camera)
+        camera.matrix_world = near.matrix_world
+    for frame, camera in ((3, far), (2, near), (4, None), (5, behind)):
+        scene.timeline_markers.new("", frame=frame).camera = camera
+    for frame, place in ((1, 0.0), (8, 0.2)):
+        root.location.x = place
+        root.keyframe_insert("location", frame=frame)
+    scene.frame_start, scene.frame_end = 1, 6
+    for stretched in (100, 200):
+        scene.render.frame_map_new = stretched
+        for far.hide_render in (True, False):  # markers of hidden cameras do not count
+            _assert_composited_as_drawn(scene, folder)
+    scene.render.frame_map_new, scene.frame_end = 100, 1
+    scene.render.use_border, scene.render.border_min_x, scene.render.border_max_y = True, 0.4, 0.7
+    for crop in (False, True):
+        scene.render.use_crop_to_border = crop
+        _assert_composited_as_drawn(scene, folder)
+
+
+def check_portraits_come_and_go(folder: Path) -> None:
+    """Copies of a composited portrait are composited, in their own scene only; deleted and hidden ones are not."""
+    root, drawn = _small_composite(folder)
+    scene, parts = bpy.context.scene, [root, *root.children_recursive]
+    heads = bpy.data.collections.new("heads")
+    scene.collection.children.link(heads)
+    for part in parts:
+        scene.collection.objects.unlink(part)
+        heads.objects.link(part)
+    layer = bpy.context.view_layer.layer_collection.children["heads"]
+    picture = session.rendered(scene, folder)
+    assert picture[..., 3].max() > 0.99
+    heads.hide_render = True
+    assert not session.rendered(scene, folder).any()
+    heads.hide_render, layer.exclude = False, True
+    assert not session.rendered(scene, folder).any()
+    layer.exclude = False
+    for item in bpy.context.view_layer.objects:
+        item.select_set(item in parts)
+    bpy.ops.object.duplicate()
+    root.location.x = 5.0
+    np.testing.assert_array_equal(session.rendered(scene, folder), picture)
+    bpy.ops.object.delete(use_global=False)
+    root.location.x = 0.0
+    np.testing.assert_array_equal(session.rendered(scene, folder), picture)
+    assert list(drawn.collection.objects) == [root] and not engine.failures
+    assert bpy.ops.scene.new(type="FULL_COPY") == {"FINISHED"}
+    copy, twin = bpy.context.scene, portraits(bpy.context.scene)[0]
+    twin.location.x = 5.0
+    assert copy != scene and twin != root and not session.rendered(copy, folder).any()
+    bpy.context.window.scene = scene
+    np.testing.assert_array_equal(session.rendered(scene, folder), picture)
+    # Linked into another scene, too, it keeps in this one what casts and catches shadows.
+    OPERATORS.setup_compositing()
+    shadows = {part.name for part in root.children_recursive if part.type == "MESH"}
+    assert shadows <= set(scene.objects.keys()) and len(shadows) == 3
+    other = bpy.data.scenes.new("other")
+    for part in (root, sheets_of(root)):
+        other.collection.objects.link(part)
+    bpy.context.window.scene = other
+    other.render.engine, other.camera = "CYCLES", scene.camera
+    bpy.context.view_layer.objects.active = root
+    for _ in range(2):
+        assert OPERATORS.setup_compositing() == {"FINISHED"}
+        assert shadows <= set(scene.objects.keys()) and shadows <= set(other.objects.keys())
+    assert len(other.collection.children) == 2, "of the stand-in, and of the catcher"
+    assert other.portrait_manifolds.drawn_by != drawn
+
+
+def _small_composite(folder: Path) -> tuple[bpy.types.Object, bpy.types.Scene]:
+    """A portrait set up for compositing in a dark and else empty scene; its empty, and the scene that draws it."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.camera.parent, scene.camera.matrix_world = None, scene.camera.matrix_world.copy()
+    scene.render.resolution_percentage = 10
+    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"  # no shadows
+    bpy.context.view_layer.objects.active = root
+    assert OPERATORS.setup_compositing() == {"FINISHED"}
+    scene.render.engine = "CYCLES"
+    return root, scene.portrait_manifolds.drawn_by
+
+
+def _assert_composited_as_drawn(scene: bpy.types.Scene, folder: Path) -> None:
+    """Renders the animation twice: composited, and by the engine without the compositor."""
+    films = []
+    for name, by in (("composited_", "CYCLES"), ("drawn_", "PORTRAIT_MANIFOLDS")):
+        scene.render.engine, scene.render.use_compositing = by, by == "CYCLES"
+        films.append(_film(scene, folder, name))
+    scene.render.engine, scene.render.use_compositing = "CYCLES", True
+    assert min(picture[..., 3].max() for picture in films[1]) > 0.9, "it is in the picture"
+    for composited, drawn in zip(*films, strict=True):
+        np.testing.assert_allclose(composited, drawn, atol=1e-4)
+
+
+def _film(scene: bpy.types.Scene, folder: Path, name: str) -> list[np.ndarray]:
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
+    scene.render.filepath = str(folder / name)
+    assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+    frames = range(scene.frame_start, scene.frame_end + 1)
+    return [session.loaded(folder / f"{name}{frame:04d}.exr") for frame in frames]
 
 
 def _masks(portrait: np.ndarray, on_near: np.ndarray, on_far: np.ndarray) -> dict[str, np.ndarray]:

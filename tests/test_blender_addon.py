@@ -23,6 +23,8 @@ CHECKS = {
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
+        "followed",
+        "portraits_come_and_go",
         "stand_in",
         "shadow_on_portrait",
         "match_light",
