@@ -18,9 +18,9 @@ from .stand_in import stand_in_of
 from .steps import Steps
 
 FOLLOWED = (
-    ("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y")
-    + ("use_border", "use_crop_to_border", "border_min_x", "border_max_x", "border_min_y", "border_max_y")
-    + ("frame_map_old", "frame_map_new")
+    *("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y"),
+    *("use_border", "use_crop_to_border", "border_min_x", "border_max_x", "border_min_y", "border_max_y"),
+    *("frame_map_old", "frame_map_new"),
 )
 """Render settings that the portrait's scene takes over."""
 
@@ -139,7 +139,7 @@ def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
         portrait_picture = nodes.blend("MULTIPLY", portrait_picture, shade, 150, -600)
     in_front = nodes.alpha_over(picture, portrait_picture, 300, 0)
     behind = nodes.alpha_over(portrait_picture, picture, 300, -300)
-    nearer = nodes.less_than(portrait_depth, depth, 300, -600)
+    nearer = nodes.math("LESS_THAN", portrait_depth, depth, 300, -600)
     nodes.finish(nodes.mix(nearer, behind, in_front, 600, 0))
 
 

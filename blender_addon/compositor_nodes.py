@@ -1,5 +1,7 @@
 """Compositor trees in every Blender from 4.2 on. 5.0 made them node groups and took shader nodes for the arithmetic."""
 
+from collections.abc import Iterable
+
 import bpy
 
 NODE_NAME = "Portrait Manifolds"
@@ -18,18 +20,24 @@ class Compositor:
         else:
             scene.use_nodes = True
             self.tree = scene.node_tree
-        self._before = self._take_out_earlier()
+        self._before, self._fed = self._take_out_earlier()
 
     def scene_picture(self) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-        """What the compositor put out before, and the scene's depth."""
-        layers = next(
-            (node for node in self.tree.nodes if node.type == "R_LAYERS" and node.scene == self.scene),
-            None,
-        )
-        if layers is None:
-            layers = self.add("CompositorNodeRLayers", 0, 0)
-            layers.scene = self.scene
-        return self._before or layers.outputs["Image"], layers.outputs["Depth"]
+        """What the compositor put out before, and the scene's depth: the least of the layers in that picture."""
+        shown = self._layers(_behind(self._before)) or self._layers(self.tree.nodes)[:1]
+        if not shown:
+            shown = [self.add("CompositorNodeRLayers", 0, 0)]
+            shown[0].scene = self.scene
+        depth = shown[0].outputs["Depth"]
+        for k, layer in enumerate(shown[1:]):
+            depth = self.math("MINIMUM", depth, layer.outputs["Depth"], 150, -900 - 200 * k)
+        return self._before or shown[0].outputs["Image"], depth
+
+    def _layers(self, nodes: Iterable[bpy.types.Node]) -> list[bpy.types.Node]:
+        """The Render Layers of the scene among some nodes, without layers that are not rendered."""
+        rendered = {layer.name for layer in self.scene.view_layers if layer.use}
+        shown = (node for node in nodes if node.type == "R_LAYERS" and node.scene == self.scene)
+        return [node for node in shown if node.layer in rendered]
 
     def add(self, kind: str, x: float, y: float) -> bpy.types.Node:
         """A node of ours."""
@@ -47,10 +55,12 @@ class Compositor:
         self.tree.links.new(over, above)
         return node.outputs[0]
 
-    def less_than(self, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket, x: float, y: float) -> bpy.types.NodeSocket:
-        """1 where a < b, else 0."""
+    def math(
+        self, kind: str, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket, x: float, y: float
+    ) -> bpy.types.NodeSocket:
+        """Of two numbers: LESS_THAN (1 where a < b, else 0) or MINIMUM."""
         node = self.add("ShaderNodeMath" if _IS_GROUP else "CompositorNodeMath", x, y)
-        node.operation = "LESS_THAN"
+        node.operation = kind
         self.tree.links.new(a, node.inputs[0])
         self.tree.links.new(b, node.inputs[1])
         return node.outputs[0]
@@ -86,8 +96,9 @@ class Compositor:
         return node, inputs, outputs[0]
 
     def finish(self, picture: bpy.types.NodeSocket) -> None:
-        """Puts the picture out."""
-        self.tree.links.new(picture, self._output())
+        """Puts the picture out, or into the user's nodes that took ours before."""
+        for socket in self._fed:
+            self.tree.links.new(picture, socket)
 
     def _output(self) -> bpy.types.NodeSocket:
         kind = "NodeGroupOutput" if _IS_GROUP else "CompositorNodeComposite"
@@ -99,23 +110,44 @@ class Compositor:
             node.location = (900, 0)
         return node.inputs[0]
 
-    def _take_out_earlier(self) -> bpy.types.NodeSocket | None:
-        """Removes our nodes; returns what fed the output before them, if anything."""
+    def _take_out_earlier(self) -> tuple[bpy.types.NodeSocket | None, list[bpy.types.NodeSocket]]:
+        """Removes our nodes. Returns what fed them, if anything, and what they fed; at first, those of the output."""
         output = self._output()
         ours = [node for node in self.tree.nodes if node.name.startswith(NODE_NAME)]
-        fed: bpy.types.NodeSocket | None = output
-        if output.is_linked and output.links[0].from_node in ours:
+        last = [node for node in ours if not _takers(node) & set(ours)]
+        fed = [link.to_socket for link in self.tree.links if link.from_node in last]
+        source: bpy.types.NodeSocket | None = output
+        if set(ours) & set(_behind(output)):
             over = next((node for node in ours if node.bl_idname == "CompositorNodeAlphaOver"), None)
-            fed = _pictures(over)[0] if over is not None else None  # the user may have deleted it
-        before = fed.links[0].from_socket if fed is not None and fed.is_linked else None
+            source = _pictures(over)[0] if over is not None else None  # the user may have deleted it
+        else:
+            fed.append(output)
+        before = source.links[0].from_socket if source is not None and source.is_linked else None
         if before is not None and before.node in ours:
             before = None
         for node in ours:
             self.tree.nodes.remove(node)
-        return before
+        return before, fed
 
 
 def _pictures(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
     """What an Alpha Over takes: the picture below and the one above."""
     inputs = node.inputs
     return (inputs["Background"], inputs["Foreground"]) if "Background" in inputs else (inputs[1], inputs[2])
+
+
+def _takers(node: bpy.types.Node) -> set[bpy.types.Node]:
+    return {link.to_node for socket in node.outputs for link in socket.links}
+
+
+def _behind(socket: bpy.types.NodeSocket | None) -> list[bpy.types.Node]:
+    """The nodes that a socket's value comes from, the nearest first."""
+    if socket is None:
+        return []
+    found: list[bpy.types.Node] = []
+    waiting = [socket.node] if socket.is_output else [link.from_node for link in socket.links]
+    for node in waiting:  # which grows
+        if node not in found:
+            found.append(node)
+            waiting += [link.from_node for each in node.inputs for link in each.links]
+    return found

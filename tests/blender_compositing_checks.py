@@ -10,6 +10,7 @@ from render_on_the_side import op_picture
 
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
+from portrait_manifolds.blender_addon.compositor_nodes import Compositor
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import portraits, sheets_of
 
@@ -69,6 +70,62 @@ def check_followed(folder: Path) -> None:
     for crop in (False, True):
         scene.render.use_crop_to_border = crop
         _assert_composited_as_drawn(scene, folder)
+
+
+def check_nodes(folder: Path) -> None:
+    """The user's nodes stay before and behind ours, pressed again or not; the nearest of several layers covers."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 15
+    _sky(scene, (1.0, 1.0, 1.0), 0.0)
+    cube = _glowing_cube("near", (0.0, -0.3, 0.0), 0.08, (0.25, 0.0, 0.0))
+    apart = bpy.data.collections.new("apart")
+    scene.collection.children.link(apart)
+    scene.collection.objects.unlink(cube)
+    apart.objects.link(cube)
+    back, front = scene.view_layers[0], scene.view_layers.new("front")
+    back.layer_collection.children["apart"].exclude = True
+    front.layer_collection.exclude, front.layer_collection.children["apart"].exclude = True, False
+    tree = Compositor(scene).tree
+    output = next(node for node in tree.nodes if node.type in {"COMPOSITE", "GROUP_OUTPUT"}).inputs[0]
+    layers = [_user_node(tree, "CompositorNodeRLayers") for _ in (back, front)]
+    for node, layer in zip(layers, (back, front), strict=True):
+        node.scene, node.layer = scene, layer.name
+    both = _user_node(tree, "CompositorNodeAlphaOver", *(node.outputs["Image"] for node in layers))
+    tree.links.new(both.outputs[0], output)
+    alone = session.rendered(scene, folder)
+    red = np.abs(alone - (0.25, 0.0, 0.0, 1.0)).max(axis=-1) < 1e-6
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.setup_compositing()
+    placed = session.rendered(scene, folder)
+    assert red.sum() > 20 and (placed[..., 3] > 0.99).sum() > 2 * red.sum(), "a cube before the head"
+    np.testing.assert_allclose(placed[red], alone[red], atol=1e-6)
+    # A node of the user's between ours and the output, and another one beside it.
+    ours = output.links[0].from_socket
+    brighter, viewer = (_user_node(tree, f"CompositorNode{kind}", ours) for kind in ("Exposure", "Viewer"))
+    brighter.inputs["Exposure"].default_value = 1.0
+    tree.links.new(brighter.outputs[0], output)
+    for _ in range(2):
+        count = len(tree.nodes)
+        assert OPERATORS.setup_compositing() == {"FINISHED"}
+        np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], 2.0 * placed[..., :3], atol=1e-5)
+        assert len(tree.nodes) == count and viewer.inputs[0].links[0].from_node == brighter.inputs[0].links[0].from_node
+    # The user's nodes put out without ours: that is the scene's picture now.
+    tree.links.new(both.outputs[0], brighter.inputs[0])
+    OPERATORS.setup_compositing()
+    both_brighter = session.rendered(scene, folder)
+    np.testing.assert_allclose(both_brighter[red][:, :3], 2.0 * alone[red][:, :3], atol=1e-5)
+    head = (placed[..., 3] > 0.99) & ~red
+    np.testing.assert_allclose(both_brighter[head], placed[head], atol=1e-5)
+
+
+def _user_node(tree: bpy.types.NodeTree, kind: str, *sources: bpy.types.NodeSocket) -> bpy.types.Node:
+    """A node with what it takes of pictures linked."""
+    node = tree.nodes.new(kind)
+    for source, socket in zip(sources, (each for each in node.inputs if each.type == "RGBA"), strict=False):
+        tree.links.new(source, socket)
+    return node
 
 
 def check_portraits_come_and_go(folder: Path) -> None:

@@ -23,6 +23,7 @@ CHECKS = {
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
+        "nodes",
         "followed",
         "portraits_come_and_go",
         "stand_in",
