@@ -16,6 +16,7 @@ import numpy as np
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled
 from .job_operator import JobOperator
+from .keyframes import fcurve
 from .materials import look_sockets
 from .native_object import active_portrait, named, part_of, sheets_of
 from .shadows import catches_shadows
@@ -37,7 +38,7 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
     bl_options = {"REGISTER", "UNDO"}
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        root, scene = active_portrait(context), context.scene
+        root, scene, frame = active_portrait(context), context.scene, context.scene.frame_current_final
         name, self.work.what = root.name, f"Light on {root.name}"
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
@@ -50,9 +51,9 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
                 "No light falls on the portrait as the camera sees it: add a light, or move what encloses it."
             )
         look = _look(named(name))
-        look["Exposure"].default_value = log2(brightest)
-        look["Tint"].default_value = (*(light / brightest), 1.0)
-        self.report({"INFO"}, f"Exposure {log2(brightest):+.2f} and the light's tint: edit both under Look.")
+        keyed = [_set(look["Exposure"], log2(brightest), frame), _set(look["Tint"], (*(light / brightest), 1.0), frame)]
+        note = f" What is animated has a key at frame {frame:g}." if any(keyed) else ""
+        self.report({"INFO"}, f"Exposure {log2(brightest):+.2f} and the light's tint: edit both under Look.{note}")
 
 
 def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
@@ -60,6 +61,13 @@ def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
     if not {"Exposure", "Tint"} <= set(look):
         raise InputError(f"{root.name}'s material has no Exposure and Tint: import the portrait again.")
     return look
+
+
+def _set(socket: bpy.types.NodeSocket, value: float | tuple, frame: float) -> bool:
+    """Sets a value, with a key where it has others: without, the next change of frame would undo it. Whether it has."""
+    socket.default_value = value
+    keyed = fcurve(socket.id_data, socket.path_from_id("default_value"), 0) is not None
+    return keyed and socket.keyframe_insert("default_value", frame=frame)
 
 
 def _light_of(name: str, scene_name: str) -> Steps[np.ndarray]:
@@ -158,17 +166,21 @@ def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) ->
 
     All but the sheets around it light and shade it as ever; `unshaded`, only lamps do.
     """
-    local = [item for item in bpy.data.objects if item.library is None]
-    before = [(item.name, item.visible_camera, item.hide_render) for item in local]
+    before = [(_place_of(item), item.visible_camera, item.hide_render) for item in bpy.data.objects]
     try:
-        for item in local:
+        for item in bpy.data.objects:
             item.visible_camera = item == shown
             if unshaded and item.type != "LIGHT":
                 item.hide_render = True
         shown.hide_render, sheets.hide_render = False, True
         yield
     finally:
-        for name, visible, hidden in before:
-            item = bpy.data.objects.get((name, None))  # by name: undo may have replaced the objects meanwhile
+        for place, visible, hidden in before:
+            item = bpy.data.objects.get(place)  # undo may have replaced the objects meanwhile
             if item is not None:
                 item.visible_camera, item.hide_render = visible, hidden
+
+
+def _place_of(item: bpy.types.ID) -> tuple[str, str | None]:
+    """Where `bpy.data` finds it: its name, and the library it is linked from."""
+    return item.name, item.library.filepath if item.library else None

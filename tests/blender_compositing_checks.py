@@ -11,6 +11,7 @@ from render_on_the_side import op_picture
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.compositor_nodes import Compositor
+from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import portraits, sheets_of
 
@@ -323,6 +324,43 @@ def check_match_light(folder: Path) -> None:
     assert "add a light" in session.raised(OPERATORS.match_light)
     sheets_of(root).data.materials.clear()
     assert "import the portrait again" in session.raised(OPERATORS.match_light)
+
+
+def check_light_on_set(folder: Path) -> None:
+    """Objects of a linked set light the portrait and are not taken for it; on a keyed exposure a key is set."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    _sky(scene, (1.0, 1.0, 1.0), 1.0)
+    wall = _glowing_cube("wall", (0.0, 2.5, 0.0), 4.0, (50.0, 0.0, 0.0))
+    wall.visible_diffuse = False
+    film_set = bpy.data.collections.new("set")
+    film_set.objects.link(wall)
+    bpy.data.libraries.write(str(folder / "set.blend"), {film_set})
+    bpy.data.objects.remove(wall)
+    bpy.data.collections.remove(film_set)
+    with bpy.data.libraries.load(str(folder / "set.blend"), link=True) as (_, linked):
+        linked.collections = ["set"]
+    scene.collection.children.link(linked.collections[0])
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    assert OPERATORS.match_light() == {"FINISHED"}
+    np.testing.assert_allclose(look["Exposure"].default_value, 0.0, atol=0.1)
+    np.testing.assert_allclose(look["Tint"].default_value[:3], 1.0, atol=0.03)
+    (wall,) = linked.collections[0].objects
+    assert wall.library is not None and wall.visible_camera and not wall.hide_render
+    for frame in (1, 9):
+        look["Exposure"].default_value = -4.0
+        look["Exposure"].keyframe_insert("default_value", frame=frame)
+    _sky(scene, (1.0, 1.0, 1.0), 0.25)
+    scene.frame_set(5)
+    assert OPERATORS.match_light() == {"FINISHED"}
+    for frame, stops in ((1, -4.0), (5, -2.0), (9, -4.0)):
+        scene.frame_set(frame)
+        np.testing.assert_allclose(look["Exposure"].default_value, stops, atol=0.1)
+    tree = look["Tint"].id_data
+    assert fcurve(tree, look["Tint"].path_from_id("default_value"), 0) is None, "what is not animated stays so"
 
 
 def check_light_and_shadow(folder: Path) -> None:

@@ -29,6 +29,7 @@ CHECKS = {
         "stand_in",
         "shadow_on_portrait",
         "match_light",
+        "light_on_set",
         "light_and_shadow",
         "depth_of_field",
     ),
