@@ -127,7 +127,7 @@ class Compositor:
             before = None
         for node in ours:
             self.tree.nodes.remove(node)
-        return before, fed
+        return before, fed or [output]  # the user may have put out another of our nodes than the last
 
 
 def _pictures(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:

@@ -119,6 +119,12 @@ def check_nodes(folder: Path) -> None:
     np.testing.assert_allclose(both_brighter[red][:, :3], 2.0 * alone[red][:, :3], atol=1e-5)
     head = (placed[..., 3] > 0.99) & ~red
     np.testing.assert_allclose(both_brighter[head], placed[head], atol=1e-5)
+    # Another of our nodes put out than the last, and no other taker.
+    tree.nodes.remove(viewer)
+    over = next(node for node in tree.nodes if node.type == "ALPHAOVER" and node != both)
+    tree.links.new(over.outputs[0], output)
+    OPERATORS.setup_compositing()
+    np.testing.assert_array_equal(session.rendered(scene, folder), both_brighter)
 
 
 def _user_node(tree: bpy.types.NodeTree, kind: str, *sources: bpy.types.NodeSocket) -> bpy.types.Node:
