@@ -1,5 +1,6 @@
 """Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
 
+from collections.abc import Callable
 from math import sqrt
 
 import bpy
@@ -103,19 +104,24 @@ def beyond_promise(view: Camera, photo: Camera) -> bool:
 
 
 def sample_animation(
-    scene: bpy.types.Scene, root: bpy.types.Object, frames: range
+    scene: bpy.types.Scene,
+    root: bpy.types.Object,
+    frames: range,
+    also: Callable[[bpy.types.Depsgraph], object] = lambda depsgraph: None,
 ) -> Steps[tuple[list[Camera], float]]:
     """The scene's camera at each frame, cameras bound to markers included, and the portrait's scale.
 
-    Leaves the scene at the frame it was on. Raises InputError as `camera_from_blender` does, and for a portrait whose
-    scale changes.
+    `also` is called at each frame, for what else is read of it. Leaves the scene at the frame it was on. Raises
+    InputError as `camera_from_blender` does, and for a portrait whose scale changes.
     """
     before, subframe = scene.frame_current, scene.frame_subframe
     found: list[tuple[Camera, float]] = []
     try:
         for frame in frames:
             scene.frame_set(frame)
-            found.append(camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get()))
+            depsgraph = bpy.context.evaluated_depsgraph_get()
+            found.append(camera_from_blender(scene.camera, root, depsgraph))
+            also(depsgraph)
             if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
                 raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
             yield Step(len(found) / len(frames), "reading the scene")

@@ -1,4 +1,4 @@
-"""Keyframes in every Blender from 4.2 on: 5.0 took `action.fcurves` away."""
+"""Keyframes in every Blender from 4.2 on: 4.4 gave actions slots, 5.0 took `action.fcurves` away."""
 
 from collections.abc import Sequence
 
@@ -32,19 +32,32 @@ def fcurve(item: bpy.types.ID, path: str, index: int) -> bpy.types.FCurve | None
 
 
 def fcurves(item: bpy.types.ID) -> "bpy.types.bpy_prop_collection | None":
-    """All curves of an item's action, or None."""
+    """All curves of an item's action, of its own slot where actions have slots, or None."""
     animation = item.animation_data
     if animation is None or animation.action is None:
         return None
-    if hasattr(animation.action, "fcurves"):
+    if not hasattr(animation, "action_slot"):
         return animation.action.fcurves
-    from bpy_extras.anim_utils import action_get_channelbag_for_slot
+    slot = animation.action_slot
+    strips = (strip for layer in animation.action.layers for strip in layer.strips)
+    bags = (strip.channelbag(slot) for strip in strips if slot is not None)
+    return next((bag.fcurves for bag in bags if bag is not None), None)
 
-    bag = action_get_channelbag_for_slot(animation.action, animation.action_slot)
-    return bag.fcurves if bag is not None else None
+
+def is_played(curve: bpy.types.FCurve) -> bool:
+    """Whether Blender heeds a curve: it has keys, and neither it nor its group is muted."""
+    muted = curve.mute or (curve.group is not None and curve.group.mute)
+    return not (muted or curve.is_empty)
 
 
 def clear_keys(item: bpy.types.ID) -> None:
-    """Removes an item's action."""
-    if item.animation_data is not None:
-        item.animation_data.action = None
+    """Removes an item's keys; those of others in the same action stay."""
+    if item.animation_data is None:
+        return
+    if not hasattr(item.animation_data, "action_slot"):
+        item.animation_data.action = None  # without slots the whole action may be another's as well
+        return
+    # An action that is only unassigned would be found again by the next key, with its old keys.
+    curves = fcurves(item)
+    if curves is not None:
+        curves.clear()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from .keyframes import fcurve
+from .keyframes import fcurve, is_played
 from .materials import look_sockets
 from .naming import GROUP_NAME
 from .native_object import sheets_of
@@ -25,17 +25,21 @@ class ShownLook:
         return {"gain": gain, "opacity": self.opacity, "softness": self.edge_softness}
 
 
-def shown_look(root: bpy.types.Object, frame: float) -> ShownLook:
-    """The look of the portrait at `root`, its keyframes read at `frame`; neutral where its nodes were replaced.
+def shown_look(root: bpy.types.Object, frame: float, depsgraph: bpy.types.Depsgraph | None = None) -> ShownLook:
+    """The look of the portrait at `root`: as `depsgraph` has it, else its keyframes at `frame`.
 
-    The keyframes are read instead of Blender's evaluated copies, which lack what is hidden from renders, as
-    Set Up Compositing hides the sheets. Of drivers, what they gave last counts.
+    Neutral where its nodes were replaced. A depsgraph lacks what is hidden, as Set Up Compositing hides the sheets
+    from renders. Then NLA strips are not heard, and of drivers what they gave last counts.
     """
     material = sheets_of(root).active_material
-    sockets = {socket.name: socket for socket in look_sockets(material)}
+    seen = material.evaluated_get(depsgraph) if material and depsgraph else material
+    sockets = {socket.name: socket for socket in look_sockets(seen)}
 
     def channels(name: str, neutral: tuple[float, ...]) -> tuple[float, ...]:
-        return _values(material.node_tree, sockets[name], frame) if name in sockets else neutral
+        if name not in sockets:
+            return neutral
+        now = _channels(sockets[name])
+        return now if seen.is_evaluated else _keyed(sockets[name], now, frame)
 
     red, green, blue = channels("Tint", (1.0, 1.0, 1.0))
     (exposure,), (opacity,), (softness,) = (
@@ -44,10 +48,16 @@ def shown_look(root: bpy.types.Object, frame: float) -> ShownLook:
     return ShownLook(exposure, (red, green, blue), opacity, softness)
 
 
-def _values(tree: bpy.types.NodeTree, socket: bpy.types.NodeSocket, frame: float) -> tuple[float, ...]:
+def _channels(socket: bpy.types.NodeSocket) -> tuple[float, ...]:
     """The socket's number, or its red, green and blue."""
+    return tuple(socket.default_value[:3]) if socket.type == "RGBA" else (socket.default_value,)
+
+
+def _keyed(socket: bpy.types.NodeSocket, now: tuple[float, ...], frame: float) -> tuple[float, ...]:
+    """The same at a frame: by its keyframes where they are played, else as it is now."""
     index = list(socket.node.inputs).index(socket)
     path = f'nodes["{GROUP_NAME}"].inputs[{index}].default_value'
-    now = socket.default_value[:3] if socket.type == "RGBA" else (socket.default_value,)
-    curves = (fcurve(tree, path, channel) for channel in range(len(now)))
-    return tuple(curve.evaluate(frame) if curve else value for curve, value in zip(curves, now, strict=True))
+    curves = (fcurve(socket.id_data, path, channel) for channel in range(len(now)))
+    return tuple(
+        curve.evaluate(frame) if curve and is_played(curve) else value for curve, value in zip(curves, now, strict=True)
+    )

@@ -9,11 +9,11 @@ from ..backend.errors import InputError
 from .backend_process import backend
 from .cameras import beyond_promise, sample_animation
 from .job_operator import JobOperator
-from .look import shown_look
+from .look import ShownLook, shown_look
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, portrait_path
 from .photo_camera import photo_view
-from .steps import Step, Steps, answered
+from .steps import Steps, answered
 
 MAX_NAMED_FRAMES = 6
 
@@ -61,14 +61,15 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
             "format": settings.file_format if self.file_format == "SCENE" else self.file_format,
             "samples": self.samples or settings.samples,
         }
-        cameras, scale = yield from sample_animation(scene, root, frames)
-        looks = []
-        for frame in frames:
-            looks.append(shown_look(root, frame))
-            yield Step(1.0, "reading the look")
+        looks: list[ShownLook] = []
+
+        def look(depsgraph: bpy.types.Depsgraph) -> None:
+            looks.append(shown_look(root, scene.frame_current_final, depsgraph))
+
+        cameras, scale = yield from sample_animation(scene, root, frames, look)
         note = _beyond_note(cameras, frames, photo_view(root))
         params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
-        params["looks"] = [look.to_dict() for look in looks]
+        params["looks"] = [shown.to_dict() for shown in looks]
         result = yield from answered(backend().request("frames", params, self.work.what))
         drawn = result["frames"]
         self.report({"INFO"}, f"{len(drawn)} frame{'s' * (len(drawn) > 1)} in {Path(drawn[0]).parent}.{note}")

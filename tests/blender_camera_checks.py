@@ -136,6 +136,21 @@ def check_rigs(folder: Path) -> None:
     assert set(bpy.data.objects) == objects and scene.camera == camera
 
 
+def check_shared_action(folder: Path) -> None:
+    """The lens' keys lie in the camera's own action where actions have slots: a rig writes its own and leaves those."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.OPERATORS.add_rig(type="SWING", frame_start=1, frame_end=20)
+    camera, rig = scene.camera, scene.camera.parent.portrait_rig
+    for kind in ("DOLLY_ZOOM", "PUSH_IN", "HANDHELD"):
+        camera.data.dof.keyframe_insert("focus_distance", frame=1)
+        rig.type = kind
+        assert not rig.problem
+        places = [np.linalg.norm(_view(scene, root, frame).position_m) for frame in (1, 20)]
+        assert (abs(places[0] - places[1]) > 0.1) == (kind != "HANDHELD"), (kind, "keys of the rig before are gone")
+        assert len(fcurve(camera.data, "dof.focus_distance", 0).keyframe_points) == 1
+
+
 def check_framing(folder: Path) -> None:
     """Whatever the picture's shape, a rig starts upright on the head, which fills most of the smaller side."""
     root, portrait = session.new_scene(folder, "small.portrait")

@@ -19,7 +19,9 @@ from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.blender_addon import backend_process, engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, Job, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
+from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
+from portrait_manifolds.blender_addon.look import shown_look
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
 from portrait_manifolds.blender_addon.pictures import Picture
@@ -183,6 +185,48 @@ def check_look(folder: Path) -> None:
     assert session.mean_difference(cycles_soft, soft) < 1.0 / 255.0
     assert session.mean_difference(engines, soft) > 2.0 / 255.0, "softness is seen at all"
     assert not engine.failures
+
+
+def check_look_keys(folder: Path) -> None:
+    """The look is read as Blender plays it: beside other keys in an action, muted, in NLA strips, stretched in time."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, material = bpy.context.scene, sheets_of(root).active_material
+    scene.render.resolution_percentage = 10
+    plain = _light(folder, 10)
+    exposure = {socket.name: socket for socket in look_sockets(material)}["Exposure"]
+    material.keyframe_insert("roughness", frame=1)  # where actions have slots, this takes the first
+    for frame, stops in ((1, 0.0), (10, -3.0)):
+        exposure.default_value = stops
+        exposure.keyframe_insert("default_value", frame=frame)
+    animation = material.node_tree.animation_data
+    curve = fcurve(material.node_tree, exposure.path_from_id("default_value"), 0)
+
+    def check(frame: int, stops: float) -> None:
+        scene.frame_set(frame)
+        assert abs(exposure.default_value - stops) < 1e-5, "what Blender plays"
+        scene.frame_set(1)
+        assert abs(np.log2(_light(folder, frame) / plain) - stops) < 0.05
+
+    check(10, -3.0)
+    assert shown_look(root, 10).exposure == -3.0, "hidden from renders, it is read from the keys"
+    curve.mute = True
+    exposure.default_value = -1.0
+    check(10, -1.0)
+    assert shown_look(root, 10).exposure == -1.0
+    curve.mute = False
+    scene.render.frame_map_old, scene.render.frame_map_new = 100, 200
+    check(20, -3.0)
+    scene.render.frame_map_new = 100
+    animation.nla_tracks.new().strips.new("look", 1, animation.action)
+    animation.action = None
+    check(10, -3.0)
+
+
+def _light(folder: Path, frame: int) -> float:
+    """Of a frame by Render Portrait, on average."""
+    frames = folder / "light"
+    OPERATORS.render_portrait(directory=str(frames), frame_start=frame, frame_end=frame, file_format="png")
+    return float(session.premultiplied(session.loaded(frames / f"frame_{frame:04d}.png"))[..., :3].mean())
 
 
 def check_live_picture(folder: Path) -> None:

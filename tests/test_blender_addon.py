@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
     "native": ("faithful", "look", "size_and_time", "reopened", "parented", "enclosed", "bad_files"),
-    "camera": ("round_trip", "refused", "photo_camera", "rigs", "framing", "dolly_zoom"),
+    "camera": ("round_trip", "refused", "photo_camera", "rigs", "shared_action", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
         "nodes",
@@ -39,6 +39,7 @@ CHECKS = {
     "render": (
         "frames",
         "look",
+        "look_keys",
         "live_picture",
         "engine",
         "region",
