@@ -35,6 +35,14 @@ def look_sockets(material: bpy.types.Material | None) -> list[bpy.types.NodeSock
     return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
 
 
+def atlas_node(material: bpy.types.Material | None) -> bpy.types.Node | None:
+    """The node of the sheets' textures in a portrait's material; None where its nodes were replaced."""
+    group = material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
+    links = group.inputs["Alpha"].links if group else ()
+    nodes = (link.from_node for link in links)
+    return next((node for node in nodes if node.bl_idname == "ShaderNodeTexImage"), None)
+
+
 def portrait_node_group() -> bpy.types.NodeTree:
     """The group "Portrait Manifolds", made once a file."""
     existing = bpy.data.node_groups.get(GROUP_NAME)

@@ -1,6 +1,7 @@
 """A portrait as Blender objects: an empty at the head's origin, and under it the mesh of its sheets."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -8,7 +9,7 @@ import bpy
 from ..backend.errors import InputError
 from ..backend.portrait import Portrait
 from .atlas import packed_image
-from .materials import look_sockets, portrait_material
+from .materials import atlas_node, portrait_material
 from .sheets_data import SheetsData
 from .sheets_mesh import fill_mesh
 from .steps import Step, Steps, removed_on_failure
@@ -39,9 +40,10 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
     sheets = sheets_of(root)
     with removed_on_failure() as made:
         fresh = yield from _sheets_object(root.name, data, made)
-    for old, new in zip(sheets.material_slots, fresh.material_slots, strict=False):
-        _keep_look(old.material, new.material)
+    old = sheets.material_slots[0].material if sheets.material_slots else None
+    material = _with_look(fresh.active_material, old)
     sheets.data = fresh.data
+    sheets.material_slots[0].material = material
     bpy.data.objects.remove(fresh)
     _describe(root, data.portrait, filepath)
 
@@ -54,11 +56,9 @@ def portraits(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
     """The portrait that the active object belongs to, else the scene's only one; InputError without."""
-    item = context.view_layer.objects.active if context.view_layer else None
-    while item is not None:
-        if item.portrait_manifolds.role == "PORTRAIT":
-            return item
-        item = item.parent
+    root = portrait_above(context.view_layer.objects.active if context.view_layer else None)
+    if root is not None:
+        return root
     found = portraits(context.scene)
     if len(found) == 1:
         return found[0]
@@ -69,6 +69,13 @@ def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
             raise InputError(f"{instance.name} is an instance of a portrait's collection: {fix}.")
         raise InputError("There is no portrait in the scene: import one.")
     raise InputError(f"The scene has {len(found)} portraits: select one of them.")
+
+
+def portrait_above(item: bpy.types.Object | None) -> bpy.types.Object | None:
+    """The portrait that an object is or belongs to, however many parents up."""
+    while item is not None and item.portrait_manifolds.role != "PORTRAIT":
+        item = item.parent
+    return item
 
 
 def _instances_a_portrait(item: bpy.types.Object) -> bool:
@@ -92,8 +99,15 @@ def sheets_of(root: bpy.types.Object) -> bpy.types.Object:
 
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:
     """The portrait's object with a role, or None."""
-    parts = (item for item in root.children_recursive if item.portrait_manifolds.role == role)
-    return next(parts, None)
+    return next((item for item in _below(root) if item.portrait_manifolds.role == role), None)
+
+
+def _below(item: bpy.types.Object) -> Iterator[bpy.types.Object]:
+    """All below an object but other portraits, whose parts are their own."""
+    for child in item.children:
+        if child.portrait_manifolds.role != "PORTRAIT":
+            yield child
+            yield from _below(child)
 
 
 def raise_transparent_bounces(scene: bpy.types.Scene, sheets: int) -> str:
@@ -159,11 +173,18 @@ def _describe(root: bpy.types.Object, portrait: Portrait, filepath: str) -> None
     properties.texture_size, properties.sheets = portrait.texture_size, portrait.manifolds.sheets
 
 
-def _keep_look(old: bpy.types.Material | None, new: bpy.types.Material) -> None:
-    before = {socket.name: socket.default_value for socket in look_sockets(old)}
-    for socket in look_sockets(new):
-        if socket.name in before:
-            socket.default_value = before[socket.name]
+def _with_look(fresh: bpy.types.Material, old: bpy.types.Material | None) -> bpy.types.Material:
+    """The fresh sheets' material: a copy of the old one, its keyframes and drivers included, with the fresh textures.
+
+    The fresh one itself where the old one was removed or its nodes were replaced.
+    """
+    textures = atlas_node(fresh).image
+    if atlas_node(old) is None:
+        return fresh
+    kept = old.copy()
+    atlas_node(kept).image = textures
+    bpy.data.materials.remove(fresh)
+    return kept
 
 
 def _missing(root: bpy.types.Object) -> bpy.types.Object:

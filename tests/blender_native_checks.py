@@ -13,7 +13,7 @@ from render_on_the_side import op_picture
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
 from portrait_manifolds.blender_addon.import_operators import solid_around
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import add_portrait, sheets_of
+from portrait_manifolds.blender_addon.native_object import add_portrait, part_of, sheets_of
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.sheets_data import SheetsData
 from portrait_manifolds.blender_addon.steps import finished
@@ -150,6 +150,24 @@ def check_parented(folder: Path) -> None:
     bpy.context.view_layer.objects.active = instance
     reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
     assert "extra is an instance" in reason and "Make Library Override" in reason, reason
+
+
+def check_nested(folder: Path) -> None:
+    """A portrait parented to another is its own: neither takes the other's sheets or camera."""
+    first, _ = session.new_scene(folder, "small.portrait")
+    session.OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
+    second = bpy.context.view_layer.objects.active
+    first.name, second.name = "zoe", "abe"
+    second.parent = first
+    bpy.context.view_layer.objects.active = first
+    session.OPERATORS.match_photo_camera()
+    assert bpy.context.scene.camera.parent == first and sheets_of(first).parent == first
+    bpy.context.view_layer.objects.active = sheets_of(second)
+    session.OPERATORS.match_photo_camera()
+    assert bpy.context.scene.camera.parent == second and sheets_of(second).parent == second
+    first_camera = part_of(first, "PHOTO_CAMERA")
+    bpy.data.objects.remove(first_camera)
+    assert part_of(first, "PHOTO_CAMERA") is None
 
 
 def check_enclosed(folder: Path) -> None:

@@ -22,7 +22,7 @@ from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_f
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.look import shown_look
-from portrait_manifolds.blender_addon.materials import look_sockets
+from portrait_manifolds.blender_addon.materials import atlas_node, look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
 from portrait_manifolds.blender_addon.pictures import Picture
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
@@ -427,6 +427,33 @@ def check_edit(folder: Path) -> None:
     if (Path(__file__).parents[1] / "backend" / "weights").is_dir():
         assert OPERATORS.apply_edit(shape="NEW") == {"FINISHED"}
         assert np.abs(read_portrait(portrait_path(root)).manifolds.displacement_m - kept).max() > 1e-3, "another shape"
+
+
+def check_edit_keeps(folder: Path) -> None:
+    """An edit keeps all of the look: keys beside others, a driver, a value, and what the artist put between."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, material = bpy.context.scene, sheets_of(root).active_material
+    look, textures = {socket.name: socket for socket in look_sockets(material)}, atlas_node(material).image
+    material.keyframe_insert("roughness", frame=1)
+    for frame, stops in ((1, 0.0), (10, -3.0)):
+        look["Exposure"].default_value = stops
+        look["Exposure"].keyframe_insert("default_value", frame=frame)
+    look["Opacity"].driver_add("default_value").driver.expression = "0.25 + 0.25"
+    look["Edge Softness"].default_value = 0.125
+    tree = material.node_tree
+    between = tree.nodes.new("ShaderNodeInvert")
+    tree.links.new(atlas_node(material).outputs["Color"], between.inputs["Color"])
+    tree.links.new(between.outputs["Color"], next(iter(look.values())).node.inputs["Color"])
+    OPERATORS.edit_front_view()
+    assert OPERATORS.apply_edit() == {"FINISHED"}
+    edited = sheets_of(root).active_material
+    assert edited != material and edited.node_tree.nodes.get(between.name)
+    assert atlas_node(edited).image != textures and atlas_node(material).image == textures, "undo needs the old ones"
+    for frame, stops in ((1, 0.0), (10, -3.0)):
+        scene.frame_set(frame)
+        shown = shown_look(root, frame, bpy.context.evaluated_depsgraph_get())
+        np.testing.assert_allclose((shown.exposure, shown.opacity, shown.edge_softness), (stops, 0.5, 0.125), atol=1e-6)
+        assert shown_look(root, frame).exposure == stops
 
 
 def check_export(folder: Path) -> None:

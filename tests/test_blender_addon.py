@@ -19,7 +19,7 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
-    "native": ("faithful", "look", "size_and_time", "reopened", "parented", "enclosed", "bad_files"),
+    "native": ("faithful", "look", "size_and_time", "reopened", "parented", "nested", "enclosed", "bad_files"),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "shared_action", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
@@ -49,6 +49,7 @@ CHECKS = {
         "cancel_and_death",
         "killed_import",
         "edit",
+        "edit_keeps",
         "export",
     ),
 }
