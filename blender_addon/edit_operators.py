@@ -1,6 +1,8 @@
 """Edit in 3D: paint over the front view, and carry the paint into the portrait from every view."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 
 import bpy
@@ -12,9 +14,10 @@ from .atlas import encode_png
 from .backend_home import user_folder
 from .backend_process import backend
 from .job_operator import JobOperator
-from .native_object import active_portrait, named, portrait_path, replace_sheets
+from .native_object import active_portrait, named, portrait_path, replace_sheets, sheets_of, stored_path
 from .properties import EDIT_SHAPES
 from .sheets_data import SheetsData
+from .stand_in import renew_stand_in, stand_in_arrays
 from .steps import Steps, answered, in_thread, unlinked_on_failure
 
 
@@ -26,11 +29,12 @@ class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
     bl_options = {"REGISTER", "UNDO"}
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        root = active_portrait(context)
+        root = _own_portrait(context)
         name, self.work.what = root.name, f"Front view of {root.name}"
-        output = user_folder("edits") / f"{bpy.path.clean_name(name)} front view.png"
+        output = _front_view_path(name)
         arguments = ["render", str(portrait_path(root)), "-o", str(output)]
-        yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
+        with unlinked_on_failure(output):
+            yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
         image = bpy.data.images.load(str(output), check_existing=False)
         image.name = f"{name} front view"
         image.alpha_mode = "CHANNEL_PACKED"
@@ -52,31 +56,45 @@ class PORTRAIT_MANIFOLDS_OT_apply_edit(JobOperator):
     shape: bpy.props.EnumProperty(name="Shape", description="What becomes of the head's shape", items=EDIT_SHAPES)
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        root = active_portrait(context)
+        root = _own_portrait(context)
         image = root.portrait_manifolds.edited_image
         if image is None:
             raise InputError("There is no painted view: press Edit Front View first.")
         name, self.work.what = root.name, f"Edit of {root.name}"
         before = portrait_path(root)
         output = _next_version(before)
-        painted = user_folder("edits") / f"{bpy.path.clean_name(name)} painted.png"
-        yield from in_thread("saving the painted view", _saving(image, painted))
-        arguments = ["edit", str(before), "--image", str(painted), "-o", str(output)]
-        if self.shape == "NEW":
-            arguments.append("--reshape")
-        with unlinked_on_failure(output):
+        # Cancelled, the thread that saves may still be writing.
+        scratch = tempfile.TemporaryDirectory(prefix="portrait_manifolds_", ignore_cleanup_errors=True)
+        with scratch as folder, unlinked_on_failure(output):
+            painted = Path(folder) / "painted.png"
+            yield from in_thread("saving the painted view", _saving(image, painted))
+            arguments = ["edit", str(before), "--image", str(painted), "-o", str(output)]
+            if self.shape == "NEW":
+                arguments.append("--reshape")
             yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
             data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(output), fraction=1.0)
-            yield from replace_sheets(named(name), data, str(output))
+            head = yield from in_thread("unfolding the sheets", lambda: stand_in_arrays(data.portrait), fraction=1.0)
+            yield from replace_sheets(named(name), data, stored_path(output))
+            renew_stand_in(named(name), head, data.digest)
         self.report({"INFO"}, f"The edited portrait is {output.name}; undo brings the one before back.")
+
+
+def _own_portrait(context: bpy.types.Context) -> bpy.types.Object:
+    """The active portrait; InputError where the .blend would not keep what is changed of it."""
+    root = active_portrait(context)
+    if any(item.library or item.override_library for item in (root, sheets_of(root))):
+        fix = "edit it there, or use Object > Relations > Make Local > All"
+        raise InputError(f"{root.name} belongs to a linked file, which alone can keep an edit: {fix}.")
+    return root
 
 
 def _saving(image: bpy.types.Image, path: Path) -> Callable[[], object]:
     """What writes the painted view to a PNG file without touching Blender's data.
 
-    That is what is painted in Blender; where nothing was, what another program saved over the file.
+    That is what is painted in Blender, packed into the .blend or not; where nothing was, what another program saved
+    over the file.
     """
-    if image.is_dirty:
+    if image.is_dirty or image.packed_file is not None:
         width, height = image.size
         pixels = np.empty(width * height * 4, np.float32)
         image.pixels.foreach_get(pixels)
@@ -99,5 +117,14 @@ def _top_first_bytes(pixels: np.ndarray) -> np.ndarray:
 def _next_version(path: Path) -> Path:
     """A free name beside the portrait: an edit never overwrites what undo needs."""
     stem = path.stem.partition(" edit ")[0]
-    names = (f"{stem} edit {count}{path.suffix}" for count in range(1, 10000))
-    return next(candidate for candidate in (path.with_name(name) for name in names) if not candidate.exists())
+    return _free(path.with_name(f"{stem} edit {number}{path.suffix}") for number in count(1))
+
+
+def _front_view_path(name: str) -> Path:
+    """A free name among the add-on's files: another .blend may hold what is painted on the one before."""
+    folder, stem = user_folder("edits"), f"{bpy.path.clean_name(name)} front view"
+    return _free(folder / (f"{stem}.png" if number == 1 else f"{stem} {number}.png") for number in count(1))
+
+
+def _free(paths: Iterable[Path]) -> Path:
+    return next(path for path in paths if not path.exists())

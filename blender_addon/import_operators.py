@@ -12,7 +12,7 @@ from .backend_home import user_folder
 from .backend_process import Job, backend
 from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
-from .native_object import add_portrait, raise_transparent_bounces
+from .native_object import add_portrait, raise_transparent_bounces, stored_path
 from .sheets_data import SheetsData
 from .steps import Steps, answered, in_thread, unlinked_on_failure
 
@@ -73,7 +73,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
             path = _free_path(source.stem)
             with unlinked_on_failure(path):
                 yield from answered(self._reconstruct(source, path))
-                root = yield from self._build(path, _stored(source))
+                root = yield from self._build(path, stored_path(source))
         for item in context.selected_objects:
             item.select_set(False)
         root.select_set(True)
@@ -90,7 +90,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
 
     def _build(self, path: Path, photo: str) -> Steps[bpy.types.Object]:
         data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(path), fraction=1.0)
-        return (yield from add_portrait(data, path.stem, _stored(path), photo))
+        return (yield from add_portrait(data, path.stem, stored_path(path), photo))
 
     def _reconstruct(self, photo: Path, output: Path) -> Job:
         if not photo.is_file():
@@ -143,13 +143,3 @@ def _free_path(stem: str) -> Path:
     folder = Path(bpy.data.filepath).parent if bpy.data.filepath else user_folder("portraits")
     names = (stem if count == 1 else f"{stem}_{count}" for count in range(1, 10000))
     return next(path for path in (folder / f"{name}.portrait" for name in names) if not path.exists())
-
-
-def _stored(path: Path) -> str:
-    """The path as the .blend keeps it: relative to it where both are on one drive and the .blend is saved."""
-    if not bpy.data.filepath:
-        return str(path)
-    try:
-        return bpy.path.relpath(str(path))
-    except ValueError:
-        return str(path)

@@ -1,15 +1,16 @@
 """A portrait as Blender objects: an empty at the head's origin, and under it the mesh of its sheets."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 
 from ..backend.errors import InputError
-from ..backend.portrait import Portrait
 from .atlas import packed_image
 from .materials import atlas_node, portrait_material
+from .portrait_reader import file_digest
 from .sheets_data import SheetsData
 from .sheets_mesh import fill_mesh
 from .steps import Step, Steps, removed_on_failure
@@ -31,7 +32,7 @@ def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") ->
         sheets.parent = root
         for item in (root, sheets):
             bpy.context.collection.objects.link(item)
-        _describe(root, data.portrait, filepath)
+        _describe(root, data, filepath)
     return root
 
 
@@ -45,7 +46,7 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
     sheets.data = fresh.data
     sheets.material_slots[0].material = material
     bpy.data.objects.remove(fresh)
-    _describe(root, data.portrait, filepath)
+    _describe(root, data, filepath)
 
 
 def portraits(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -130,17 +131,53 @@ def raise_transparent_bounces(scene: bpy.types.Scene, sheets: int) -> str:
     return f"Cycles' transparent bounces raised to {needed} ({', '.join(changed)})" if changed else ""
 
 
-def resolved_path(root: bpy.types.Object, path: str) -> Path:
-    """An absolute path of a file named relative to the .blend that the portrait is stored in."""
-    return Path(bpy.path.abspath(path, library=root.library))
+def stored_path(path: Path) -> str:
+    """The path as the .blend keeps it: relative to it where both are on one drive and the .blend is saved."""
+    if not bpy.data.filepath:
+        return str(path)
+    try:
+        return bpy.path.relpath(str(path))
+    except ValueError:
+        return str(path)
+
+
+def places(root: bpy.types.Object, name: str) -> list[Path]:
+    """Where the file that the portrait's property `name` tells of may be, the likeliest first; none where it is empty.
+
+    Blender does not mend add-ons' paths: a relative one belongs to the .blend that the object is stored in or
+    overrides; after Save As elsewhere and Append only the absolute one noted beside it is right.
+    """
+    properties, override = root.portrait_manifolds, root.override_library
+    path = getattr(properties, name)
+    if not path:
+        return []
+    libraries = [root.library, *([override.reference.library] if override and override.reference else [])]
+    found = [bpy.path.abspath(path, library=library) for library in libraries]
+    found += [getattr(properties, f"{name}_place")] if getattr(properties, f"{name}_place") else []
+    return [Path(each) for each in dict.fromkeys(map(os.path.abspath, found))]
 
 
 def portrait_path(root: bpy.types.Object) -> Path:
-    """The portrait's file; InputError if it is gone."""
-    path = resolved_path(root, root.portrait_manifolds.filepath)
-    if not root.portrait_manifolds.filepath or not path.is_file():
+    """The portrait's file, of several the one that its sheets were built from; InputError if it is gone."""
+    candidates = places(root, "filepath")
+    found = [path for path in candidates if path.is_file()]
+    if not found:
+        path = candidates[0] if candidates else ""
         raise InputError(f"{root.name}'s file {path} is gone: choose it anew under Portrait File in the panel.")
-    return path
+    if len(found) == 1:
+        return found[0]
+    return next((path for path in found if file_digest(path) == root.portrait_manifolds.file_digest), found[0])
+
+
+def file_note(root: bpy.types.Object) -> str:
+    """A sentence where the portrait's file is another than its sheets were built from, else ""."""
+    try:
+        path = portrait_path(root)
+        same = root.portrait_manifolds.file_digest in ("", file_digest(path))  # none in a .blend of before
+    except InputError:
+        return ""
+    wrong = f"{path.name} is not the file that {root.name}'s sheets were built from"
+    return "" if same else f"{wrong}: import it to see it in Cycles."
 
 
 def _sheets_object(name: str, data: SheetsData, made: list[bpy.types.ID]) -> Steps[bpy.types.Object]:
@@ -163,9 +200,9 @@ def _sheets_object(name: str, data: SheetsData, made: list[bpy.types.ID]) -> Ste
     return sheets
 
 
-def _describe(root: bpy.types.Object, portrait: Portrait, filepath: str) -> None:
-    properties = root.portrait_manifolds
-    properties.filepath = filepath
+def _describe(root: bpy.types.Object, data: SheetsData, filepath: str) -> None:
+    properties, portrait = root.portrait_manifolds, data.portrait
+    properties.filepath, properties.file_digest = filepath, data.digest
     properties.input_camera = json.dumps(portrait.input_camera.to_dict())
     properties.head_crop = json.dumps(portrait.crop.to_photo.tolist())
     properties.provenance, properties.photo_sha256 = portrait.provenance, portrait.photo_sha256

@@ -6,7 +6,7 @@ from ..backend.errors import InputError
 from .cameras import beyond_promise, camera_from_blender
 from .job_operator import running_work
 from .materials import look_sockets
-from .native_object import active_portrait, sheets_of
+from .native_object import active_portrait, file_note, sheets_of
 from .photo_camera import photo_view
 from .rigs import RIG_TYPES
 
@@ -59,6 +59,9 @@ class PORTRAIT_MANIFOLDS_PT_look(_PortraitPanel):
         layout.use_property_split = True
         layout.label(text=root.name, icon="OUTLINER_OB_EMPTY")
         layout.prop(root.portrait_manifolds, "filepath")
+        note = file_note(root)
+        if note:
+            layout.label(text=note, icon="ERROR")
         try:
             material = sheets_of(root).active_material
         except InputError as error:

@@ -8,7 +8,7 @@ import numpy as np
 from ..backend.camera import Camera, look_at
 from .cameras import set_blender_camera, set_render_size
 from .job_operator import checked
-from .native_object import active_portrait, part_of, resolved_path
+from .native_object import active_portrait, part_of, places
 
 
 class PORTRAIT_MANIFOLDS_OT_match_photo_camera(bpy.types.Operator):
@@ -69,10 +69,10 @@ def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) 
 
 def _show_photo(camera: bpy.types.Object, root: bpy.types.Object) -> None:
     """The photograph as the camera's background, where its file is still there."""
-    path = resolved_path(root, root.portrait_manifolds.photo)
     data = camera.data
     data.background_images.clear()
-    if not root.portrait_manifolds.photo or not path.is_file():
+    path = next((path for path in places(root, "photo") if path.is_file()), None)
+    if path is None:
         return
     background = data.background_images.new()
     background.image = bpy.data.images.load(str(path), check_existing=True)

@@ -1,6 +1,8 @@
 """Reads .portrait files inside Blender, whose Python has numpy but no safetensors."""
 
 import json
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,21 @@ def read_portrait(path: Path | str) -> Portrait:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
     return decode_portrait(tensors, metadata, path)
+
+
+def file_digest(path: Path) -> str:
+    """Tells a portrait's file from others, wherever it lies; InputError if it cannot be read."""
+    try:
+        now = path.stat()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path.") from error
+    return _digest(path, now.st_size, now.st_mtime_ns)
+
+
+@lru_cache
+def _digest(path: Path, size: int, changed_ns: int) -> str:
+    """Worked out once as long as the file's size and time stay."""
+    return blake2b(read_input(path, MAX_FILE_BYTES), digest_size=16).hexdigest()
 
 
 def _tensor(entry: dict, data: memoryview) -> np.ndarray:

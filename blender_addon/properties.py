@@ -1,5 +1,7 @@
 """What a .blend remembers of a portrait: where it came from, kept on the objects themselves."""
 
+import os
+
 import bpy
 
 from ..backend.conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
@@ -25,6 +27,12 @@ EDIT_SHAPES = (
 )
 
 
+def _note_place(properties: bpy.types.PropertyGroup, name: str) -> None:
+    """A path was chosen: where that is, for when the .blend has moved on without it."""
+    path = getattr(properties, name)
+    setattr(properties, f"{name}_place", os.path.abspath(bpy.path.abspath(path)) if path else "")
+
+
 class PortraitProperties(bpy.types.PropertyGroup):
     """Portrait Manifolds' properties of an object; all but `role` are used on the portrait's empty."""
 
@@ -36,13 +44,18 @@ class PortraitProperties(bpy.types.PropertyGroup):
         description="The .portrait file that the backend draws",
         subtype="FILE_PATH",
         options=PATH_OPTIONS,
+        update=lambda self, context: _note_place(self, "filepath"),
     )
+    filepath_place: bpy.props.StringProperty(description="The portrait's file as an absolute path, when it was chosen")
+    file_digest: bpy.props.StringProperty(description="Identifies the file that the sheets were built from")
     photo: bpy.props.StringProperty(
         name="Photograph",
         description="The photograph the portrait was made from",
         subtype="FILE_PATH",
         options=PATH_OPTIONS,
+        update=lambda self, context: _note_place(self, "photo"),
     )
+    photo_place: bpy.props.StringProperty(description="The photograph as an absolute path, when it was chosen")
     input_camera: bpy.props.StringProperty(
         name="Photo Camera", description="The photograph's camera in portrait space, as JSON"
     )

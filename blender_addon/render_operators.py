@@ -11,7 +11,7 @@ from .cameras import beyond_promise, sample_animation
 from .job_operator import JobOperator
 from .look import ShownLook, shown_look
 from .naming import PATH_OPTIONS
-from .native_object import active_portrait, portrait_path
+from .native_object import active_portrait, file_note, portrait_path
 from .photo_camera import photo_view
 from .steps import Steps, answered
 
@@ -70,6 +70,9 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
         note = _beyond_note(cameras, frames, photo_view(root))
         params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
         params["looks"] = [shown.to_dict() for shown in looks]
+        changed = file_note(root)
+        if changed:
+            self.report({"WARNING"}, changed)
         result = yield from answered(backend().request("frames", params, self.work.what))
         drawn = result["frames"]
         self.report({"INFO"}, f"{len(drawn)} frame{'s' * (len(drawn) > 1)} in {Path(drawn[0]).parent}.{note}")

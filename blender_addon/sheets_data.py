@@ -6,7 +6,7 @@ from pathlib import Path
 from ..backend.errors import InputError
 from ..backend.portrait import Portrait
 from .atlas import atlas_pixels, encode_png, plan_atlas
-from .portrait_reader import read_portrait
+from .portrait_reader import file_digest, read_portrait
 from .sheets_mesh import MeshArrays, sheets_arrays
 
 
@@ -17,16 +17,18 @@ class SheetsData:
     portrait: Portrait
     mesh: MeshArrays
     png: bytes
+    digest: str = ""
+    """Of the portrait's file, if it was read from one."""
 
     @staticmethod
-    def of(portrait: Portrait) -> "SheetsData":
+    def of(portrait: Portrait, digest: str = "") -> "SheetsData":
         """Raises InputError for a portrait without any opacity."""
         atlas = plan_atlas(portrait)
         if not atlas.sheets:
             raise InputError("The portrait is empty, every sheet is transparent: reconstruct it again.")
-        return SheetsData(portrait, sheets_arrays(portrait, atlas), encode_png(atlas_pixels(portrait, atlas)))
+        return SheetsData(portrait, sheets_arrays(portrait, atlas), encode_png(atlas_pixels(portrait, atlas)), digest)
 
     @staticmethod
     def read(path: Path) -> "SheetsData":
         """Of the portrait in a file; raises InputError."""
-        return SheetsData.of(read_portrait(path))
+        return SheetsData.of(read_portrait(path), file_digest(path))

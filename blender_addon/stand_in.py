@@ -3,10 +3,11 @@
 import bpy
 import numpy as np
 
+from ..backend.errors import InputError
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
 from .native_object import named, part_of, portrait_path
-from .portrait_reader import read_portrait
+from .portrait_reader import file_digest, read_portrait
 from .sheets_mesh import MeshArrays, fill_mesh
 from .steps import Steps, finished, in_thread
 
@@ -14,27 +15,57 @@ RINGS, SEGMENTS = 48, 96
 
 
 def stand_in_of(name: str) -> Steps[bpy.types.Object]:
-    """The stand-in of the portrait `name`, found or added under its empty. Cameras do not see it, lights do.
+    """The stand-in of the portrait `name`, added under its empty, or found and brought up to date with its file.
 
-    Raises InputError where there is none and the portrait's file is gone.
+    Cameras do not see it, lights do. Raises InputError where there is none and the portrait's file is gone.
     """
     root = named(name)
     existing = part_of(root, "STAND_IN")
-    if existing is not None:
+    if existing is not None and _is_current(root, existing):
         return existing
     path = portrait_path(root)
-    arrays = yield from in_thread("reading the portrait", lambda: stand_in_arrays(read_portrait(path)))
+    read = yield from in_thread(
+        "reading the portrait", lambda: (stand_in_arrays(read_portrait(path)), file_digest(path))
+    )
     root = named(name)
-    mesh = bpy.data.meshes.new(f"{root.name} stand-in")
-    finished(fill_mesh(mesh, arrays))  # small
-    stand_in = bpy.data.objects.new(f"{root.name} stand-in", mesh)
+    stand_in = part_of(root, "STAND_IN") or _add_stand_in(root)
+    renew_stand_in(root, *read)
+    return stand_in
+
+
+def renew_stand_in(root: bpy.types.Object, arrays: MeshArrays, digest: str) -> None:
+    """Gives the stand-in, and its twin that catches shadows, the shape of the file with a digest, where they are."""
+    for role in ("STAND_IN", "SHADOW_CATCHER"):
+        part = part_of(root, role)
+        if part is None:
+            continue
+        part.data.clear_geometry()
+        finished(fill_mesh(part.data, arrays))  # small
+        part.portrait_manifolds.file_digest = digest
+        if role == "STAND_IN":
+            part.data.shade_flat()  # smooth normals of large faces lose light at grazing angles
+        else:
+            part.data.shade_smooth()  # else shadows would end along the edges of faces that turn from the light
+
+
+def _is_current(root: bpy.types.Object, stand_in: bpy.types.Object) -> bool:
+    """Also where the portrait's file is gone: then there is nothing better."""
+    try:
+        return stand_in.portrait_manifolds.file_digest == file_digest(portrait_path(root))
+    except InputError:
+        return True
+
+
+def _add_stand_in(root: bpy.types.Object) -> bpy.types.Object:
+    """An empty mesh yet."""
+    stand_in = bpy.data.objects.new(f"{root.name} stand-in", bpy.data.meshes.new(f"{root.name} stand-in"))
     stand_in.portrait_manifolds.role = "STAND_IN"
     stand_in.parent = root
-    stand_in.data.shade_flat()  # smooth normals of large faces lose light at grazing angles
     stand_in.data.materials.append(_white())
     stand_in.visible_camera = False
     stand_in.display_type = "BOUNDS"
-    for collection in root.users_collection:
+    own = [each for each in root.users_collection if each.library is None and each.override_library is None]
+    for collection in own or [bpy.context.scene.collection]:  # Blender lets none into others
         collection.objects.link(stand_in)
     return stand_in
 

@@ -1,5 +1,6 @@
 """The portrait in a rendered scene: in front of some things, behind others, and casting its shadow."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.compositor_nodes import Compositor
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import portraits, sheets_of
+from portrait_manifolds.blender_addon.native_object import part_of, portraits, sheets_of
 
 OPERATORS = session.OPERATORS
 
@@ -272,6 +273,22 @@ def check_stand_in(folder: Path) -> None:
     lit = session.rendered(scene, folder)[..., :3].mean()
     print(f"wall {lit:.3f}, with the shadow {shaded:.3f}")
     assert shaded < 0.9 * lit
+
+
+def check_stand_in_renewed(folder: Path) -> None:
+    """When the portrait's file is another, the stand-in and its twin take that one's shape."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    session.exact_cycles(bpy.context.scene)
+    OPERATORS.setup_compositing()
+    parts = [part_of(root, role) for role in ("STAND_IN", "SHADOW_CATCHER")]
+    before = [part.data.vertices[500].co.length for part in parts]
+    OPERATORS.setup_compositing()
+    assert [part.data.vertices[500].co.length for part in parts] == before
+    shutil.copy(folder / "wide.portrait", folder / "small.portrait")
+    OPERATORS.setup_compositing()
+    for part, length, smooth in zip(parts, before, (False, True), strict=True):
+        assert abs(part.data.vertices[500].co.length - length - 0.01) < 1e-4
+        assert part.data.polygons[0].use_smooth == smooth and part.data.materials
 
 
 def check_shadow_on_portrait(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The native object: faithful, fast to build, small, and whole after saving, appending and linking."""
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from render_on_the_side import op_picture
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
 from portrait_manifolds.blender_addon.import_operators import solid_around
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import add_portrait, part_of, sheets_of
+from portrait_manifolds.blender_addon.native_object import add_portrait, file_note, part_of, portrait_path, sheets_of
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.sheets_data import SheetsData
 from portrait_manifolds.blender_addon.steps import finished
@@ -168,6 +169,62 @@ def check_nested(folder: Path) -> None:
     first_camera = part_of(first, "PHOTO_CAMERA")
     bpy.data.objects.remove(first_camera)
     assert part_of(first, "PHOTO_CAMERA") is None
+
+
+def check_places(folder: Path) -> None:
+    """Saved elsewhere, appended and overridden, a portrait finds its file, not one of the same name beside the .blend.
+
+    What belongs to a linked file cannot be edited; made local it can.
+    """
+    for name in ("library", "shot"):
+        (folder / name).mkdir()
+    home, other = folder / "library" / "small.portrait", folder / "shot" / "small.portrait"
+    (folder / "small.portrait").rename(home)
+    shutil.copy(folder / "head.portrait", other)
+    blend = str(folder / "library" / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    session.OPERATORS.import_portrait(filepath=str(home))
+    root = bpy.context.view_layer.objects.active
+    assert root.portrait_manifolds.filepath == "//small.portrait"
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot" / "shot.blend"))
+    assert portrait_path(root) == home and not file_note(root)
+    for link in (False, True):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot" / "shot.blend"))
+        with bpy.data.libraries.load(blend, link=link) as (there, here):
+            here.scenes = there.scenes
+        scene = bpy.context.scene
+        for item in here.scenes[0].objects:
+            scene.collection.objects.link(item)
+        root = next(item for item in scene.objects if item.portrait_manifolds.role == "PORTRAIT")
+        assert portrait_path(root) == home, link
+    bpy.context.view_layer.objects.active = root
+    assert "linked file" in session.raised(session.OPERATORS.edit_front_view)
+    own = root.override_hierarchy_create(scene, bpy.context.view_layer)
+    (folder / "library").rename(folder / "moved")  # with the library's path mended, as Blender's user does
+    own.override_library.reference.library.filepath = str(folder / "moved" / "library.blend")
+    assert portrait_path(own) == folder / "moved" / "small.portrait"
+    bpy.context.view_layer.objects.active = own
+    assert "linked file" in session.raised(session.OPERATORS.apply_edit)
+    bpy.ops.object.select_all(action="SELECT")
+    bpy.ops.object.make_local(type="ALL")
+    assert "press Edit Front View" in session.raised(session.OPERATORS.apply_edit)
+
+
+def check_replaced(folder: Path) -> None:
+    """A file that is replaced, or another chosen, is told from the one that the sheets were built from."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    shutil.copy(folder / "small.portrait", folder / "kept.portrait")
+    shutil.copy(folder / "wide.portrait", folder / "small.portrait")
+    assert "small.portrait is not the file" in file_note(root)
+    shutil.copy(folder / "head.portrait", folder / "other.portrait")
+    root.portrait_manifolds.filepath = str(folder / "other.portrait")
+    assert "other.portrait is not the file" in file_note(root)
+    shutil.copy(folder / "kept.portrait", folder / "other.portrait")
+    assert not file_note(root)
+    (folder / "other.portrait").unlink()
+    assert not file_note(root), "that is said where it is needed"
 
 
 def check_enclosed(folder: Path) -> None:

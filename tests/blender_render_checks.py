@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -454,6 +455,31 @@ def check_edit_keeps(folder: Path) -> None:
         shown = shown_look(root, frame, bpy.context.evaluated_depsgraph_get())
         np.testing.assert_allclose((shown.exposure, shown.opacity, shown.edge_softness), (stops, 0.5, 0.125), atol=1e-6)
         assert shown_look(root, frame).exposure == stops
+
+
+def check_painted(folder: Path) -> None:
+    """Paint packed into the .blend counts, no painting is drawn over, no copies stay, and the path is the .blend's."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
+    OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
+    root = bpy.context.view_layer.objects.active
+    OPERATORS.edit_front_view()
+    first = root.portrait_manifolds.edited_image
+    first.pixels[:] = (0.0, 1.0, 0.0, 1.0) * (first.size[0] * first.size[1])
+    first.save()
+    file = Path(bpy.path.abspath(first.filepath))
+    painting = file.read_bytes()
+    OPERATORS.edit_front_view()
+    image = root.portrait_manifolds.edited_image
+    assert file.read_bytes() == painting and Path(bpy.path.abspath(image.filepath)) != file
+    image.pixels[:] = (0.0, 0.0, 1.0, 1.0) * (image.size[0] * image.size[1])
+    image.pack()
+    assert not image.is_dirty
+    assert OPERATORS.apply_edit() == {"FINISHED"}
+    assert root.portrait_manifolds.filepath == "//small edit 1.portrait"
+    camera = read_portrait(portrait_path(root)).input_camera
+    middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
+    assert middle[2] > 0.9 and middle[0] < 0.1, middle
+    assert not list(file.parent.glob("*painted*")) and not list(Path(tempfile.gettempdir()).glob("*/painted.png"))
 
 
 def check_export(folder: Path) -> None:

@@ -8,9 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,7 +21,18 @@ from portrait_manifolds.backend.made_portrait import made_portrait
 TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 CHECKS = {
-    "native": ("faithful", "look", "size_and_time", "reopened", "parented", "nested", "enclosed", "bad_files"),
+    "native": (
+        "faithful",
+        "look",
+        "size_and_time",
+        "reopened",
+        "parented",
+        "nested",
+        "places",
+        "replaced",
+        "enclosed",
+        "bad_files",
+    ),
     "camera": ("round_trip", "refused", "photo_camera", "rigs", "shared_action", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
@@ -27,6 +40,7 @@ CHECKS = {
         "followed",
         "portraits_come_and_go",
         "stand_in",
+        "stand_in_renewed",
         "shadow_on_portrait",
         "match_light",
         "light_on_set",
@@ -50,6 +64,7 @@ CHECKS = {
         "killed_import",
         "edit",
         "edit_keeps",
+        "painted",
         "export",
     ),
 }
@@ -61,10 +76,13 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """head.portrait (512 texels) and small.portrait (128)."""
+    """head.portrait (512 texels), small.portrait (128) and wide.portrait, the same but 1 cm larger all around."""
     folder = tmp_path_factory.mktemp("portraits")
     made_portrait(512).save(folder / "head.portrait")
-    made_portrait(128).save(folder / "small.portrait")
+    small = made_portrait(128)
+    small.save(folder / "small.portrait")
+    wide = replace(small.manifolds, displacement_m=small.manifolds.displacement_m + np.float32(0.01))
+    replace(small, manifolds=wide).save(folder / "wide.portrait")
     return folder
 
 
