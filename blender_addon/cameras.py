@@ -1,6 +1,7 @@
 """Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import sqrt
 
 import bpy
@@ -21,6 +22,15 @@ def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     render = scene.render
     scale = render.resolution_percentage / 100.0
     return max(1, int(render.resolution_x * scale + 1e-6)), max(1, int(render.resolution_y * scale + 1e-6))
+
+
+def on_render_pixels(scene: bpy.types.Scene, view_of: Callable[[int, int], Camera]) -> Camera:
+    """The camera that `view_of` gives for a width and height in square pixels, on the scene's own, which may not be."""
+    width, height = render_size(scene)
+    aspect = scene.render.pixel_aspect_y / scene.render.pixel_aspect_x  # height of a pixel over its width
+    view = view_of(width, max(1, round(height * aspect)))
+    shift = (view.cy_px - 0.5 * view.height_px) / aspect
+    return replace(view, fy_px=view.fy_px / aspect, cy_px=0.5 * height + shift, height_px=height)
 
 
 def camera_from_blender(

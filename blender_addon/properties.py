@@ -14,6 +14,7 @@ ROLES = (
     ("STAND_IN", "Stand-in", "A plain white head that casts the portrait's shadows"),
     ("SHADOW_CATCHER", "Shadow catcher", "The stand-in's twin, on which shadows are measured"),
     ("PHOTO_CAMERA", "Photo camera", "The camera that took the photograph"),
+    ("RIG_CAMERA", "Rig camera", "The camera that a rig moves"),
 )
 
 EDIT_SHAPES = (

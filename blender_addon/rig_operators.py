@@ -1,15 +1,16 @@
 """Adding camera rigs, and the parameters they keep."""
 
 import json
+from functools import partial
 
 import bpy
 
 from ..backend.errors import InputError
-from .cameras import render_size
+from .cameras import on_render_pixels
 from .job_operator import checked
-from .native_object import active_portrait
+from .native_object import active_portrait, portrait_above
 from .photo_camera import add_camera, head_view, photo_view
-from .rigs import EASES, RIG_TYPES, rebuild
+from .rigs import EASES, RIG_TYPES, check_frames, rebuild
 from .steps import removed_on_failure
 
 PIVOT_SIZE_M = 0.05
@@ -45,10 +46,11 @@ def _frame(pivot: bpy.types.Object, scene: bpy.types.Scene) -> None:
 
     Raises InputError where there is no portrait to frame; other problems are written into the rig.
     """
-    rig, size = pivot.portrait_rig, render_size(scene)
-    if pivot.parent is None:
+    rig, root = pivot.portrait_rig, portrait_above(pivot.parent)  # a controller may stand between
+    if root is None:
         raise InputError(f"{pivot.name} has lost its portrait: delete the rig and add it again.")
-    view = head_view(pivot.parent, *size) if rig.framing == "HEAD" else photo_view(pivot.parent).resized(*size)
+    view_of = partial(head_view, root) if rig.framing == "HEAD" else photo_view(root).resized
+    view = on_render_pixels(scene, view_of)
     rig.base_camera = json.dumps(view.to_dict())
     rig.fov_start_deg = view.fov_deg  # this writes the keyframes
 
@@ -115,8 +117,7 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
         root = active_portrait(context)
         start = scene.frame_start if self.frame_start < 0 else self.frame_start
         end = scene.frame_end if self.frame_end < 0 else self.frame_end
-        if end <= start:
-            raise InputError(f"A rig cannot run from frame {start} to {end}: give a later end.")
+        check_frames(start, end)
         title = next(name for key, name, _ in RIG_TYPES if key == self.type)
         with removed_on_failure() as made:
             pivot = bpy.data.objects.new(f"{root.name} {title.lower()}", None)
@@ -125,6 +126,7 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
             pivot.parent = root
             context.collection.objects.link(pivot)
             camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
+            camera.portrait_manifolds.role = "RIG_CAMERA"
             made += [camera, camera.data]
             rig = pivot.portrait_rig
             rig.type, rig.framing, rig.frame_start, rig.frame_end = self.type, self.framing, start, end

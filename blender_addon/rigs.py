@@ -35,6 +35,7 @@ EASES = (
 def rebuild(pivot: bpy.types.Object) -> None:
     """Writes the rig's keyframes and drivers from its parameters; InputError where they do not work out."""
     rig = pivot.portrait_rig
+    check_frames(rig.frame_start, rig.frame_end)
     camera = rig_camera(pivot)
     view = Camera.from_dict(json.loads(rig.base_camera))
     azimuth = atan2(view.position_m[0], view.position_m[2])
@@ -51,11 +52,18 @@ def rebuild(pivot: bpy.types.Object) -> None:
 
 
 def rig_camera(pivot: bpy.types.Object) -> bpy.types.Object:
-    """The camera under a pivot; InputError if it was taken away."""
-    camera = next((child for child in pivot.children if child.type == "CAMERA"), None)
-    if camera is None:
+    """The rig's own camera under a pivot; InputError if it was taken away."""
+    cameras = [child for child in pivot.children if child.type == "CAMERA"]
+    if not cameras:
         raise InputError(f"{pivot.name} has lost its camera: delete the rig and add it again.")
-    return camera
+    # Rigs of before had no role: theirs is the first.
+    return next((camera for camera in cameras if camera.portrait_manifolds.role == "RIG_CAMERA"), cameras[0])
+
+
+def check_frames(start: int, end: int) -> None:
+    """Raises InputError for a rig that would end before it has begun."""
+    if end <= start:
+        raise InputError(f"A rig cannot run from frame {start} to {end}: give a later end.")
 
 
 def _orbit(pivot: bpy.types.Object, camera: bpy.types.Object) -> None:

@@ -22,7 +22,7 @@ from portrait_manifolds.blender_addon.cameras import (
     set_render_size,
 )
 from portrait_manifolds.blender_addon.keyframes import fcurve
-from portrait_manifolds.blender_addon.photo_camera import photo_view
+from portrait_manifolds.blender_addon.photo_camera import head_view, photo_view
 
 
 def check_round_trip(folder: Path) -> None:
@@ -127,6 +127,20 @@ def check_rigs(folder: Path) -> None:
     scene.camera.parent.portrait_rig.seed = 3
     assert np.abs(_view(scene, root, 8).position_m - before).max() > 1e-4
     assert "a later end" in session.raised(session.OPERATORS.add_rig, type="ORBIT", frame_start=9, frame_end=9)
+    pivot = scene.camera.parent
+    pivot.portrait_rig.frame_start = 50
+    assert "from frame 50 to 40" in pivot.portrait_rig.problem
+    assert fcurve(scene.camera, "rotation_euler", 0).keyframe_points[0].co.x == 1.0, "the rig stays as it was"
+    pivot.portrait_rig.frame_end = 60
+    assert not pivot.portrait_rig.problem
+    # Under a controller the rig still knows its portrait, beside another camera its own.
+    controller, other = bpy.data.objects.new("a", None), bpy.data.objects.new("a", bpy.data.cameras.new("a"))
+    for item in (controller, other):
+        scene.collection.objects.link(item)
+    controller.parent, pivot.parent, other.parent = root, controller, pivot
+    pivot.portrait_rig.framing, pivot.portrait_rig.type = "PHOTO", "DOLLY_ZOOM"
+    assert not pivot.portrait_rig.problem and scene.camera.data.animation_data.drivers
+    assert other.data.animation_data is None
     # A photograph from 5 cm: what fails leaves no rig behind.
     inside = np.array(photo.camera_to_world)
     inside[:3, 3] *= 0.05 / np.linalg.norm(photo.position_m)
@@ -168,7 +182,22 @@ def check_framing(folder: Path) -> None:
         rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
         assert 0 < rows[0] < 0.2 * height + 0.5 * max(0, height - width), "the crown is inside, near the top"
         assert np.ptp(columns) > 0.45 * min(width, height)
+    for aspect in ((1.46, 1.0), (1.0, 2.0)):  # pixels that are not square: the same picture, no more, no less
+        render = scene.render
+        render.resolution_x, render.resolution_y = (round(800 / side) for side in aspect)
+        render.pixel_aspect_x, render.pixel_aspect_y = aspect
+        for framing in ("HEAD", "PHOTO"):
+            session.OPERATORS.add_rig(type="DOLLY_ZOOM", framing=framing, frame_start=1, frame_end=9)
+            view = _view(scene, root, 1)
+            whole = head_view(root, 800, 800) if framing == "HEAD" else portrait.input_camera.resized(800, 800)
+            assert abs(view.fov_deg / whole.fov_deg - 1.0) < 2e-3, (aspect, framing, view.fov_deg, whole.fov_deg)
+            assert abs(scene.camera.parent.portrait_rig.fov_start_deg / view.fov_deg - 1.0) < 1e-4
+            across = [2.0 * np.arctan(0.5 * each.width_px / each.fx_px) for each in (view, whole)]
+            assert abs(across[0] / across[1] - 1.0) < 2e-3
+    render.resolution_x = render.resolution_y = 120
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
     rig = scene.camera.parent.portrait_rig
+    rig.framing = "HEAD"
     rig.framing = "PHOTO"
     photo = portrait.input_camera.resized(120, 120)
     assert abs(_view(scene, root, 1).fov_deg - photo.fov_deg) < 1e-3
