@@ -1,4 +1,4 @@
-"""Rendering a .blend's portraits without a window.
+"""Rendering a portrait of a .blend without a window.
 
     blender --background --command portrait_manifolds SCENE.blend --output DIR ...   (the extension)
     python -m portrait_manifolds.blender_addon.headless SCENE.blend --output DIR ... (pip's bpy)
@@ -18,13 +18,15 @@ import bpy
 from ..backend.blender_process import STOPS_WITH_PARENT
 from ..backend.errors import InputError
 from . import job_operator
+from .native_object import portrait_above, portraits
 
 
 def render_file(arguments: Sequence[str]) -> int:
     """Opens the scene and renders it; returns the exit code."""
-    parser = argparse.ArgumentParser("portrait_manifolds", description="Draw the portraits of a .blend's animation.")
+    parser = argparse.ArgumentParser("portrait_manifolds", description="Draw a portrait along a .blend's animation.")
     parser.add_argument("scene", type=Path, help="the Blender file")
     parser.add_argument("--output", type=Path, required=True, help="folder for the frames")
+    parser.add_argument("--portrait", help="the portrait's name; by default the active one, or the scene's only one")
     parser.add_argument("--first", type=int, default=-1, help="first frame; by default the scene's")
     parser.add_argument("--last", type=int, default=-1, help="last frame; by default the scene's")
     parser.add_argument("--format", choices=("exr", "png"), default="exr")
@@ -39,6 +41,10 @@ def render_file(arguments: Sequence[str]) -> int:
     except RuntimeError as error:
         return failed(f"{options.scene} cannot be opened ({sentence(error)}): check that it is a Blender file.", 2)
     try:
+        _choose(options.portrait)
+    except InputError as error:
+        return failed(str(error), 2)
+    try:
         bpy.ops.portrait_manifolds.render_portrait(
             directory=str(options.output),
             frame_start=options.first,
@@ -50,6 +56,18 @@ def render_file(arguments: Sequence[str]) -> int:
         return failed(sentence(error), 2 if isinstance(job_operator.last_error, InputError) else 1)
     print(f"Frames are in {options.output}.")
     return 0
+
+
+def _choose(name: str | None) -> None:
+    """Makes the portrait that is to be drawn the active object; InputError where that is none or not clear."""
+    layer = bpy.context.view_layer
+    found = {root.name: root for root in portraits(bpy.context.scene) if root.name in layer.objects}
+    if name is not None:
+        if name not in found:
+            raise InputError(f"The scene has no portrait {name}: give --portrait one of {', '.join(found) or 'none'}.")
+        layer.objects.active = found[name]
+    elif len(found) > 1 and portrait_above(layer.objects.active) is None:
+        raise InputError(f"The scene has {len(found)} portraits: give --portrait one of {', '.join(found)}.")
 
 
 def _stop_with_parent() -> None:

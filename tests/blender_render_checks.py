@@ -7,6 +7,8 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.blender_addon import backend_process, engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, Job, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
+from portrait_manifolds.blender_addon.headless import render_file
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.look import shown_look
@@ -480,6 +483,34 @@ def check_painted(folder: Path) -> None:
     middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
     assert middle[2] > 0.9 and middle[0] < 0.1, middle
     assert not list(file.parent.glob("*painted*")) and not list(Path(tempfile.gettempdir()).glob("*/painted.png"))
+
+
+def check_command(folder: Path) -> None:
+    """The command draws the portrait that is named, else the active or only one; of several it names them."""
+    session.new_scene(folder, "small.portrait")
+    bpy.context.scene.render.resolution_percentage = 5
+    blend, frame = folder / "Szene.blend", folder / "frames" / "frame_0001.png"
+
+    def run(*options: str) -> tuple[int, str]:
+        frame.unlink(missing_ok=True)
+        arguments = [str(blend), "--output", str(frame.parent), "--format", "png", "--first", "1", "--last", "1"]
+        with redirect_stderr(StringIO()) as said:
+            return render_file([*arguments, *options]), said.getvalue()
+
+    bpy.context.view_layer.objects.active = None
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert run() == (0, "") and session.loaded(frame)[..., 3].max() > 0.9, "the only one"
+    OPERATORS.import_portrait(filepath=str(folder / "wide.portrait"))
+    bpy.context.view_layer.objects.active.location.x = 5.0  # out of the picture
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert run() == (0, "") and session.loaded(frame)[..., 3].max() == 0.0, "the active one"
+    assert run("--portrait", "small") == (0, "") and session.loaded(frame)[..., 3].max() > 0.9
+    bpy.context.view_layer.objects.active = None
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    code, reason = run()
+    assert code == 2 and "2 portraits: give --portrait one of small, wide." in reason and not frame.exists()
+    code, reason = run("--portrait", "Small")
+    assert code == 2 and "no portrait Small: give --portrait one of small, wide." in reason
 
 
 def check_export(folder: Path) -> None:

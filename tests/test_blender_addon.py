@@ -65,6 +65,7 @@ CHECKS = {
         "edit",
         "edit_keeps",
         "painted",
+        "command",
         "export",
     ),
 }

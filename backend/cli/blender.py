@@ -1,4 +1,4 @@
-"""`portrait-manifolds blender`: the portraits of a Blender scene, drawn along its camera's animation."""
+"""`portrait-manifolds blender`: a portrait of a Blender scene, drawn along its camera's animation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,14 @@ from .options import Output, parse_frames
 
 @dataclass(frozen=True)
 class Blender:
-    """Draw the portraits of a .blend as its camera sees them, one RGBA + depth frame each; resumed where it stopped."""
+    """Draw a portrait of a .blend as its camera sees it, RGBA + depth frames; resumed where it stopped."""
 
     scene: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SCENE.blend")]
     """The Blender file."""
     output: Output
     """Folder for the frames."""
+    portrait: str | None = None
+    """The portrait's name in the scene; by default the one that was active when it was saved, or its only one."""
     frames: str | None = None
     """FIRST..LAST, or one frame; by default the scene's own range."""
     format: Literal["exr", "png"] = "exr"
@@ -38,6 +40,8 @@ class Blender:
             raise InputError(f"There is no program {self.blender}: give the path of Blender.")
         arguments = [str(self.scene.resolve()), "--output", str(self.output.resolve()), "--format", self.format]
         arguments += ["--samples", str(self.samples)]
+        if self.portrait is not None:
+            arguments += ["--portrait", self.portrait]
         if self.frames is not None:
             first, last = parse_frames(self.frames)
             arguments += ["--first", str(first), "--last", str(last)]
