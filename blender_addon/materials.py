@@ -35,12 +35,11 @@ def look_sockets(material: bpy.types.Material | None) -> list[bpy.types.NodeSock
     return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
 
 
-def atlas_node(material: bpy.types.Material | None) -> bpy.types.Node | None:
-    """The node of the sheets' textures in a portrait's material; None where its nodes were replaced."""
+def atlas_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
+    """The node of the sheets' textures in a portrait's material; empty where its nodes were replaced."""
     group = material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
-    links = group.inputs["Alpha"].links if group else ()
-    nodes = (link.from_node for link in links)
-    return next((node for node in nodes if node.bl_idname == "ShaderNodeTexImage"), None)
+    nodes = [link.from_node for link in group.inputs["Alpha"].links] if group else []
+    return [node for node in nodes if node.bl_idname == "ShaderNodeTexImage"]
 
 
 def portrait_node_group() -> bpy.types.NodeTree:

@@ -9,7 +9,7 @@ import bpy
 
 from ..backend.errors import InputError
 from .atlas import packed_image
-from .materials import atlas_node, portrait_material
+from .materials import atlas_nodes, portrait_material
 from .portrait_reader import file_digest
 from .sheets_data import SheetsData
 from .sheets_mesh import fill_mesh
@@ -215,11 +215,11 @@ def _with_look(fresh: bpy.types.Material, old: bpy.types.Material | None) -> bpy
 
     The fresh one itself where the old one was removed or its nodes were replaced.
     """
-    textures = atlas_node(fresh).image
-    if atlas_node(old) is None:
+    if old is None or not atlas_nodes(old):
         return fresh
     kept = old.copy()
-    atlas_node(kept).image = textures
+    for mine, new in zip(atlas_nodes(kept), atlas_nodes(fresh), strict=True):
+        mine.image = new.image
     bpy.data.materials.remove(fresh)
     return kept
 

@@ -26,7 +26,7 @@ from portrait_manifolds.blender_addon.headless import render_file
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
 from portrait_manifolds.blender_addon.look import shown_look
-from portrait_manifolds.blender_addon.materials import atlas_node, look_sockets
+from portrait_manifolds.blender_addon.materials import atlas_nodes, look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
 from portrait_manifolds.blender_addon.pictures import Picture
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
@@ -437,7 +437,7 @@ def check_edit_keeps(folder: Path) -> None:
     """An edit keeps all of the look: keys beside others, a driver, a value, and what the artist put between."""
     root, _ = session.new_scene(folder, "small.portrait")
     scene, material = bpy.context.scene, sheets_of(root).active_material
-    look, textures = {socket.name: socket for socket in look_sockets(material)}, atlas_node(material).image
+    look, textures = {socket.name: socket for socket in look_sockets(material)}, atlas_nodes(material)[0].image
     material.keyframe_insert("roughness", frame=1)
     for frame, stops in ((1, 0.0), (10, -3.0)):
         look["Exposure"].default_value = stops
@@ -446,13 +446,14 @@ def check_edit_keeps(folder: Path) -> None:
     look["Edge Softness"].default_value = 0.125
     tree = material.node_tree
     between = tree.nodes.new("ShaderNodeInvert")
-    tree.links.new(atlas_node(material).outputs["Color"], between.inputs["Color"])
+    tree.links.new(atlas_nodes(material)[0].outputs["Color"], between.inputs["Color"])
     tree.links.new(between.outputs["Color"], next(iter(look.values())).node.inputs["Color"])
     OPERATORS.edit_front_view()
     assert OPERATORS.apply_edit() == {"FINISHED"}
     edited = sheets_of(root).active_material
     assert edited != material and edited.node_tree.nodes.get(between.name)
-    assert atlas_node(edited).image != textures and atlas_node(material).image == textures, "undo needs the old ones"
+    assert atlas_nodes(edited)[0].image != textures
+    assert atlas_nodes(material)[0].image == textures, "undo needs the old ones"
     for frame, stops in ((1, 0.0), (10, -3.0)):
         scene.frame_set(frame)
         shown = shown_look(root, frame, bpy.context.evaluated_depsgraph_get())
