@@ -8,8 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..backend.atomic import atomic_path
-from ..backend.errors import InputError
+from ..backend.errors import InputError, WriteError
 from .atlas import encode_png
 from .backend_home import user_folder
 from .backend_process import backend
@@ -106,8 +105,11 @@ def _saving(image: bpy.types.Image, path: Path) -> Callable[[], object]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+    """Into a folder that is there: cancelled, it may be gone by then, and must not come back."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise WriteError(f"Writing {path} failed ({error.strerror or error}): free some space and retry.") from error
 
 
 def _top_first_bytes(pixels: np.ndarray) -> np.ndarray:

@@ -463,6 +463,9 @@ def check_edit_keeps(folder: Path) -> None:
 
 def check_painted(folder: Path) -> None:
     """Paint packed into the .blend counts, no painting is drawn over, no copies stay, and the path is the .blend's."""
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    tempfile.tempdir = str(temporary)
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
     OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
     root = bpy.context.view_layer.objects.active
@@ -483,7 +486,7 @@ def check_painted(folder: Path) -> None:
     camera = read_portrait(portrait_path(root)).input_camera
     middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
     assert middle[2] > 0.9 and middle[0] < 0.1, middle
-    assert not list(file.parent.glob("*painted*")) and not list(Path(tempfile.gettempdir()).glob("*/painted.png"))
+    assert not list(temporary.rglob("*painted*")) and file.is_relative_to(temporary)
 
 
 def check_command(folder: Path) -> None:
