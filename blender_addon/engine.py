@@ -88,7 +88,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         rendered = {item.original for item in depsgraph.objects}  # without what objects, collections or layers hide
         found = layers(
             [root for root in portraits(scene) if root in rendered],
-            scene.frame_current_final,
+            depsgraph,
             lambda root: camera_from_blender(camera, root, depsgraph, size),
         )
         if not found:

@@ -25,21 +25,21 @@ class ShownLook:
         return {"gain": gain, "opacity": self.opacity, "softness": self.edge_softness}
 
 
-def shown_look(root: bpy.types.Object, frame: float, depsgraph: bpy.types.Depsgraph | None = None) -> ShownLook:
-    """The look of the portrait at `root`: as `depsgraph` has it, else its keyframes at `frame`.
+def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownLook:
+    """The look of the portrait at `root` in the depsgraph's frame; neutral where its nodes were replaced.
 
-    Neutral where its nodes were replaced. A depsgraph lacks what is hidden, as Set Up Compositing hides the sheets
-    from renders. Then NLA strips are not heard, and of drivers what they gave last counts.
+    A depsgraph lacks what is hidden, as Set Up Compositing hides the sheets from renders. Then the keyframes are read
+    here: NLA strips are not heard, and of drivers what they gave last counts.
     """
-    material = sheets_of(root).active_material
-    seen = material.evaluated_get(depsgraph) if material and depsgraph else material
+    material, frame = sheets_of(root).active_material, depsgraph.scene.frame_current_final
+    seen = material.evaluated_get(depsgraph) if material else None
     sockets = {socket.name: socket for socket in look_sockets(seen)}
 
     def channels(name: str, neutral: tuple[float, ...]) -> tuple[float, ...]:
         if name not in sockets:
             return neutral
         now = _channels(sockets[name])
-        return now if seen.is_evaluated else _keyed(sockets[name], now, frame)
+        return now if seen and seen.is_evaluated else _keyed(sockets[name], now, frame)
 
     red, green, blue = channels("Tint", (1.0, 1.0, 1.0))
     (exposure,), (opacity,), (softness,) = (

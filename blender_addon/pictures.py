@@ -22,16 +22,18 @@ Layer = dict[str, Any]
 
 
 def layers(
-    roots: Iterable[bpy.types.Object], frame: float, view_of: Callable[[bpy.types.Object], tuple[Camera, float]]
+    roots: Iterable[bpy.types.Object],
+    depsgraph: bpy.types.Depsgraph,
+    view_of: Callable[[bpy.types.Object], tuple[Camera, float]],
 ) -> list[Layer]:
-    """One layer a portrait; `view_of` gives what the camera sees of it, and its scale.
+    """One layer a portrait in the depsgraph's frame; `view_of` gives what the camera sees of it, and its scale.
 
     Raises InputError as `portrait_path` and `view_of` do.
     """
     found = []
     for root in roots:
         view, scale = view_of(root)
-        look = shown_look(root, frame).to_dict()
+        look = shown_look(root, depsgraph).to_dict()
         found.append({"portrait": str(portrait_path(root)), "camera": view.to_dict(), "look": look, "scale": scale})
     return found
 

@@ -62,14 +62,12 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
             "samples": self.samples or settings.samples,
         }
         looks: list[ShownLook] = []
-
-        def look(depsgraph: bpy.types.Depsgraph) -> None:
-            looks.append(shown_look(root, scene.frame_current_final, depsgraph))
-
-        cameras, scale = yield from sample_animation(scene, root, frames, look)
+        cameras, scale = yield from sample_animation(
+            scene, root, frames, lambda depsgraph: looks.append(shown_look(root, depsgraph))
+        )
         note = _beyond_note(cameras, frames, photo_view(root))
         params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
-        params["looks"] = [shown.to_dict() for shown in looks]
+        params["looks"] = [look.to_dict() for look in looks]
         changed = file_note(root)
         if changed:
             self.report({"WARNING"}, changed)

@@ -68,7 +68,7 @@ def viewport_request(
     visible = [root for root in portraits(scene) if root.visible_get(view_layer=depsgraph.view_layer, viewport=space)]
     found = layers(
         visible,
-        scene.frame_current_final,
+        depsgraph,
         lambda root: view_from_matrices(view.view_matrix, view.window_matrix, root.evaluated_get(depsgraph), size),
     )
     return found, size
