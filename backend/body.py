@@ -44,7 +44,7 @@ AZIMUTHS_DEG, BEGIN_DEG, WHOLE_DEG = (20.0, 90.0, 115.0), (-50.0, -32.0, -29.0),
 """Azimuths, and elevations at which sheets begin to lean there, and lean altogether. In between they are steep, and a
 ray can pass behind what they hold: less so under the jaw, and above the shoulders no more than needed."""
 
-LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.35, 1.1), 0.05, 0.2
+LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.42, 1.1), 0.05, 0.2
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
 photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
 whole distance."""
