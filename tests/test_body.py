@@ -201,7 +201,7 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
 def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
     bodied: Portraits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mean head steps from the neck to the shoulders, faster than displacement's texels follow."""
+    """What lay there can step from the neck to the shoulders faster than displacement's texels follow."""
     before, (_, elevation_deg) = bodied[0], chart_angles_deg(128)
     first, last = torch.tensor(0.06), torch.full((128, 128), 0.3)
     monkeypatch.setattr(body, "sheet_levels", lambda *_: (first, last))
