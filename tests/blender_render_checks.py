@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +22,9 @@ from portrait_manifolds.blender_addon import backend_process, engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Cancelled, Job, backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
 from portrait_manifolds.blender_addon.headless import render_file
-from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
-from portrait_manifolds.blender_addon.look import shown_look
-from portrait_manifolds.blender_addon.materials import atlas_nodes, look_sockets
-from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
+from portrait_manifolds.blender_addon.native_object import sheets_of
 from portrait_manifolds.blender_addon.pictures import Picture
-from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.viewport import viewport_request
 
 OPERATORS = session.OPERATORS
@@ -154,90 +149,6 @@ def check_hidden(folder: Path) -> None:
     film = [session.loaded(folder / f"film_{frame:04d}.exr")[..., 3].max() > 0.99 for frame in (1, 2, 3)]
     assert film == [True, False, True], film
     assert not engine.failures
-
-
-def check_look(folder: Path) -> None:
-    """Cycles, the engine and Render Portrait agree on exposure, with keyframes, on tint, opacity and edge softness."""
-    root, _ = session.new_scene(folder, "small.portrait")
-    scene = bpy.context.scene
-    session.exact_cycles(scene)
-    scene.render.resolution_percentage, scene.portrait_manifolds.samples = 20, 1
-    plain = session.rendered(scene, folder)
-    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
-    for frame, stops in ((1, 0.5), (5, -2.5)):
-        look["Exposure"].default_value = stops
-        look["Exposure"].keyframe_insert("default_value", frame=frame)
-    look["Tint"].default_value, look["Opacity"].default_value = (1.0, 0.7, 0.4, 1.0), 0.6
-    scene.frame_set(3)
-    cycles = session.rendered(scene, folder)
-    scene.render.engine = "PORTRAIT_MANIFOLDS"
-    engines = session.rendered(scene, folder)
-    scene.frame_set(1)
-    OPERATORS.render_portrait(directory=str(folder / "look"), frame_start=3, frame_end=3, file_format="png")
-    frame = session.premultiplied(session.loaded(folder / "look" / "frame_0003.png"))
-    print([round(255 * session.mean_difference(cycles, other), 3) for other in (engines, frame, plain)])
-    assert session.mean_difference(cycles, engines) < 1.0 / 255.0 and session.mean_difference(cycles, frame) < 1.0 / 255
-    assert session.mean_difference(cycles, plain) > 8.0 / 255.0, "the look is seen at all"
-    half_clear = engines[..., 3][plain[..., 3] > 0.99]
-    assert 0.0 < half_clear.mean() < 0.999
-    look["Edge Softness"].default_value = 0.7
-    scene.frame_set(3)
-    soft = session.rendered(scene, folder)
-    scene.render.engine = "CYCLES"
-    cycles_soft = session.rendered(scene, folder)
-    print("soft:", 255 * session.mean_difference(cycles_soft, soft), 255 * session.mean_difference(engines, soft))
-    assert session.mean_difference(cycles_soft, soft) < 1.0 / 255.0
-    assert session.mean_difference(engines, soft) > 2.0 / 255.0, "softness is seen at all"
-    assert not engine.failures
-
-
-def check_look_keys(folder: Path) -> None:
-    """The look is read as Blender plays it: beside other keys in an action, muted, in NLA strips, stretched in time.
-
-    By Render Portrait, and by the engine, which does not see the sheets where compositing hides them.
-    """
-    root, _ = session.new_scene(folder, "small.portrait")
-    scene, material = bpy.context.scene, sheets_of(root).active_material
-    session.exact_cycles(scene)
-    scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
-    plain, drawn = _light(folder, 10), session.rendered(scene, folder)[..., :3].mean()
-    exposure = {socket.name: socket for socket in look_sockets(material)}["Exposure"]
-    material.keyframe_insert("roughness", frame=1)  # where actions have slots, this takes the first
-    for frame, stops in ((1, 0.0), (10, -3.0)):
-        exposure.default_value = stops
-        exposure.keyframe_insert("default_value", frame=frame)
-    animation = material.node_tree.animation_data
-    curve = fcurve(material.node_tree, exposure.path_from_id("default_value"), 0)
-
-    def check(frame: int, stops: float) -> None:
-        scene.frame_set(frame)
-        assert abs(exposure.default_value - stops) < 1e-5, "what Blender plays"
-        scene.frame_set(1)
-        assert abs(np.log2(_light(folder, frame) / plain) - stops) < 0.05
-        scene.frame_set(frame)
-        for hidden in (False, True):
-            sheets_of(root).hide_render = hidden
-            if not (hidden and animation.nla_tracks):
-                assert abs(np.log2(session.rendered(scene, folder)[..., :3].mean() / drawn) - stops) < 0.01, hidden
-
-    check(10, -3.0)
-    curve.mute = True
-    exposure.default_value = -1.0
-    check(10, -1.0)
-    curve.mute = False
-    scene.render.frame_map_old, scene.render.frame_map_new = 100, 200
-    check(20, -3.0)
-    scene.render.frame_map_new = 100
-    animation.nla_tracks.new().strips.new("look", 1, animation.action)
-    animation.action = None
-    check(10, -3.0)
-
-
-def _light(folder: Path, frame: int) -> float:
-    """Of a frame by Render Portrait, on average."""
-    frames = folder / "light"
-    OPERATORS.render_portrait(directory=str(frames), frame_start=frame, frame_end=frame, file_format="png")
-    return float(session.premultiplied(session.loaded(frames / f"frame_{frame:04d}.png"))[..., :3].mean())
 
 
 def check_live_picture(folder: Path) -> None:
@@ -412,87 +323,6 @@ def check_killed_import(folder: Path) -> None:
     assert not [item for item in bpy.data.objects if item.portrait_manifolds.role == "PORTRAIT"]
     assert OPERATORS.import_portrait(filepath=str(folder / "small.portrait")) == {"FINISHED"}
     assert backend().request("hello", {}, "Hello").wait()["process"] != process
-
-
-def check_edit(folder: Path) -> None:
-    """The front view opens as an image; what is painted on it is in the new portrait; undo brings the old one back."""
-    root, portrait = session.new_scene(folder, "small.portrait")
-    assert "press Edit Front View" in session.raised(OPERATORS.apply_edit)
-    assert OPERATORS.edit_front_view() == {"FINISHED"}
-    image = root.portrait_manifolds.edited_image
-    camera = portrait.input_camera
-    assert tuple(image.size) == (camera.width_px, camera.height_px)
-    pixels = np.array(image.pixels[:]).reshape(camera.height_px, camera.width_px, 4)[::-1].copy()
-    row, column = int(0.55 * camera.height_px), int(0.5 * camera.width_px)
-    spot = (slice(row - 12, row + 12), slice(column - 12, column + 12))
-    pixels[spot] = (0.0, 1.0, 0.0, 1.0)
-    image.pixels[:] = pixels[::-1].ravel()
-    mesh, before = sheets_of(root).data, portrait_path(root)
-    assert OPERATORS.apply_edit() == {"FINISHED"}
-    assert sheets_of(root).data != mesh and portrait_path(root) != before and before.is_file()
-    seen = op_picture(folder, portrait_path(root), camera)[row - 4 : row + 4, column - 4 : column + 4]
-    assert seen[..., 1].mean() > 0.9 and seen[..., 0].mean() < 0.1, seen.mean((0, 1))
-    assert bpy.data.meshes.get(mesh.name) is mesh  # for undo
-    kept = read_portrait(portrait_path(root)).manifolds.displacement_m
-    np.testing.assert_array_equal(kept, portrait.manifolds.displacement_m)
-    if (Path(__file__).parents[1] / "backend" / "weights").is_dir():
-        assert OPERATORS.apply_edit(shape="NEW") == {"FINISHED"}
-        assert np.abs(read_portrait(portrait_path(root)).manifolds.displacement_m - kept).max() > 1e-3, "another shape"
-
-
-def check_edit_keeps(folder: Path) -> None:
-    """An edit keeps all of the look: keys beside others, a driver, a value, and what the artist put between."""
-    root, _ = session.new_scene(folder, "small.portrait")
-    scene, material = bpy.context.scene, sheets_of(root).active_material
-    look, textures = {socket.name: socket for socket in look_sockets(material)}, atlas_nodes(material)[0].image
-    material.keyframe_insert("roughness", frame=1)
-    for frame, stops in ((1, 0.0), (10, -3.0)):
-        look["Exposure"].default_value = stops
-        look["Exposure"].keyframe_insert("default_value", frame=frame)
-    look["Opacity"].driver_add("default_value").driver.expression = "0.25 + 0.25"
-    look["Edge Softness"].default_value = 0.125
-    tree = material.node_tree
-    between = tree.nodes.new("ShaderNodeInvert")
-    tree.links.new(atlas_nodes(material)[0].outputs["Color"], between.inputs["Color"])
-    tree.links.new(between.outputs["Color"], next(iter(look.values())).node.inputs["Color"])
-    OPERATORS.edit_front_view()
-    assert OPERATORS.apply_edit() == {"FINISHED"}
-    edited = sheets_of(root).active_material
-    assert edited != material and edited.node_tree.nodes.get(between.name)
-    assert atlas_nodes(edited)[0].image != textures
-    assert atlas_nodes(material)[0].image == textures, "undo needs the old ones"
-    for frame, stops in ((1, 0.0), (10, -3.0)):
-        scene.frame_set(frame)
-        shown = shown_look(root, bpy.context.evaluated_depsgraph_get())
-        np.testing.assert_allclose((shown.exposure, shown.opacity, shown.edge_softness), (stops, 0.5, 0.125), atol=1e-6)
-
-
-def check_painted(folder: Path) -> None:
-    """Paint packed into the .blend counts, no painting is drawn over, no copies stay, and the path is the .blend's."""
-    temporary = folder / "temporary"
-    temporary.mkdir()
-    tempfile.tempdir = str(temporary)
-    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
-    OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
-    root = bpy.context.view_layer.objects.active
-    OPERATORS.edit_front_view()
-    first = root.portrait_manifolds.edited_image
-    first.pixels[:] = (0.0, 1.0, 0.0, 1.0) * (first.size[0] * first.size[1])
-    first.save()
-    file = Path(bpy.path.abspath(first.filepath))
-    painting = file.read_bytes()
-    OPERATORS.edit_front_view()
-    image = root.portrait_manifolds.edited_image
-    assert file.read_bytes() == painting and Path(bpy.path.abspath(image.filepath)) != file
-    image.pixels[:] = (0.0, 0.0, 1.0, 1.0) * (image.size[0] * image.size[1])
-    image.pack()
-    assert not image.is_dirty
-    assert OPERATORS.apply_edit() == {"FINISHED"}
-    assert root.portrait_manifolds.filepath == "//small edit 1.portrait"
-    camera = read_portrait(portrait_path(root)).input_camera
-    middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
-    assert middle[2] > 0.9 and middle[0] < 0.1, middle
-    assert not list(temporary.rglob("*painted*")) and file.is_relative_to(temporary)
 
 
 def check_command(folder: Path) -> None:

@@ -21,6 +21,34 @@ from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 OPERATORS = bpy.ops.portrait_manifolds
 
 
+def sky(scene: bpy.types.Scene, colour: tuple, strength: float) -> None:
+    world = scene.world
+    if world.node_tree is None:
+        world.use_nodes = True
+    background = next((node for node in world.node_tree.nodes if node.type == "BACKGROUND"), None)
+    if background is None:
+        background = world.node_tree.nodes.new("ShaderNodeBackground")
+        output = world.node_tree.nodes.new("ShaderNodeOutputWorld")
+        world.node_tree.links.new(background.outputs[0], output.inputs[0])
+    background.inputs[0].default_value, background.inputs[1].default_value = (*colour, 1.0), strength
+
+
+def glowing_cube(name: str, place: tuple, size: float, colour: tuple) -> bpy.types.Object:
+    bpy.ops.mesh.primitive_cube_add(size=size, location=place)
+    cube = bpy.context.object
+    cube.name = name
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    emission, output = tree.nodes.new("ShaderNodeEmission"), tree.nodes.new("ShaderNodeOutputMaterial")
+    emission.inputs[0].default_value = (*colour, 1.0)
+    tree.links.new(emission.outputs[0], output.inputs[0])
+    cube.data.materials.append(material)
+    return cube
+
+
 def main(checks: dict) -> None:
     """Runs one check and ends the process with 0 or 1."""
     name, folder = sys.argv[1], Path(sys.argv[2])

@@ -170,7 +170,7 @@ def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) ->
     assert torch.equal(after.radius_m[0, high], before.radius_m[0, high])
     assert torch.equal(after.geometry.spread[high], before.geometry.spread[high])
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE)
-    beyond = ndimage.binary_dilation(leaning(SIZE).numpy() > 0.0, iterations=8)  # displacement's texels are larger
+    beyond = ndimage.binary_dilation(leaning(SIZE).numpy() > 0.0)  # between texels radii are interpolated
     head = torch.from_numpy(~beyond & ((elevation_deg > CLOSE_ELEVATION_DEG[0] + 2.0) | (azimuth_deg > 50.0)))
     assert head[lower(SIZE)].any()
     torch.testing.assert_close(after.opacity[0, old][:, head], before.opacity[0, :, head], atol=1e-4, rtol=0.0)

@@ -1,0 +1,149 @@
+"""Checks of light and shadows on a portrait, run in Blender by test_blender_addon.py."""
+
+from pathlib import Path
+
+import blender_session as session
+import bpy
+import numpy as np
+from render_on_the_side import op_picture
+
+from portrait_manifolds.blender_addon.cameras import camera_from_blender
+from portrait_manifolds.blender_addon.keyframes import fcurve
+from portrait_manifolds.blender_addon.materials import look_sockets
+from portrait_manifolds.blender_addon.native_object import sheets_of
+
+OPERATORS = session.OPERATORS
+
+
+def check_shadow_on_portrait(folder: Path) -> None:
+    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
+    session.sky(scene, (1.0, 1.0, 1.0), 0.0)
+    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))  # shines along +y, into the face
+    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    board = bpy.context.object
+    board.visible_camera = False
+    bpy.context.view_layer.objects.active = root
+    for _ in range(2):
+        OPERATORS.setup_compositing()
+    assert len([layer for layer in scene.view_layers if "shadow" in layer.name]) == 1
+    shaded = session.rendered(scene, folder)
+    board.hide_render = True
+    lit = session.rendered(scene, folder)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    portrait = op_picture(folder, folder / "small.portrait", view, samples=2)[..., :4]
+    np.testing.assert_allclose(lit, portrait, atol=5e-3)
+    head = portrait[..., 3] > 0.99
+    middle = round(float(view.project(np.zeros(3))[0][0]))
+    ratio = shaded[..., :3].sum(axis=-1) / np.maximum(lit[..., :3].sum(axis=-1), 1e-3)
+    left, right = ratio[:, : middle - 4][head[:, : middle - 4]], ratio[:, middle + 4 :][head[:, middle + 4 :]]
+    print(f"left {np.median(left):.3f}, right {np.median(right):.3f}")
+    assert np.median(left) < 0.1 and np.median(right) > 0.98
+    np.testing.assert_allclose(shaded[..., 3], portrait[..., 3], atol=5e-3)
+
+
+def check_match_light(folder: Path) -> None:
+    """Under a neutral sky nothing changes; under a dim red one the portrait is dim and red, also from the engine."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    plain = session.rendered(scene, folder)
+    for colour, strength in (((1.0, 1.0, 1.0), 1.0), ((1.0, 0.5, 0.25), 0.25)):
+        session.sky(scene, colour, strength)
+        settings = (scene.render.engine, scene.render.filepath, scene.cycles.samples, len(bpy.data.scenes))
+        assert OPERATORS.match_light() == {"FINISHED"}
+        after = (scene.render.engine, scene.render.filepath, scene.cycles.samples, len(bpy.data.scenes))
+        assert settings == after and sheets_of(root).visible_camera
+        np.testing.assert_allclose(look["Exposure"].default_value, np.log2(strength), atol=0.1)
+        np.testing.assert_allclose(look["Tint"].default_value[:3], colour, atol=0.03)
+    factor = 2.0 ** look["Exposure"].default_value * np.array(look["Tint"].default_value[:3])
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], plain[..., :3] * factor, atol=2e-3)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    scene.render.engine, scene.portrait_manifolds.samples = "PORTRAIT_MANIFOLDS", 1
+    expected = op_picture(folder, folder / "small.portrait", view)
+    np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], expected[..., :3] * factor, atol=1e-5)
+    session.sky(scene, (1.0, 1.0, 1.0), 0.0)
+    assert "add a light" in session.raised(OPERATORS.match_light)
+    sheets_of(root).data.materials.clear()
+    assert "import the portrait again" in session.raised(OPERATORS.match_light)
+
+
+def check_light_on_set(folder: Path) -> None:
+    """Objects of a linked set light the portrait and are not taken for it; on a keyed exposure a key is set."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage = 20
+    session.sky(scene, (1.0, 1.0, 1.0), 1.0)
+    wall = session.glowing_cube("wall", (0.0, 2.5, 0.0), 4.0, (50.0, 0.0, 0.0))
+    wall.visible_diffuse = False
+    film_set = bpy.data.collections.new("set")
+    film_set.objects.link(wall)
+    bpy.data.libraries.write(str(folder / "set.blend"), {film_set})
+    bpy.data.objects.remove(wall)
+    bpy.data.collections.remove(film_set)
+    with bpy.data.libraries.load(str(folder / "set.blend"), link=True) as (_, linked):
+        linked.collections = ["set"]
+    scene.collection.children.link(linked.collections[0])
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    assert OPERATORS.match_light() == {"FINISHED"}
+    np.testing.assert_allclose(look["Exposure"].default_value, 0.0, atol=0.1)
+    np.testing.assert_allclose(look["Tint"].default_value[:3], 1.0, atol=0.03)
+    (wall,) = linked.collections[0].objects
+    assert wall.library is not None and wall.visible_camera and not wall.hide_render
+    for frame in (1, 9):
+        look["Exposure"].default_value = -4.0
+        look["Exposure"].keyframe_insert("default_value", frame=frame)
+    session.sky(scene, (1.0, 1.0, 1.0), 0.25)
+    scene.frame_set(5)
+    assert OPERATORS.match_light() == {"FINISHED"}
+    for frame, stops in ((1, -4.0), (5, -2.0), (9, -4.0)):
+        scene.frame_set(frame)
+        np.testing.assert_allclose(look["Exposure"].default_value, stops, atol=0.1)
+    tree = look["Tint"].id_data
+    assert fcurve(tree, look["Tint"].path_from_id("default_value"), 0) is None, "what is not animated stays so"
+
+
+def check_light_and_shadow(folder: Path) -> None:
+    """With compositing's shadows a shaded half of the head does not dim the lit half: shadows count once."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.exact_cycles(scene)
+    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
+    session.sky(scene, (1.0, 1.0, 1.0), 0.0)
+    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.object.data.energy = 3.0
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    lit = look["Exposure"].default_value
+    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    alone = look["Exposure"].default_value
+    look["Exposure"].default_value = 0.0
+    OPERATORS.setup_compositing()
+    shaded = session.rendered(scene, folder)
+    OPERATORS.match_light()
+    composited = look["Exposure"].default_value
+    print(f"exposure without the board {lit:.2f}, with it {alone:.2f}, with compositing's shadows {composited:.2f}")
+    assert alone < lit - 0.6, "half the head in shadow is half the light"
+    assert abs(composited - lit) < 0.15
+    drawn = scene.portrait_manifolds.drawn_by.render
+    assert (drawn.resolution_x, drawn.resolution_y) == (scene.render.resolution_x, scene.render.resolution_y)
+    # In the picture: the lit half as bright as without the board, and the other one dark.
+    both = session.rendered(scene, folder)
+    bright = (shaded[..., :3].min(axis=-1) > 0.05) & (shaded[..., 3] > 0.99)
+    ratio = np.median(both[bright][:, :3] / shaded[bright][:, :3])
+    assert bright.sum() > 100 and abs(np.log2(ratio) - lit) < 0.15, np.log2(ratio)
+    assert not any(item.hide_render for item in scene.objects if item.type in {"LIGHT", "CAMERA", "EMPTY"})
+
+
+if __name__ == "__main__":
+    session.main(globals())
