@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[1]
 BACKEND = [sys.executable, "-m", "portrait_manifolds.backend"]
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)
 
+FRAMES = 2000
+"""More than are drawn in a minute. The camera's place is read in all of them first, in a millisecond and more each."""
+
 pytestmark = pytest.mark.skipif(find_spec("bpy") is None, reason="needs Blender's module: pip install bpy")
 
 
@@ -104,16 +107,37 @@ def test_command_line_renders_a_scene(tmp_path: Path, small_head: Portrait) -> N
 def test_blender_stops_with_the_command_that_started_it(tmp_path: Path, small_head: Portrait, end: int) -> None:
     small_head.save(tmp_path / "small.portrait")
     subprocess.run([*BACKEND, "export", "small.portrait", "-o", "small.blend"], cwd=tmp_path, check=True, timeout=60)
-    command = [*BACKEND, "blender", "small.blend", "--frames", "1..100000", "-o", "frames"]
+    command = [*BACKEND, "blender", "small.blend", "--frames", f"1..{FRAMES}", "-o", "frames"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
         while not list((tmp_path / "frames").glob("frame_*")):
             assert process.poll() is None
             time.sleep(0.1)
+        started = descendants(process.pid)
+        assert started, "Blender, and its backend"
         process.send_signal(end)
-    time.sleep(3.0)  # the frames under way are finished
-    drawn = len(list((tmp_path / "frames").iterdir()))
-    time.sleep(2.0)
-    assert len(list((tmp_path / "frames").iterdir())) == drawn
+        ended_s = time.time()
+    while running := [pid for pid in started if is_running(pid)]:
+        assert time.time() < ended_s + 20.0, running
+        time.sleep(0.02)
+    drawn_s = max(frame.stat().st_mtime for frame in (tmp_path / "frames").iterdir())
+    assert drawn_s < ended_s + 3.0  # the frames under way are finished
+    assert len(list((tmp_path / "frames").glob("frame_*"))) < FRAMES // 2
+
+
+def descendants(pid: int) -> list[int]:
+    """Processes that a process started, and those that these did."""
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # gone meanwhile
+        children = []
+    return children + [each for child in children for each in descendants(child)]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_export_writes_a_blend(tmp_path: Path, small_head: Portrait) -> None:
