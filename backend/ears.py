@@ -172,6 +172,7 @@ def _standing_off(
         radius = 0.5 * (radius + torch.lerp(radius_m, outer, head))
     beyond = radius * across - beside
     continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
+    beyond = torch.minimum(beyond, stands_off * across - beside)  # a temple above an ear is wider, too
     off = head * ramp(beyond, (0.0, EDGE_M))
     return radius, continued, off, ramp(ear * off, SOLID)
 

@@ -7,6 +7,7 @@ another colour ran behind the hair. Here hair goes on as hair, and a bald head a
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,6 +17,7 @@ from .masks import least_around
 from .networks.geometry import (
     CameraBatch,
     SheetGeometry,
+    chart_angles_deg,
     constant,
     from_front_deg,
     kept,
@@ -45,6 +47,10 @@ NEAR_SKIN_COUNTS, ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = 0.4, (6.0, 12.0), (38
 
 BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 """Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
+
+HAIRLINE_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
+FADES_DEG, BEHIND_LOBES_DEG = 9.0, (86.0, 96.0)
+"""Azimuths, and the elevations down to which a neck is hairy there; how softly that ends, and where it begins."""
 
 RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
 """Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
@@ -151,6 +157,12 @@ def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, hidden: Tensor) 
     return torch.lerp(painted, colours, hidden * (1.0 - known))
 
 
+def with_hairline(innermost: Tensor, colours: Tensor, half_extent: float) -> Tensor:
+    """A neck's colours [3, T, T] with the scalp's [3, C, C] where hair grows on it."""
+    size = innermost.shape[-1]
+    return torch.lerp(innermost, resampled(colours, size), kept(_hairy_neck, size, innermost, half_extent))
+
+
 def _least(share: Tensor, least: float) -> Tensor:
     return least + (1.0 - least) * share
 
@@ -179,6 +191,14 @@ def _face(size: int, half_extent: float) -> Tensor:
 def _above_sideburns(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: hair, if there is any, that sideburns go on from."""
     return lasting(OTHER_PARTS**2 + region(size, half_extent, (BEHIND_TEMPLE_DEG,), (ABOVE_SIDEBURNS_DEG,)))
+
+
+@cache
+def _hairy_neck(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where hair grows on a neck."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    above_deg = elevation_deg - np.interp(azimuth_deg, *np.transpose(HAIRLINE_DEG))
+    return lasting(ramp(above_deg, (-FADES_DEG / 2.0, FADES_DEG / 2.0)) * ramp(azimuth_deg, BEHIND_LOBES_DEG))
 
 
 @cache

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back, with_nape
 from .conventions import CHART_HALF_EXTENT
+from .masks import least_around
 from .neck_column import Silhouette, column_radius, outline_radius
 from .networks.geometry import (
     SheetGeometry,
@@ -99,7 +100,7 @@ def without_tabs(
     middle, apart, farthest = (x[rows] for x in maps)
     there = torch.maximum(geometry.kept(_behind_lobes, size, radius_m), resampled(ramp(ears, ON_EARS), size))[rows]
     offsets = geometry.offsets_m[1:, None, None]
-    ended = _ended(opacity[1:, rows], middle, apart, offsets, farthest, TAB_M)
+    ended = opacity[1:, rows] * _before_end(middle, apart, offsets, farthest, TAB_M)
     tabs = there * (middle + offsets * apart < farthest + TABS_M)
     cleared = opacity.clone()
     cleared[1:, rows] = torch.lerp(opacity[1:, rows], ended, tabs)
@@ -136,18 +137,20 @@ def _around_column(
     colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
     confidence, painted = colours[:, :, 0], colours[:, :, 1:]
     middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
-    opacity = _ended(opacity, middle, apart, sheets.offsets_m[:, None, None], farthest)
+    before_end = _before_end(middle, apart, sheets.offsets_m[:, None, None], farthest)
+    # A texel sooner: to the next one sheets go out by a centimetre, and what ends between them would, too.
+    opacity = opacity * least_around(before_end, 1)
     opacity[:, 0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
     confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
     return replace(moved, opacity=opacity, confidence=confidence, painted=painted, geometry=sheets)
 
 
-def _ended(
-    opacity: Tensor, middle_m: Tensor, apart: Tensor, offsets_m: Tensor, farthest_m: Tensor, within_m: float = 0.0
+def _before_end(
+    middle_m: Tensor, apart: Tensor, offsets_m: Tensor, farthest_m: Tensor, within_m: float = 0.0
 ) -> Tensor:
-    """Opacity of sheets at offsets times `apart` from their middle, without what is farther out than `farthest_m`."""
+    """How far sheets at offsets times `apart` from their middle lie before `farthest_m`, and not farther out, 0..1."""
     beyond_m = middle_m - farthest_m + offsets_m * apart
-    return opacity * (1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M)))
+    return 1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M))
 
 
 def _farthest(column_m: Tensor, hanging_m: Tensor, hair: float, size: int, half_extent: float) -> Tensor:

@@ -1,7 +1,8 @@
 """The side of the face before an ear, which a photograph from the front hides or shows along its side.
 
 What it shows of it is a pixel or two, drawn out over centimetres, and often the ear's, the hair's or an earring's
-behind the contour. Here the cheek goes on to the ear, and those pixels stay out of it.
+behind the contour. Here the cheek goes on to the ear, and over the temple what is seen around it; those pixels stay
+out of both.
 """
 
 from dataclasses import dataclass, replace
@@ -18,11 +19,14 @@ from .masks import greatest_around, least_around
 from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
 from .networks.inversion import Painting
 from .networks.visibility import push_pull, surface_turned_to
-from .sideburns import sideburns
+from .sideburns import before_sideburns, sideburns
 
 CHEEK_BEGINS_DEG, BEFORE_EAR_DEG = (25.0, 35.0), (85.0, 75.0)
 CHEEK_TOP_DEG, CHEEK_END_DEG = (8.0, 0.0), (-36.0, -29.0)
 """Azimuths and elevations between which is cheek: above are glasses and hair, below are collars."""
+
+TEMPLE_BEGINS_DEG, TEMPLE_DEG = (36.0, 44.0), ((-8.0, -2.0), (24.0, 16.0))
+"""Azimuths and elevations between which is temple, before sideburns."""
 
 EAR_BEGINS_DEG = (76.0, 82.0)
 """Azimuths between which an ear can begin: what stands off farther in front is a cheek."""
@@ -77,18 +81,21 @@ def _with_sides(painting: Painting, camera: CameraBatch, picture: Tensor, ears: 
     clear = inner * (1.0 - greatest_around(off, 1))
     cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
     beside = beside * known
-    believed = torch.maximum(ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED), ear * shown)
+    firm = ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED)
+    believed = torch.maximum(firm, ear * shown)
     # Above the head's centre a side is continued only where no hair hangs before it.
     bare = beside[: size // 2].unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)
-    hair = kept(sideburns, size, beside) * bare
-    believed = 1.0 - torch.maximum(beside, hair) * (1.0 - believed)
+    hair, temple = kept(sideburns, size, beside) * bare, kept(_temples, size, beside) * bare
+    believed = 1.0 - torch.stack([beside, hair, temple]).amax(0) * (1.0 - believed)
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
     around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
     ear_seen = seen * off * shown
     light = (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
     around = torch.lerp(around, colour.flip(-1) * light, ear_seen.flip(-1) * ear)
     around = torch.lerp(around, colour, ear_seen).clamp(0.0, 1.0)
-    return replace(painting, painted=torch.lerp(painting.painted, around, beside)), Sides(believed, hair)
+    filled = smoothed(push_pull(colour[None], firm[None, None])[0], SMOOTH_TEXELS)
+    painted = torch.lerp(torch.lerp(painting.painted, filled, temple), around, beside)
+    return replace(painting, painted=painted), Sides(believed, hair)
 
 
 def _seen(painting: Painting, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,6 +137,12 @@ def below_glasses(size: int, half_extent: float) -> Tensor:
 def _behind_face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where ears can be."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[0], EAR_BEGINS_DEG))
+
+
+@cache
+def _temples(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1."""
+    return lasting(region(size, half_extent, (TEMPLE_BEGINS_DEG,), TEMPLE_DEG) * before_sideburns(size, half_extent))
 
 
 @cache

@@ -23,6 +23,12 @@ between which the ear covers it."""
 def sideburns(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    front_deg = np.interp(elevation_deg, *np.transpose(FRONT_DEG))
-    behind = ramp(azimuth_deg - front_deg, (-EDGE_DEG / 2.0, EDGE_DEG / 2.0)) * ramp(azimuth_deg, EAR_DEG)
+    behind = (1.0 - before_sideburns(size, half_extent)) * ramp(azimuth_deg, EAR_DEG)
     return lasting(behind * ramp(elevation_deg, END_DEG) * ramp(elevation_deg, TOP_DEG))
+
+
+def before_sideburns(size: int, half_extent: float) -> np.ndarray:
+    """Chart map [size, size], 0..1: how far a direction lies before their front."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    front_deg = np.interp(elevation_deg, *np.transpose(FRONT_DEG))
+    return ramp(azimuth_deg - front_deg, (EDGE_DEG / 2.0, -EDGE_DEG / 2.0))

@@ -13,7 +13,7 @@ from ..cuda_ops.recorded import recorded
 from ..cuda_ops.texels import Stack
 from .camera import Camera
 from .hidden_hair import hair_shade
-from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
+from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
 from .input_view import WIDER, InputView
 from .jaw_shadow import jaw_shadow
 from .masks import greatest_around
@@ -68,7 +68,7 @@ def paint_textures(
     turned = surface_turned_to(geometry, painting.displacement_m[:1], camera, texture_size)[0] * sides.believed
     surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
     seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
-    painted, shade = _continued(painting.painted[0], seen, sides, geometry.half_extent)
+    painted, innermost, shade = _continued(painting.painted[0], innermost, seen, sides, geometry.half_extent)
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
         painted,
@@ -95,15 +95,18 @@ def _firm_opacity(painting: Painting) -> Tensor:
 
 
 @recorded
-def _continued(painted: Tensor, seen: Seen, sides: Sides, half_extent: float) -> tuple[Tensor, Tensor]:
-    """What is painted [S, 3, C, C] where the photograph hides the scalp, too; and factors [T, T] on the brightness of
-    what it does not show."""
+def _continued(
+    painted: Tensor, innermost: Tensor, seen: Seen, sides: Sides, half_extent: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What is painted [S, 3, C, C], and on the innermost sheet [3, T, T], where the photograph hides the scalp, too;
+    and factors [T, T] on the brightness of what it does not show."""
     size = painted.shape[-1]
     coarse, burns = seen.reduced(size), resampled(sides.sideburns, size)
     scalp = scalp_colours(coarse, burns, half_extent)
     hair = hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, half_extent), half_extent)
     shade = hair * skin_shade(seen, sides.believed, half_extent) * jaw_shadow(coarse, len(hair), half_extent)
-    return with_scalp(painted, scalp, coarse.known, hidden_parts(burns, half_extent)), shade
+    painted = with_scalp(painted, scalp, coarse.known, hidden_parts(burns, half_extent))
+    return painted, with_hairline(innermost, scalp, half_extent), shade
 
 
 def stack_before(camera: Camera, geometry: SheetGeometry, radius_m: Tensor, texture_size: int) -> Stack:

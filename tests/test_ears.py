@@ -127,6 +127,14 @@ def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
         assert not maps[0, offsets > SKIN_M[0]].any() and not maps[0][:, resampled(ears, SIZE) == 0.0].any()
 
 
+def test_a_temple_above_an_ear_is_none(eared: Sides) -> None:
+    """Between an ear's top and the head that stays, the head's side goes over into one that is wider than the face."""
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    off = resampled(eared[-1].off, SIZE)
+    assert float(off[(azimuth_deg > 85.0) & (azimuth_deg < 95.0) & (elevation_deg.abs() < 6.0)].min()) > 0.9
+    assert float(off[azimuth_deg < 66.0].max()) < 0.01
+
+
 def test_where_the_silhouette_is_the_faces_no_ear_stands_off() -> None:
     _, after, _, ears = sided(camera(), FACE_M - PIXEL_M)
     assert not ears.solid[surface(after)[..., 1] > HEIGHTS_M[LOBE] + 0.005].any()

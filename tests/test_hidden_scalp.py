@@ -8,7 +8,7 @@ from torch import Tensor
 from portrait_manifolds.backend import hidden_scalp
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_colours, with_scalp
+from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
 from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.networks.geometry import (
     CameraBatch,
@@ -152,6 +152,16 @@ def test_only_what_is_not_known_of_the_scalp_is_painted_over() -> None:
         assert bool((sides >= part).all())
     assert bool((after == 0.25)[..., (known == 1.0) | (sides == 0.0)].all())
     assert bool((after == 0.75)[..., (known == 0.0) & (sides == 1.0)].all())
+
+
+def test_hair_grows_down_a_neck_and_lower_behind() -> None:
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+    neck = with_hairline(torch.zeros(3, SIZE, SIZE), torch.ones(3, SIZE // 2, SIZE // 2), WIDE_HALF_EXTENT)[0]
+    ends_deg = [
+        float(elevation_deg[(neck > 0.5).numpy() & (abs(azimuth_deg - middle) < 3.0)].min()) for middle in (105, 150)
+    ]
+    assert -28.0 < ends_deg[0] < -22.0 and -38.0 < ends_deg[1] < -32.0
+    assert float(neck[azimuth_deg < 84.0].max()) == 0.0
 
 
 def test_the_photograph_lies_on_the_surface_where_the_camera_sees_it() -> None:

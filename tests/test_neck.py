@@ -10,7 +10,7 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.back_of_head import with_nape
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.masks import eroded
+from portrait_manifolds.backend.masks import eroded, greatest_around
 from portrait_manifolds.backend.neck import (
     EAR_M,
     ENDING_M,
@@ -227,6 +227,15 @@ def test_the_back_of_a_head_goes_down_to_the_neck_and_no_farther() -> None:
     nape = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -25.0) & (elevation_deg < -23.0)
     beyond_m = (farthest_m - resampled(napes(before, silhouette), SIZE))[nape]
     assert EAR_M < float(beyond_m.median()) < EAR_M + 0.005
+
+
+def test_sheets_end_a_texel_before_they_go_farther_out() -> None:
+    before = replace(painting(about_ball(0.14), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
+    before = replace(before, opacity=torch.ones_like(before.opacity))
+    after, farthest_m = with_neck(before, Silhouette.of(PERSON.numpy(), camera()), NO_EARS)
+    beyond_m = after.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0] - farthest_m
+    beside = greatest_around((beyond_m > ENDING_M).float(), 1)[1:] > 0.0
+    assert beside.any() and float(after.opacity[0, 1:][beside].max()) == 0.0
 
 
 def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it() -> None:

@@ -101,6 +101,17 @@ def test_hair_goes_on_before_ears_but_not_where_it_hangs_there() -> None:
     assert float(bare.believed[at_contour].mean()) < 0.5 < float(covered.believed[at_contour].min())
 
 
+def test_temples_go_on_to_the_sideburns_as_what_is_seen_around_them() -> None:
+    view = camera()
+    picture = picture_of(view, EAR_M, face_m=FACE_M - 0.004)  # the rest shows what lies behind
+    _, after, made = with_what_was_made(sided(view, EAR_M), view, picture)
+    contour = (AZIMUTH_DEG > 50.0) & (AZIMUTH_DEG < 56.0) & (ELEVATION_DEG > 13.0) & (ELEVATION_DEG < 15.0)
+    red, green, _ = after.painted[0, :, :, contour].mean((0, 2))
+    assert red > 3.0 * green and float(made.believed[contour].max()) < 0.1
+    _, _, covered = with_what_was_made(sided(view, HAIR_M), view, picture_of(view, HAIR_M))
+    assert float(covered.believed[contour].min()) == 1.0
+
+
 def test_a_face_that_stands_out_beside_is_no_ear() -> None:
     """At the cheekbones, or where an ear is half told, what lies farther out is before the ears."""
     view = camera()
