@@ -194,7 +194,12 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
     sides = (scalp_maps(SIZE, half_extent)[0] == 1.0).numpy() & (
         texel_directions(SIZE, half_extent)[..., 2].numpy() < -0.2
     )
-    white, black = white[1:], black[1:]  # the innermost has colours of its own
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, half_extent)
+    nape, front = (azimuth_deg > 100.0) & (elevation_deg > -20.0) & (elevation_deg < -12.0), azimuth_deg < 80.0
+    on_neck = (white[0, ..., :3].astype(int) - black[0, ..., :3])[white[0, ..., 3] > 200]
+    hairy, bare = (on_neck[where[white[0, ..., 3] > 200]] for where in (nape, front))
+    assert len(hairy) and hairy.min() > 240 and np.abs(bare).max() == 0  # the innermost has colours of its own
+    white, black = white[1:], black[1:]
     opaque = (white[..., 3] > 200) & sides
     assert white[opaque][:, :3].min() > 245 and black[opaque][:, :3].max() < 10
     assert (white == black)[:, (scalp_maps(SIZE, half_extent)[0] == 0.0).numpy()].mean() > 0.99
