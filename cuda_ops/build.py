@@ -29,7 +29,9 @@ CPU_FLAGS = (
     *("-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wno-psabi"),
 )
 CUDA_FLAGS = ("-O3", "-std=c++17", "-shared", "-Xcompiler", "-fPIC", "--use_fast_math", "--extra-device-vectorization")
-CUDA_ARCHITECTURES = ("80", "90")
+CUDA_ARCHITECTURES = ("75", "80", "90")
+"""What machine code is made for: it serves later cards of the same first digit; cards after the last translate its PTX.
+"""
 
 
 class BuildError(RuntimeError):
@@ -111,7 +113,8 @@ def cache_folder() -> Path:
 def _command(source: Path) -> list[str]:
     if source.suffix == ".cu":
         targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in CUDA_ARCHITECTURES]
-        return [*_program("NVCC", "nvcc"), *CUDA_FLAGS, *targets]
+        later = f"-gencode=arch=compute_{CUDA_ARCHITECTURES[-1]},code=compute_{CUDA_ARCHITECTURES[-1]}"
+        return [*_program("NVCC", "nvcc"), *CUDA_FLAGS, *targets, later]
     return [*_program("CXX", "c++"), *CPU_FLAGS]
 
 
