@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from portrait_manifolds.backend import matting
 from portrait_manifolds.backend.matting import _without_steps, cut_out
 
 SIDE = 160
@@ -23,6 +24,18 @@ def test_a_soft_edge_gets_its_opacity_and_the_persons_colour(enlarge: int) -> No
     assert np.abs(found.opacity - truth[..., 0])[edge].mean() < 0.12
     mixed = np.abs(picture / 255.0 - person)[edge].mean()
     assert np.abs(found.rgb - person)[edge].mean() < 0.35 * mixed
+
+
+def test_a_matte_that_steps_do_not_suffice_for_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
+    coarse = np.clip((0.3 - np.hypot(x - 0.5, y - 0.5)) / 0.06 + 0.5, 0.0, 1.0).astype(np.float32)
+    picture = np.rint(255.0 * (0.2 + 0.5 * coarse))[..., None].repeat(3, -1).astype(np.uint8)
+    solved = cut_out(picture, coarse, coarse).opacity
+    errors = []
+    for steps in (1, 20, 40):
+        monkeypatch.setattr(matting, "MOST_STEPS", steps)
+        errors.append(np.abs(cut_out(picture, coarse, coarse).opacity - solved).mean())
+    assert 0.05 > errors[0] > 2.0 * errors[1] > 4.0 * errors[2] > 0.0
 
 
 def test_specks_are_not_the_person() -> None:
