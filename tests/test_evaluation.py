@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from portrait_manifolds.backend.cli.evaluate import Evaluate
 from portrait_manifolds.backend.compositing import over_light
 from portrait_manifolds.backend.conventions import srgb_to_linear
 from portrait_manifolds.backend.edit import load_painted
-from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.errors import InputError, WriteError
+from portrait_manifolds.backend.evaluation import page, photos
 from portrait_manifolds.backend.evaluation.groups import by_group, hair_length, read_groups, typology_angle_deg
 from portrait_manifolds.backend.evaluation.multiview import (
     ViewFigures,
@@ -26,13 +28,21 @@ from portrait_manifolds.backend.evaluation.multiview import (
     subject_folders,
     view_figures,
 )
-from portrait_manifolds.backend.evaluation.page import COLUMNS, MAX_SHEET_BYTES, save_page, save_sheet
+from portrait_manifolds.backend.evaluation.page import (
+    COLUMNS,
+    MAX_SHEET_BYTES,
+    PAGE_TILE_PX,
+    SHEET_TILES_PX,
+    save_page,
+    save_sheet,
+)
 from portrait_manifolds.backend.evaluation.photos import Evaluated, photo_paths
 from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian_energy, medians, picture_figures
 from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
 from portrait_manifolds.backend.evaluation.true_cameras import TrueCameras, load_turns, true_cameras, with_depth_seen
 from portrait_manifolds.backend.evaluation.true_picture import true_picture
 from portrait_manifolds.backend.landmarks import LandmarkDetector
+from portrait_manifolds.backend.networks import weights
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.outputs.png import to_bytes
 from portrait_manifolds.backend.photograph import load_photograph
@@ -248,6 +258,73 @@ def test_page_and_sheet_show_every_photograph(tmp_path: Path) -> None:
     assert 0 < (tmp_path / "sheet.jpg").stat().st_size <= MAX_SHEET_BYTES
 
 
+def test_photographs_of_one_name_have_pictures_of_their_own(tmp_path: Path) -> None:
+    names = ("anna.jpg", "anna.png", "anna b.jpg", "anna_b.jpg")
+    pictures = dict.fromkeys(COLUMNS, np.zeros((8, 8, 3), np.uint8))
+    save_page(tmp_path, [Evaluated(name, {}, pictures) for name in names], {}, {})
+    assert len(list(tmp_path.glob("*.jpg"))) == len(names) * len(COLUMNS)
+
+
+def test_a_sheet_is_no_taller_than_a_jpeg_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (1, page.MAX_SHEET_PX)).save(tmp_path / "tallest.jpg")
+    with pytest.raises(OSError):
+        Image.new("L", (1, page.MAX_SHEET_PX + 1)).save(tmp_path / "taller.jpg")
+    assert page.MOST_ON_SHEET * SHEET_TILES_PX[-1] <= page.MAX_SHEET_PX
+    pictures = dict.fromkeys(COLUMNS, np.zeros((128, 128, 3), np.uint8))
+    monkeypatch.setattr(page, "MAX_SHEET_PX", 300)
+    for count, side_px in ((2, 128), (3, 96), (4, 64)):
+        save_sheet(tmp_path / "sheet.jpg", [Evaluated("a.jpg", {}, pictures)] * count)
+        with Image.open(tmp_path / "sheet.jpg") as sheet:
+            assert sheet.size == (len(COLUMNS) * side_px, count * side_px)
+
+
+def test_more_photographs_than_a_sheet_can_show_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "MOST_ON_SHEET", 2)
+    for index in range(3):
+        (tmp_path / f"{index}.jpg").touch()
+    with pytest.raises(InputError, match="shows 2 photographs, not 3: give a greater --every"):
+        Evaluate(tmp_path, sheet=tmp_path / "out" / "sheet.jpg").run()
+
+
+def test_figures_are_printed_before_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full_disk(*_: object) -> None:
+        raise WriteError("the disk is full")
+
+    (tmp_path / "a.jpg").touch()
+    monkeypatch.setattr(photos, "evaluate_photos", lambda *_: iter([Evaluated("a.jpg", {"ssim": 0.5}, {})]))
+    monkeypatch.setattr(page, "save_page", full_disk)
+    with pytest.raises(WriteError):
+        Evaluate(tmp_path, page=tmp_path / "page", json=True).run()
+    assert json.loads(capsys.readouterr().out)["ssim"] == 0.5
+
+
+def test_only_the_network_that_reconstructs_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+
+    def refuse(*_: object, device: str, **__: object) -> None:
+        used.append(device)
+        raise InputError("no face")
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    monkeypatch.setattr(photos, "choose_device", lambda _: "a GPU")
+    monkeypatch.setattr(photos, "reconstruct", refuse)
+    monkeypatch.setattr(weights, "load_weights", lambda device: used.append(device) or SimpleNamespace(template=None))
+    assert list(photos.evaluate_photos([tmp_path / "a.png"])) == []
+    assert used == ["a GPU"] * 2
+
+
+@pytest.mark.parametrize("of_true_views", [False, True])
+def test_every_photograph_or_person_counts_from_one(tmp_path: Path, of_true_views: bool) -> None:
+    (tmp_path / "person").mkdir()
+    (tmp_path / "person" / ("turns.json" if of_true_views else "picture.jpg")).touch()
+    with pytest.raises(InputError, match="give 1 or more"):
+        Evaluate(tmp_path, every=0).run()
+
+
 def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no picture"):
         photo_paths(tmp_path)
@@ -297,4 +374,6 @@ def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.Captur
     assert figures["psnr_db"] > 22.0 and figures["ssim"] > 0.85 and figures["covered"] > 0.9
     assert figures["holes_15"] < 0.1 and 5.0 < figures["yaw_seen_15_deg"] < 25.0
     assert (tmp_path / "sheet.jpg").is_file()
+    with Image.open(tmp_path / "page" / "photo.png_yaw_-15.jpg") as shown:
+        assert shown.size == (PAGE_TILE_PX, PAGE_TILE_PX)
     assert (tmp_path / "page" / "index.html").read_text(encoding="utf-8").count("<figure>") == len(COLUMNS)

@@ -29,7 +29,7 @@ class Evaluate:
     texture_size: int = 512
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
     every: int = 1
-    """Take only every n-th photograph by name."""
+    """Take only every n-th photograph (or person) by name."""
     page: Path | None = None
     """Write a page with pictures into this folder; of photographs only."""
     sheet: Path | None = None
@@ -43,14 +43,21 @@ class Evaluate:
 
         if self.sheet is not None and self.sheet.suffix.lower() not in (".jpg", ".jpeg"):
             raise InputError(f"A contact sheet cannot be written as {self.sheet.name}: end the name in .jpg.")
-        subjects = subject_folders(self.folder)[:: max(1, self.every)]
+        if self.every < 1:
+            raise InputError(f"Every {self.every}. photograph or person cannot be taken: give 1 or more.")
+        subjects = subject_folders(self.folder)[:: self.every]
         if subjects and (self.page is not None or self.sheet is not None):
             raise InputError(f"{self.folder} holds true views, which give figures only: leave out --page and --sheet.")
         if self.sheet is not None:
             check_writable(self.sheet)
         if self.page is not None:
             check_folder(self.page)
-        rows, summary, groups = self._subjects(subjects) if subjects else self._photographs()
+        if subjects:
+            self._print(*self._subjects(subjects))
+        else:
+            self._photographs()
+
+    def _print(self, rows: Rows, summary: Figures, groups: Groups) -> None:
         if self.json:
             print(json.dumps(summary | {"groups": groups}))
             return
@@ -72,21 +79,28 @@ class Evaluate:
         self._check_any(persons)
         return rows, medians(persons) | {"subjects": len(persons)}, {"turn_deg": by_angle(views)}
 
-    def _photographs(self) -> tuple[Rows, Figures, Groups]:
+    def _photographs(self) -> None:
         from ..evaluation.groups import by_group
-        from ..evaluation.page import save_page, save_sheet
+        from ..evaluation.page import MOST_ON_SHEET, PAGE_TILE_PX, SHEET_TILES_PX, save_page, save_sheet
         from ..evaluation.photos import evaluate_photos, photo_paths
         from ..evaluation.pictures import medians
 
-        evaluated = list(evaluate_photos(photo_paths(self.folder, self.every), self.texture_size))
+        paths = photo_paths(self.folder)[:: self.every]
+        if self.sheet is not None and len(paths) > MOST_ON_SHEET:
+            raise InputError(
+                f"A contact sheet shows {MOST_ON_SHEET} photographs, not {len(paths)}: give a greater --every."
+            )
+        kept_px = PAGE_TILE_PX if self.page is not None else SHEET_TILES_PX[0] if self.sheet is not None else 0
+        evaluated = list(evaluate_photos(paths, self.texture_size, kept_px))
         self._check_any(evaluated)
         summary = medians(one.figures for one in evaluated) | {"photographs": len(evaluated)}
         groups = by_group((one.figures, one.groups) for one in evaluated)
+        # Before files are written: a full disk takes no figures.
+        self._print([(one.name, one.figures) for one in evaluated], summary, groups)
         if self.page is not None:
             save_page(self.page, evaluated, summary, groups)
         if self.sheet is not None:
             save_sheet(self.sheet, evaluated)
-        return [(one.name, one.figures) for one in evaluated], summary, groups
 
     def _check_any(self, measured: Sized) -> None:
         if not measured:

@@ -18,7 +18,7 @@ from ..manifolds import direction_to_chart
 from ..networks.geometry import ON_FACE, face_distance
 from ..photograph import load_photograph
 from ..portrait import Portrait
-from ..reconstruct import reconstruct
+from ..reconstruct import choose_device, reconstruct
 from .pictures import medians, picture_figures
 from .true_cameras import CAMERAS_FILE, TURNS_FILE, true_cameras, with_depth_seen
 from .true_picture import TruePicture, true_picture
@@ -60,14 +60,15 @@ def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[
     """
     from ..networks.weights import load_weights
 
-    template = load_weights("cpu").template
+    device = choose_device("auto")
+    template = load_weights(device).template  # the network's that reconstructs: another is not loaded
     with LandmarkDetector() as detector:
         for folder in folders:
             inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
             if not inputs:
                 raise InputError(f"{folder} holds no input picture: add {' or '.join(INPUT_NAMES)}.")
             try:
-                portrait = reconstruct(inputs[0], texture_size=texture_size)
+                portrait = reconstruct(inputs[0], texture_size=texture_size, device=device)
             except InputError as error:
                 log.warning("%s: %s", folder.name, error)
                 continue

@@ -11,11 +11,14 @@ from ..atomic import atomic_path, make_folder
 from ..outputs.jpeg import save_jpeg_within
 from ..portrait import PROVENANCE
 from .groups import Groups
-from .photos import VIEWS, Evaluated
+from .photos import VIEWS, Evaluated, shrunk
 
 COLUMNS = ("photo", *VIEWS, "depth")
-SHEET_TILE_PX, PAGE_TILE_PX = 128, 192
-MAX_SHEET_BYTES = 300_000
+SHEET_TILES_PX, PAGE_TILE_PX = (128, 96, 64), 192
+MAX_SHEET_BYTES, MAX_SHEET_PX = 300_000, 65_500
+"""Of a contact sheet: bytes where that can be, and rows of pixels, of which a JPEG has no more."""
+
+MOST_ON_SHEET = MAX_SHEET_PX // SHEET_TILES_PX[-1]
 WORST = 10
 
 GROUP_COLUMNS = (
@@ -38,10 +41,13 @@ figcaption, .note, .figures { color: #666; font-size: 13px } .figures span { mar
 
 
 def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
-    """One JPEG of at most 300 kB: a row a photograph, columns photo, own view, yaw, pitch, depth."""
+    """One JPEG, of at most 300 kB if it can be: a row a photograph, columns photo, own view, yaw, pitch, depth.
+
+    Takes MOST_ON_SHEET photographs at most.
+    """
     with atomic_path(path) as temporary:
-        for side_px in (SHEET_TILE_PX, 96, 64):
-            rows = [np.concatenate([_tile(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
+        for side_px in (side_px for side_px in SHEET_TILES_PX if side_px * len(evaluated) <= MAX_SHEET_PX):
+            rows = [np.concatenate([shrunk(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
             picture = Image.fromarray(np.concatenate(rows, 0))
             if save_jpeg_within(picture, temporary, MAX_SHEET_BYTES, worst=60, comment=PROVENANCE):
                 return
@@ -78,9 +84,9 @@ def _section(folder: Path, one: Evaluated) -> str:
     figures = " ".join(f"<span>{name} <b>{value:.3f}</b></span>" for name, value in one.figures.items())
     tiles = []
     for name in COLUMNS:
-        file = f"{Path(one.name).stem} {name}.jpg".replace(" ", "_")
+        file = f"{one.name}_{name.replace(' ', '_')}.jpg"
         with atomic_path(folder / file) as temporary:
-            Image.fromarray(_tile(one.pictures[name], PAGE_TILE_PX)).save(temporary, "JPEG", quality=85)
+            Image.fromarray(shrunk(one.pictures[name], PAGE_TILE_PX)).save(temporary, "JPEG", quality=85)
         tiles.append(f'<figure><img alt="" src="{quote(file)}"><figcaption>{name}</figcaption></figure>')
     return (
         f'<h2 id="{escape(one.name)}">{escape(one.name)}</h2>\n<div class="views">{"".join(tiles)}</div>\n'
@@ -90,7 +96,3 @@ def _section(folder: Path, one: Evaluated) -> str:
 
 def _badness(one: Evaluated) -> float:
     return one.figures.get("identity_30", 1.0 - one.figures.get("ssim", 0.0))
-
-
-def _tile(picture: np.ndarray, side_px: int) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.LANCZOS))

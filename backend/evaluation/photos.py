@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..alignment import LandmarkTemplate, invert_crop, sample_crop
 from ..compositing import over_grey
@@ -14,7 +15,7 @@ from ..errors import InputError
 from ..landmarks import LandmarkDetector
 from ..photograph import load_photograph
 from ..portrait import Portrait
-from ..reconstruct import reconstruct
+from ..reconstruct import choose_device, reconstruct
 from .groups import GROUPS_FILE, measured_groups, read_groups
 from .identity import FaceEmbedder, embedder_if_installed
 from .pictures import away_from_edge, hole_share, laplacian_energy, picture_figures, silhouette
@@ -43,30 +44,30 @@ class Evaluated:
 
     name: str
     figures: dict[str, float]
-    pictures: dict[str, np.ndarray]  # [VIEW_PX, VIEW_PX, 3] uint8: "photo", those of VIEWS, "depth"
+    pictures: dict[str, np.ndarray]  # [side, side, 3] uint8: "photo", those of VIEWS, "depth"; empty if not kept
     groups: dict[str, str] = field(default_factory=dict)  # name of the group by kind
 
 
-def photo_paths(folder: Path, every: int = 1) -> list[Path]:
-    """Every n-th picture of a folder by name; raises InputError if there is no such folder or no picture in it."""
-    if every < 1:
-        raise InputError(f"Every {every}. photograph cannot be taken: give 1 or more.")
+def photo_paths(folder: Path) -> list[Path]:
+    """The pictures of a folder by name; raises InputError if there is no such folder or no picture in it."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: name a folder of photographs.")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise InputError(f"{folder} holds no picture: put {', '.join(SUFFIXES)} files of people into it.")
-    return paths[::every]
+    return paths
 
 
-def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Evaluated]:
+def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0) -> Iterator[Evaluated]:
     """Reconstructs and measures photographs one after the other; those without a usable face are logged, left out.
 
-    Figures and groups: see docs/evaluation.md. Without the face embedding `identity_*` is left out, and said so once.
+    Pictures are kept `kept_px` large, by default not at all. Figures and groups: see docs/evaluation.md. Without the
+    face embedding `identity_*` is left out, and said so once.
     """
     from ..networks.weights import load_weights
 
-    template = load_weights("cpu").template
+    device = choose_device("auto")
+    template = load_weights(device).template  # the network's that reconstructs: another is not loaded
     embedder = embedder_if_installed()
     if isinstance(embedder, str):
         log.warning("no figures of identity: %s", embedder)
@@ -77,17 +78,23 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512) -> Iterator[Eval
         for path in paths:
             try:
                 began = time.perf_counter()
-                portrait = reconstruct(path, texture_size=texture_size)
+                photograph = load_photograph(path)
+                portrait = reconstruct(photograph, texture_size=texture_size, device=device)
                 seconds = time.perf_counter() - began
             except InputError as error:
                 log.warning("%s: %s", path.name, error)
                 continue
-            photo = load_photograph(path).rgb
             figures, pictures = photo_figures(
-                portrait, photo, detector, template, None if isinstance(embedder, str) else embedder
+                portrait, photograph.rgb, detector, template, None if isinstance(embedder, str) else embedder
             )
             groups = _measured(pictures["photo"], detector) | said.get(path.name, {})
-            yield Evaluated(path.name, figures | {"seconds": seconds}, pictures, groups)
+            kept = {name: shrunk(picture, kept_px) for name, picture in pictures.items()} if kept_px else {}
+            yield Evaluated(path.name, figures | {"seconds": seconds}, kept, groups)
+
+
+def shrunk(picture: np.ndarray, side_px: int) -> np.ndarray:
+    """A square picture [side, side, 3] uint8, smaller."""
+    return np.asarray(Image.fromarray(picture).resize((side_px, side_px), Image.Resampling.LANCZOS))
 
 
 def _measured(crop: np.ndarray, detector: LandmarkDetector) -> dict[str, str]:
