@@ -9,6 +9,7 @@ import pytest
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.portrait_file import FORMAT_VERSION
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -19,6 +20,11 @@ def snippet(page: str, language: str) -> str:
     found = re.search(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
     assert found, f"{page} has no {language}"
     return found[1]
+
+
+def test_troubleshooting_names_the_versions_that_are_read() -> None:
+    said = f"has format version '{FORMAT_VERSION + 1}' and this program reads 1 to {FORMAT_VERSION}"
+    assert said in (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 
 
 def test_reader_of_portrait_files(small_head: Portrait, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,6 @@ def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
     sure = ((inner - 0.5) / (SURE_OPACITY - 0.5)).clamp(0.0, 1.0)
     far = depth_m.amax((2, 3), keepdim=True)
     depth = torch.where(opacity > 0.5, depth_m, far)
-    # The nearest surface around a pixel: at a step in depth the front wins, whatever the resolution.
     return Shown(depth, sure)
 
 
