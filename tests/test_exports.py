@@ -122,6 +122,18 @@ def test_empty_portraits_and_bad_paths(portrait: Portrait, empty: Portrait, tmp_
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_sheets_with_nothing_on_the_sphere_are_left_out_of_a_glb(portrait: Portrait, tmp_path: Path) -> None:
+    wide = replace(portrait.manifolds, half_extent=2.0)
+    textures = np.zeros_like(portrait.textures)
+    textures[0, :4, :4] = textures[SKIN, 100:104, 60:64] = 255
+    export_glb(replace(portrait, manifolds=wide, textures=textures), tmp_path / "head.glb")
+    drawn = trimesh.load(tmp_path / "head.glb").geometry.values()
+    assert [mesh.visual.material.name for mesh in drawn] == [f"sheet {SKIN:02d}"]
+    textures[SKIN] = 0
+    with pytest.raises(InputError, match="empty"):
+        export_glb(replace(portrait, manifolds=wide, textures=textures), tmp_path / "none.glb")
+
+
 def test_cycles_draws_the_glb_as_the_renderer_draws_the_portrait(portrait: Portrait, tmp_path: Path) -> None:
     """From the input camera and at 25 degrees: mean below 1/255 everywhere, largest below 8/255 off silhouettes.
 

@@ -26,8 +26,9 @@ def export_glb(portrait: Portrait, path: Path | str, cells: int = GRID_CELLS) ->
     Raises InputError for a portrait without any opacity or a path that cannot be written, ProcessingError if the disk
     gives out.
     """
-    sheets = np.flatnonzero(portrait.textures[..., 3].any(axis=(1, 2)))
-    if not sheets.size:
+    meshes = {sheet: sheet_mesh(portrait, sheet, cells) for sheet in range(portrait.manifolds.sheets)}
+    meshes = {sheet: mesh for sheet, mesh in meshes.items() if len(mesh[2])}  # texels beyond the sphere have none
+    if not meshes:
         raise InputError("The portrait is empty, every sheet is transparent: reconstruct it again.")
     colour = dilated_colour(portrait.textures)
     document = gltf.GLTF2(
@@ -48,9 +49,9 @@ def export_glb(portrait: Portrait, path: Path | str, cells: int = GRID_CELLS) ->
         ],
     )
     buffer = _Buffer(document)
-    for sheet in sheets.tolist():
+    for sheet, mesh in meshes.items():
         rgba = np.concatenate([colour[sheet], portrait.textures[sheet, ..., 3:]], axis=-1)
-        _add_sheet(document, buffer, f"sheet {sheet:02d}", rgba, *sheet_mesh(portrait, sheet, cells))
+        _add_sheet(document, buffer, f"sheet {sheet:02d}", rgba, *mesh)
     document.buffers = [gltf.Buffer(byteLength=len(buffer.data))]
     document.set_binary_blob(bytes(buffer.data))
     with atomic_path(path) as temporary:
