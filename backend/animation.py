@@ -50,7 +50,7 @@ def render_film(
     background: tuple[float, float, float] = (0.5, 0.5, 0.5),
     draw: Draw = draw_frames,
 ) -> None:
-    """H.264 MP4 over `background` (sRGB); InputError if the cameras differ in size or fps is not positive."""
+    """H.264 MP4 over `background` (sRGB); InputError if the cameras differ in size or no film has such fps."""
     sizes = {(camera.width_px, camera.height_px) for camera in cameras}
     if len(sizes) != 1:
         raise InputError("The path's cameras differ in size: give one with --size.")

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend.atomic import atomic_path
+from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.outputs.exr import save_exr
-from portrait_manifolds.backend.outputs.mp4 import Mp4Writer
+from portrait_manifolds.backend.outputs.mp4 import MAX_FPS, MIN_FPS, Mp4Writer, frame_rate
 from portrait_manifolds.backend.outputs.png import save_png
 from portrait_manifolds.backend.outputs.provenance import DIGITAL_SOURCE_TYPE
 
@@ -142,10 +143,21 @@ def test_mp4_leaves_nothing_behind_on_failure(tmp_path: Path, picture: tuple[np.
     assert (tmp_path / "kept.mp4").read_bytes() == b"an older video"
 
 
-@pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), 1e9])
+@pytest.mark.parametrize("fps", [0.0, 0.0004, -1.0, float("nan"), 1e9])
 def test_mp4_rejects_frame_rates(tmp_path: Path, fps: float) -> None:
     with pytest.raises(InputError, match="frames a second"):
         Mp4Writer(tmp_path / "a.mp4", 8, 8, fps=fps)
+    with pytest.raises(InputError, match="frames a second"):
+        Settings(fps=fps)
+
+
+@pytest.mark.parametrize("fps", [MIN_FPS, MAX_FPS])
+def test_mp4_takes_the_slowest_and_the_fastest_frame_rate(tmp_path: Path, fps: float) -> None:
+    with Mp4Writer(tmp_path / "a.mp4", 8, 8, fps=fps) as video:
+        for _ in range(3):
+            video.write_pixels(np.zeros((8, 8, 3), np.uint8))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert container.streams.video[0].average_rate == frame_rate(fps)
 
 
 def test_files_may_be_read_by_whom_new_files_may(tmp_path: Path) -> None:

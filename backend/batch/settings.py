@@ -10,6 +10,7 @@ from ..camera import MAX_CAMERAS, Camera, load_cameras
 from ..camera_paths import PATHS, path_cameras
 from ..errors import InputError
 from ..networks.manifest import read_manifest
+from ..outputs.mp4 import frame_rate
 from ..portrait import Portrait
 from ..reconstruct import Device, check_choices
 from ..render import check_samples
@@ -38,8 +39,7 @@ class Settings:
         check_samples(self.samples)
         if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
-        if not 0.0 < self.fps <= 1000.0:
-            raise InputError(f"A film of {self.fps} frames a second cannot be made: give more than 0 and at most 1000.")
+        frame_rate(self.fps)
         if not 1 <= self.frames <= MAX_CAMERAS:
             raise InputError(f"{self.frames} frames cannot be made: give 1 to {MAX_CAMERAS}.")
         if self.path is not None and self.path not in PATHS:

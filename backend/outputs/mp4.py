@@ -17,6 +17,17 @@ from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
 _BT709 = 1  # primaries, transfer and matrix of ITU-T H.273 all call BT.709 "1"
 _TV_RANGE = 1
 
+MIN_FPS, MAX_FPS = 0.001, 1000.0
+
+
+def frame_rate(fps: float) -> Fraction:
+    """Frames a second as films say them; raises InputError for what is not from MIN_FPS to MAX_FPS."""
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise InputError(
+            f"A film of {fps} frames a second cannot be made: give at least {MIN_FPS:g} and at most {MAX_FPS:g}."
+        )
+    return Fraction(fps).limit_denominator(1001)
+
 
 class Mp4Writer:
     """Writes frames to an H.264 MP4; the file appears when the `with` block ends without an exception, else nothing.
@@ -42,10 +53,8 @@ class Mp4Writer:
     ) -> None:
         if not (width_px >= 1 and height_px >= 1):
             raise InputError(f"A video of {width_px} x {height_px} pixels cannot be made: give at least 1 x 1.")
-        if not 0.0 < fps <= 1000.0:
-            raise InputError(f"A video of {fps} frames a second cannot be made: give more than 0 and at most 1000.")
         self.path, self.width_px, self.height_px = Path(path), width_px, height_px
-        self._rate = Fraction(fps).limit_denominator(1001)
+        self._rate = frame_rate(fps)
         self._background = np.asarray(background, np.float32)
         self._provenance, self._crf = provenance, crf
         self._frames = 0
