@@ -75,9 +75,14 @@ class Portrait:
         return int(self.textures.shape[1])
 
     def camera(self, width_px: int | None = None, height_px: int | None = None) -> Camera:
-        """The photograph's camera; with a size, upright and framed on the head (the aligned crop)."""
-        if width_px is None or height_px is None:
+        """The photograph's camera; with a size, upright and framed on the head (the aligned crop).
+
+        Raises InputError for half a size.
+        """
+        if width_px is None and height_px is None:
             return self.input_camera
+        if width_px is None or height_px is None:
+            raise InputError("A picture's size is a width and a height: give both, or neither.")
         return self.input_camera.cropped(self.crop.to_photo, width_px, height_px)
 
     @cached_property

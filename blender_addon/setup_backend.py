@@ -45,7 +45,11 @@ class SetUp:
                 self._install(log)
         except (ProcessingError, OSError) as error:
             self.error = "The set-up was cancelled." if self._cancelled else str(error)
-        self.done = True
+        except Exception as error:
+            self.error = f"The set-up failed ({type(error).__name__}: {error}): press Set up again."
+            raise  # to the console
+        finally:  # whatever happened: the preferences wait for it
+            self.done = True
 
     def _install(self, log: IO[bytes]) -> None:
         python = environment_python(self._folder)

@@ -103,6 +103,21 @@ def test_in_blender(script: str, check: str, folder: Path, tmp_path: Path) -> No
     run_check(script, check, folder, tmp_path)
 
 
+@pytest.mark.skipif(find_spec("bpy") is None, reason="needs bpy in this Python")
+def test_a_set_up_that_fails_in_any_way_ends() -> None:
+    """The preferences wait for its end."""
+    script = (
+        "import time\n"
+        "from portrait_manifolds.blender_addon.setup_backend import SetUp\n"
+        "def broken(*_): raise RuntimeError('out of threads')\n"
+        "SetUp._install = broken\n"
+        "set_up, end = SetUp(None), time.time() + 20.0\n"
+        "while not set_up.done and time.time() < end: time.sleep(0.01)\n"
+        "assert set_up.done and 'out of threads' in set_up.error, (set_up.done, set_up.error)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
 def run_check(script: str, check: str, folder: Path, tmp_path: Path) -> None:
     """Runs a check's script in a Blender process."""
     environment = {**os.environ, "PORTRAIT_MANIFOLDS_PYTHON": sys.executable}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from portrait_manifolds.backend.camera import Camera, load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.portrait import Crop
+from portrait_manifolds.backend.portrait import Crop, Portrait
 
 angles = st.floats(-80, 80)
 positions = st.tuples(st.floats(-2, 2), st.floats(-0.4, 0.4), st.floats(0.5, 3))
@@ -109,3 +109,10 @@ def test_a_crops_camera_sees_the_crop(roll_deg: float, half_px: float, x: float,
     point = camera.position_m + 1.3 * camera.camera_to_world[:3, :3] @ ray
     pixel, _ = upright.project(point)
     assert pixel == pytest.approx((on_crop + 1) * 128, abs=1e-6)
+
+
+def test_half_a_size_is_no_size(small_head: Portrait) -> None:
+    assert small_head.camera() == small_head.input_camera
+    for half in ((512, None), (None, 512)):
+        with pytest.raises(InputError, match="give both, or neither"):
+            small_head.camera(*half)
