@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
-from .camera import Camera
+from .camera import Camera, focal_px
 from .conventions import CROP_SCALE, FFHQ_FOV_DEG
 from .errors import InputError
 from .landmarks import POINTS
@@ -80,12 +81,12 @@ def align(
     crop = crop_from_landmarks(points_px)
     width_px, height_px = photo_size_px
     if fov_deg is None:
-        focal = crop_half_size_px(crop) / CROP_SCALE / np.tan(np.radians(FFHQ_FOV_DEG) / 2.0)
+        focal = focal_px(FFHQ_FOV_DEG, 2.0 * crop_half_size_px(crop) / CROP_SCALE)
         centre = crop[:, 2]
     else:
         if not 0.0 < fov_deg < 170.0:
             raise InputError(f"A field of view of {fov_deg} degrees cannot be a photo's: give more than 0, below 170.")
-        focal = 0.5 * height_px / np.tan(np.radians(fov_deg) / 2.0)
+        focal = focal_px(fov_deg, height_px)
         centre = np.array([0.5 * width_px, 0.5 * height_px])
     flat = Camera(np.eye(4), focal, focal, float(centre[0]), float(centre[1]), width_px, height_px)
     camera, residual_px = fit_pose(points_px, flat, template)
@@ -194,32 +195,23 @@ def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) ->
         normal = flat_jacobian.T @ weighted
         normal += 1e-6 * np.diag(np.diag(normal))
         step = np.linalg.solve(normal, -weighted.T @ error.ravel())
-        rotation = rotation_matrix(step[:3]) @ rotation
+        rotation = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation
         translation = translation + step[3:]
     if not (np.isfinite(rotation).all() and np.isfinite(translation).all() and translation[2] < 0):
         raise InputError("The landmarks do not make a face: use a photo with a face of at least 20 pixels.")
     pose = np.eye(4)
     pose[:3, :3] = rotation.T
     pose[:3, 3] = -rotation.T @ translation
-    residual = float(np.sqrt((weights * (distance**2)).sum() / weights.sum()))
-    return replace(flat, camera_to_world=pose), residual
-
-
-def rotation_matrix(vector_rad: np.ndarray) -> np.ndarray:
-    """Rotation [3, 3] about a vector [3] by its length in radians (Rodrigues)."""
-    angle = float(np.linalg.norm(vector_rad))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector_rad / angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * cross @ cross
+    camera = replace(flat, camera_to_world=pose)
+    squared = ((camera.project(points)[0] - points_px) ** 2).sum(1)
+    return camera, float(np.sqrt((weights * squared).sum() / weights.sum()))
 
 
 def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[np.ndarray, np.ndarray]:
     """Upright in the crop's roll, at the distance that the size of the face asks for."""
     crop = crop_from_landmarks(points_px)
     angle = np.arctan2(crop[1, 0], crop[0, 0])
-    rotation = rotation_matrix(np.array([0.0, 0.0, -angle]))
+    rotation = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
     spread_px = np.sqrt((np.ptp(points_px, axis=0) ** 2).sum())
     spread_m = np.sqrt((np.ptp(template.points_m[:, :2], axis=0) ** 2).sum())
     distance = flat.fx_px * spread_m / spread_px

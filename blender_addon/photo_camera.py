@@ -50,9 +50,7 @@ def head_view(root: bpy.types.Object, width_px: int, height_px: int) -> Camera:
     if not crop:
         return photo.resized(width_px, height_px)
     crop_to_photo = np.array(json.loads(crop))
-    across, down = (crop_to_photo[:, 2] - (photo.cx_px, photo.cy_px)) / (photo.fx_px, photo.fy_px)
-    _, depth_m = photo.project(np.zeros(3))
-    centre_m = photo.position_m + depth_m * (photo.camera_to_world[:3, :3] @ (across, -down, -1.0))
+    centre_m = photo.unproject(crop_to_photo[:, 2], photo.project(np.zeros(3))[1])
     lens = photo.cropped(crop_to_photo, width_px, height_px)
     return look_at(list(photo.position_m), list(centre_m), fov_deg=lens.fov_deg, width_px=width_px, height_px=height_px)
 

@@ -57,6 +57,16 @@ def test_outliers_hardly_move_the_pose(template: LandmarkTemplate) -> None:
     assert np.linalg.norm(found.camera.position_m - camera.position_m) < 0.01
 
 
+def test_the_residual_is_that_of_the_camera(template: LandmarkTemplate) -> None:
+    template = LandmarkTemplate(template.points_m, np.random.default_rng(3).uniform(0.1, 1.0, 478))
+    camera = look_at((0.7, 0.3, 0.6), fov_deg=40.0, width_px=600, height_px=600)
+    points = picture_of(template, camera) + np.random.default_rng(4).standard_cauchy((478, 2)) * 12.0
+    found = align(points, (600, 600), template, fov_deg=40.0)
+    distance = np.linalg.norm(picture_of(template, found.camera) - points, axis=1)
+    weighted = np.sqrt(np.average(distance**2, weights=template.weights))
+    assert found.residual_px == pytest.approx(weighted, rel=1e-12)
+
+
 def test_the_crop_follows_the_face_over_the_photo(template: LandmarkTemplate) -> None:
     points = picture_of(template, look_at((0.0, 0.0, 1.2), fov_deg=20.0, width_px=600, height_px=600))
     angle = np.radians(30.0)

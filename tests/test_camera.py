@@ -1,6 +1,7 @@
 """Cameras: conventions, JSON, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
         load_cameras(path)
 
 
+@given(positions, st.floats(-1.0, 1.0))
+def test_unproject_undoes_project(position: tuple[float, float, float], shift: float) -> None:
+    camera = replace(look_at(position, width_px=64, height_px=48), cx_px=32.0 + 20.0 * shift, fx_px=70.0)
+    points_m = np.random.default_rng(0).normal(0.0, 0.1, (5, 3, 3))
+    np.testing.assert_allclose(camera.unproject(*camera.project(points_m)), points_m, atol=1e-9)
+    origin_m, directions = camera.rays()
+    np.testing.assert_allclose(camera.unproject([10.5, 7.5], 2.0), origin_m + 2.0 * directions[7, 10], atol=1e-12)
+
+
 @given(st.floats(-60, 60), st.floats(40, 300), st.floats(-1, 1), st.floats(-1, 1))
 def test_a_crops_camera_sees_the_crop(roll_deg: float, half_px: float, x: float, y: float) -> None:
     camera = look_at((0.05, 0.1, 1.1), width_px=900, height_px=700)
@@ -105,9 +115,7 @@ def test_a_crops_camera_sees_the_crop(roll_deg: float, half_px: float, x: float,
     upright = camera.cropped(crop.to_photo, 256, 256)
     on_crop = np.array([x, y])
     photo = crop.to_photo[:, :2] @ on_crop + crop.to_photo[:, 2]
-    ray = np.array([(photo[0] - camera.cx_px) / camera.fx_px, (camera.cy_px - photo[1]) / camera.fy_px, -1.0])
-    point = camera.position_m + 1.3 * camera.camera_to_world[:3, :3] @ ray
-    pixel, _ = upright.project(point)
+    pixel, _ = upright.project(camera.unproject(photo, 1.3))
     assert pixel == pytest.approx((on_crop + 1) * 128, abs=1e-6)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from portrait_manifolds.backend.alignment import LandmarkTemplate, rotation_matrix
+from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import Camera, load_cameras, look_at
 from portrait_manifolds.backend.cli.evaluate import Evaluate
 from portrait_manifolds.backend.compositing import over_light
@@ -73,7 +73,7 @@ def test_a_turn_is_seen_with_its_sign(yaw: float, pitch: float) -> None:
 
 def in_another_space(views: list[Camera], unit: float, origin_m: tuple[float, float, float]) -> list[Camera]:
     """The same cameras turned, in another unit, about another origin."""
-    spin = rotation_matrix(np.array([0.2, 0.7, -0.1]))
+    spin = Rotation.from_rotvec([0.2, 0.7, -0.1]).as_matrix()
     moved = []
     for view in views:
         pose = np.eye(4)

@@ -45,25 +45,20 @@ class TrueCameras:
         """
         first, estimate = self.cameras[0], self.estimate
         towards = -first.camera_to_world[:3, :3].T @ first.position_m  # in the camera's axes
-        turn, _ = Rotation.align_vectors([self._ray], [towards / np.linalg.norm(towards)])
+        seen = (self._origin_m - estimate.position_m) @ estimate.camera_to_world[:3, :3]
+        turn, _ = Rotation.align_vectors([seen / np.linalg.norm(seen)], [towards / np.linalg.norm(towards)])
         return np.asarray(estimate.camera_to_world[:3, :3] @ turn.as_matrix() @ first.camera_to_world[:3, :3].T)
 
     @property
-    def _ray(self) -> np.ndarray:
-        """Direction [3] to their origin in the estimate's axes: it keeps its pixel."""
-        (x, y), estimate = self.cameras[0].project(np.zeros(3))[0], self.estimate
-        ray = np.array([(x - estimate.cx_px) / estimate.fx_px, (estimate.cy_px - y) / estimate.fy_px, -1.0])
-        return ray / np.linalg.norm(ray)
-
-    @property
-    def _distance_m(self) -> float:
-        """Of their origin from the estimate."""
-        return self.origin_depth_m / -float(self._ray[2])
+    def _origin_m(self) -> np.ndarray:
+        """Where their origin lies in the portrait's space [3]: it keeps its pixel."""
+        return self.estimate.unproject(self.cameras[0].project(np.zeros(3))[0], self.origin_depth_m)
 
     @property
     def scale(self) -> float:
         """Metres of the portrait to one of their units."""
-        return self._distance_m / float(np.linalg.norm(self.cameras[0].position_m))
+        seen_m, given = self._origin_m - self.estimate.position_m, self.cameras[0].position_m
+        return float(np.linalg.norm(seen_m) / np.linalg.norm(given))
 
     def in_portrait(self) -> list[Camera]:
         """The input camera stands where the estimate does, and the others turn with it about the origin, which keeps
@@ -73,12 +68,11 @@ class TrueCameras:
         """
         first, estimate = self.cameras[0], self.estimate
         zoom = estimate.fx_px / first.fx_px
-        centre = estimate.position_m + estimate.camera_to_world[:3, :3] @ self._ray * self._distance_m
         moved = []
         for camera in self.cameras:
             pose = np.eye(4)
             pose[:3, :3] = self._to_portrait @ camera.camera_to_world[:3, :3]
-            pose[:3, 3] = centre + self.scale * (self._to_portrait @ camera.position_m)
+            pose[:3, 3] = self._origin_m + self.scale * (self._to_portrait @ camera.position_m)
             moved.append(replace(camera, camera_to_world=pose, fx_px=camera.fx_px * zoom, fy_px=camera.fy_px * zoom))
         return moved
 
@@ -168,6 +162,4 @@ def _on_portrait(portrait: Portrait, points_px: np.ndarray) -> tuple[np.ndarray,
     column, row = np.clip(points_px.astype(int), 0, [camera.width_px - 1, camera.height_px - 1]).T
     depth_m = depth_m[row, column]
     on_head = np.isfinite(depth_m)
-    x, y = (points_px - [camera.cx_px, camera.cy_px]).T / [[camera.fx_px], [camera.fy_px]]
-    local = np.stack([x, -y, -np.ones_like(x)], -1) * np.where(on_head, depth_m, 1.0)[:, None]
-    return camera.position_m + local @ camera.camera_to_world[:3, :3].T, on_head
+    return camera.unproject(points_px, np.where(on_head, depth_m, 1.0)), on_head

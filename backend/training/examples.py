@@ -138,16 +138,7 @@ def as_seen(mesh: Mesh, camera: Camera, estimate: Camera) -> Mesh:
     pixels, depth = camera.project(mesh.vertices_m)
     _, centre = camera.project(np.zeros(3))
     _, centre_seen = estimate.project(np.zeros(3))
-    depth = depth - centre + centre_seen
-    local = np.stack(
-        [
-            (pixels[:, 0] - estimate.cx_px) / estimate.fx_px * depth,
-            -(pixels[:, 1] - estimate.cy_px) / estimate.fy_px * depth,
-            -depth,
-        ],
-        axis=-1,
-    )
-    points = local @ estimate.camera_to_world[:3, :3].T + estimate.position_m
+    points = estimate.unproject(pixels, depth - centre + centre_seen)
     return replace(mesh, vertices_m=points.astype(np.float32))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..alignment import crop_from_landmarks, crop_half_size_px, invert_crop
-from ..camera import Camera
+from ..camera import Camera, focal_px
 from ..conventions import FFHQ_FOV_DEG
 from ..landmarks import POINTS
 from .assets import FACE, HeadModel
@@ -52,7 +52,7 @@ class FaceFits:
         pose = np.eye(4)
         pose[:3, :3] = rotation.T
         pose[:3, 3] = -self.rotation[index].T @ self.translation_m[index]
-        focal = crop_half_size_px(crop) / np.tan(np.radians(FFHQ_FOV_DEG) / 2.0)
+        focal = focal_px(FFHQ_FOV_DEG, 2.0 * crop_half_size_px(crop))
         return Camera(pose, focal, focal, float(crop[0, 2]), float(crop[1, 2]), width_px, height_px)
 
     def yaw_pitch_deg(self) -> tuple[np.ndarray, np.ndarray]:
@@ -87,7 +87,7 @@ class _Solver:
         self.fixed = torch.from_numpy(fixed)
         self.outline = torch.from_numpy(np.array(OUTLINE))
         self.weights = torch.from_numpy(landmark_map.weights).float()
-        self.focal = float(1.0 / np.tan(np.radians(FFHQ_FOV_DEG) / 2.0))
+        self.focal = focal_px(FFHQ_FOV_DEG, 2.0)  # in halves of the crop
         modes = np.concatenate([head.identity_m[:IDENTITY_MODES], head.expression_m])  # [M, V, 3]
         self.mean = torch.from_numpy(landmark_map.gather(head.neutral_m)[fixed])
         self.modes = torch.from_numpy(np.stack([landmark_map.gather(mode)[fixed] for mode in modes]))  # [M, K, 3]
