@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from plyfile import PlyData, PlyElement
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from ..atomic import atomic_path
 from ..errors import InputError
@@ -103,7 +105,7 @@ def _splats(portrait: Portrait, sheet: int, visible: np.ndarray) -> np.ndarray:
             np.zeros((len(centre), len(_REST))),
             np.log(opacity / (1.0 - opacity))[:, None],
             scales,
-            _quaternion(rotation),
+            np.roll(Rotation.from_matrix(rotation).as_quat(), 1, axis=1),  # w first
         ],
         axis=1,
     ).astype("<f4")
@@ -123,33 +125,7 @@ def overlap_opacity(opacity: np.ndarray) -> np.ndarray:
 
 def _eroded(cover: np.ndarray, texels: int) -> np.ndarray:
     """The least cover within `texels` rows and columns; nothing covers beyond the border."""
-    if texels < 1:
-        return cover
-    padded = np.pad(cover, texels)
-    for axis in (0, 1):
-        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * texels + 1, axis=axis)
-        padded = windows.min(axis=-1)
-    return padded
-
-
-def _quaternion(rotation: np.ndarray) -> np.ndarray:
-    """Rotation matrices [N, 3, 3] (columns are axes) to unit quaternions [N, 4], w first (Shepperd, 1978)."""
-    xx, yy, zz = (rotation[:, i, i] for i in range(3))
-    a, b, c = (rotation[:, i, j] for i, j in ((2, 1), (0, 2), (1, 0)))
-    d, e, f = (rotation[:, i, j] for i, j in ((1, 2), (2, 0), (0, 1)))
-    # Four times q q^T; its row of the largest diagonal element, normalised, is q without cancellation.
-    rows = np.stack(
-        [
-            np.stack([1.0 + xx + yy + zz, a - d, b - e, c - f], axis=1),
-            np.stack([a - d, 1.0 + xx - yy - zz, c + f, b + e], axis=1),
-            np.stack([b - e, c + f, 1.0 - xx + yy - zz, a + d], axis=1),
-            np.stack([c - f, b + e, a + d, 1.0 - xx - yy + zz], axis=1),
-        ],
-        axis=1,
-    )  # [N, 4, 4]
-    best = np.argmax(np.einsum("nii->ni", rows), axis=1)
-    quaternion = rows[np.arange(len(rows)), best]
-    return quaternion / np.linalg.norm(quaternion, axis=1, keepdims=True)
+    return np.asarray(ndimage.minimum_filter(cover, 2 * texels + 1, mode="constant"))
 
 
 def _one_line(comments: list[str]) -> list[str]:
