@@ -43,7 +43,8 @@ def export_ply(portrait: Portrait, path: Path | str) -> None:
     visible = visible_texels(portrait)
     if not visible.any():
         raise InputError("The portrait is empty, every sheet is transparent: reconstruct it again.")
-    splats = np.concatenate([_splats(portrait, sheet, visible[sheet]) for sheet in range(portrait.manifolds.sheets)])
+    sheets = np.flatnonzero(visible.any(axis=(1, 2)))
+    splats = np.concatenate([_splats(portrait, sheet, visible[sheet]) for sheet in sheets])
     comments = [portrait.provenance, DIGITAL_SOURCE_TYPE, "portrait space: metres, y up, z towards the viewer"]
     ply = PlyData([PlyElement.describe(splats, "vertex")], byte_order="<", comments=_one_line(comments))
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -74,7 +75,7 @@ def visible_texels(portrait: Portrait) -> np.ndarray:
 
 
 def _splats(portrait: Portrait, sheet: int, visible: np.ndarray) -> np.ndarray:
-    """One record of `_FIELDS` for each texel of the mask [V, U]."""
+    """One record of `_FIELDS` for each texel of the mask [V, U], which is not empty."""
     size, manifolds = portrait.texture_size, portrait.manifolds
     uv = map_grid(size, manifolds.half_extent)[visible]  # [N, 2]
     texel = 2.0 * manifolds.half_extent / size
