@@ -1,9 +1,9 @@
 """A made portrait: an analytic head for tests and examples that needs no photograph and no network.
 
 Its surfaces and its paint (made_portrait_paint.py) are smooth functions of the direction from the head's centre, so
-that a ray tracer can evaluate them exactly (made_portrait_truth.py) and a renderer of the sampled maps and textures can
-be checked against it. The skin is the sheet at offset 0; hair floats on sheets outside it; the clothes are two sheets
-further out, where the spread takes them to the shoulders.
+that a ray tracer can evaluate them exactly (tests/made_portrait_truth.py) and a renderer of the sampled maps and
+textures can be checked against it. The skin is the sheet at offset 0; hair floats on sheets outside it; the clothes are
+two sheets further out, where the spread takes them to the shoulders.
 """
 
 import numpy as np

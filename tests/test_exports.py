@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from made_portrait_truth import entries_m
 from numpy.lib.stride_tricks import sliding_window_view
 from plyfile import PlyData
 
@@ -17,7 +18,6 @@ from portrait_manifolds.backend.camera import Camera, save_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.made_portrait import made_camera, made_offsets_m, made_portrait
-from portrait_manifolds.backend.made_portrait_truth import entries_m
 from portrait_manifolds.backend.manifolds import direction_to_chart
 from portrait_manifolds.backend.outputs.glb import export_glb
 from portrait_manifolds.backend.outputs.ply import SIGMA_TEXELS, export_ply, overlap_opacity, visible_texels
@@ -127,7 +127,7 @@ def test_sheets_with_nothing_on_the_sphere_are_left_out_of_a_glb(portrait: Portr
     textures = np.zeros_like(portrait.textures)
     textures[0, :4, :4] = textures[SKIN, 100:104, 60:64] = 255
     export_glb(replace(portrait, manifolds=wide, textures=textures), tmp_path / "head.glb")
-    drawn = trimesh.load(tmp_path / "head.glb").geometry.values()
+    drawn = trimesh.load_scene(tmp_path / "head.glb").geometry.values()
     assert [mesh.visual.material.name for mesh in drawn] == [f"sheet {SKIN:02d}"]
     textures[SKIN] = 0
     with pytest.raises(InputError, match="empty"):

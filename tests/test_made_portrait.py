@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_portrait_truth import entries_m, field, trace
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, srgb_to_linear
@@ -16,7 +17,6 @@ from portrait_manifolds.backend.made_portrait import (
     radius_m,
     spread,
 )
-from portrait_manifolds.backend.made_portrait_truth import entries_m, field, trace
 from portrait_manifolds.backend.manifolds import chart_to_direction
 from portrait_manifolds.backend.portrait import Portrait
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import bumpy_manifolds, random_portrait, small_camera, tensors
+from made_portrait_truth import trace
 
-from portrait_manifolds.backend import made_portrait_truth, render
+from portrait_manifolds.backend import render
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made_portrait import made_portrait
@@ -152,7 +153,7 @@ def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
 def test_a_picture_agrees_with_the_independent_ray_tracer(head: Portrait, yaw: float) -> None:
     camera = head.camera(160, 160).orbited(yaw, 5)
     rgba, depth = head.render(camera)
-    true_rgba, true_depth = made_portrait_truth.trace(camera)
+    true_rgba, true_depth = trace(camera)
     premultiplied, expected = rgba[..., :3] * rgba[..., 3:], true_rgba[..., :3] * true_rgba[..., 3:]
     error = np.abs(premultiplied - expected).max(-1)
     assert error.mean() < 2e-3

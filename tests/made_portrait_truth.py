@@ -7,9 +7,16 @@ out later ones, which are one in a hundred at yaw 35, and one in 30,000 from the
 
 import numpy as np
 
-from .camera import Camera
-from .conventions import MIN_OPACITY, linear_to_srgb, srgb_to_linear
-from .made_portrait import displacement_m, made_offsets_m, paint, painted_sheets, radius_m, spread
+from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.conventions import MIN_OPACITY, linear_to_srgb, srgb_to_linear
+from portrait_manifolds.backend.made_portrait import (
+    displacement_m,
+    made_offsets_m,
+    paint,
+    painted_sheets,
+    radius_m,
+    spread,
+)
 
 BOUND_M = 0.40
 """All of the made portrait lies within this distance of its centre."""
