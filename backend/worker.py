@@ -32,6 +32,7 @@ from .errors import InputError, ProcessingError
 from .layered_picture import layered_picture
 from .look import Look
 from .portrait import Portrait
+from .version import installed_version
 
 Answer = dict[str, Any]
 Kind = TypeVar("Kind")
@@ -155,8 +156,6 @@ def serve() -> None:
 
 def _hello(params: Params) -> Answer:
     """Who answers. `device`: also what networks would run on, which takes the seconds that torch needs to load."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from ..cuda_ops.build import BuildError
     from ..cuda_ops.native import load_library
 
@@ -165,11 +164,7 @@ def _hello(params: Params) -> Answer:
         renderer = "compiled"
     except BuildError as error:
         renderer = f"slow reference ({error})"
-    try:
-        number = version("portrait-manifolds")
-    except PackageNotFoundError:
-        number = "not installed"
-    facts = {"version": number, "python": sys.executable, "renderer": renderer, "process": os.getpid()}
+    facts = {"version": installed_version(), "python": sys.executable, "renderer": renderer, "process": os.getpid()}
     if params.get("device"):
         try:
             import torch

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from ..atomic import atomic_path
 from ..compositing import over_background
 from ..errors import InputError
-from ..outputs.provenance import SOFTWARE
+from ..outputs.provenance import exif_note
 from ..photograph import open_picture, read_photograph
 from ..portrait import PROVENANCE
 
@@ -78,10 +78,8 @@ class ContactSheet:
         self._pairs.clear()
         number = len(self.pages) + 1
         self.pages.append("contact_sheet.jpg" if number == 1 else f"contact_sheet_{number}.jpg")
-        exif = Image.Exif()
-        exif[0x010E], exif[0x0131] = PROVENANCE, SOFTWARE  # ImageDescription, Software
         with atomic_path(self.output / self.pages[-1]) as temporary:
-            page.save(temporary, quality=88, exif=exif)
+            page.save(temporary, quality=88, exif=exif_note(PROVENANCE))
 
 
 def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

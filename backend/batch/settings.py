@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..camera import MAX_CAMERAS, Camera, load_cameras
@@ -14,6 +13,7 @@ from ..outputs.mp4 import frame_rate
 from ..portrait import Portrait
 from ..reconstruct import Device, check_choices
 from ..render import check_samples
+from ..version import installed_version
 
 STILL_SIZE_PX = (512, 512)
 
@@ -70,13 +70,6 @@ class Settings:
         facts = (
             *(self.texture_size, self.refine_steps, self.yaw_deg, self.pitch_deg, self.size_px, path),
             *((self.frames, self.fps) if path else ()),
-            *(self.samples, read_manifest().identity, _version()),
+            *(self.samples, read_manifest().identity, installed_version()),
         )
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _version() -> str:
-    try:
-        return version("portrait-manifolds")
-    except PackageNotFoundError:
-        return "not installed"

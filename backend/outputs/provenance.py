@@ -5,6 +5,8 @@ The term is IPTC's (http://cv.iptc.org/newscodes/digitalsourcetype), carried in 
 
 from xml.sax.saxutils import escape
 
+from PIL import ExifTags, Image
+
 SOFTWARE = "Portrait Manifolds"
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 MADE_OF = "madeOf"
@@ -29,3 +31,10 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 def xmp_packet(note: str) -> str:
     """An XMP packet with IPTC's digital source type and `note` as the description."""
     return _XMP.format(source=DIGITAL_SOURCE_TYPE, software=SOFTWARE, note=escape(note))
+
+
+def exif_note(note: str) -> Image.Exif:
+    """EXIF with `note` as the description, for JPEGs."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Software] = note, SOFTWARE
+    return exif
