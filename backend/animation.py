@@ -57,7 +57,7 @@ def render_film(
     width_px, height_px = sizes.pop()
     with Mp4Writer(path, width_px, height_px, fps, provenance=portrait.provenance) as film:
         for pixels in draw(portrait, cameras, samples, background):
-            film.write_pixels(pixels)
+            film.write(pixels)
 
 
 def render_frames(
@@ -140,7 +140,7 @@ def encode_frames(
     begun = read_frame(folder / frame_name(first, kind))
     height, width = begun.rgba.shape[:2]
     with Mp4Writer(path, width, height, fps, provenance=begun.provenance) as film:
-        film.write_pixels(over_background(begun.rgba, colour))
+        film.write(over_background(begun.rgba, colour))
         for number in tqdm(range(first + 1, last + 1), "frames", disable=None):
             frame = read_frame(folder / frame_name(number, kind))
             if frame.rgba.shape != begun.rgba.shape or _portrait_of(frame) != _portrait_of(begun):
@@ -148,7 +148,7 @@ def encode_frames(
                     f"Frame {number} in {folder} is of another size or portrait than frame {first}: draw the "
                     "animation into a new folder."
                 )
-            film.write_pixels(over_background(frame.rgba, colour))
+            film.write(over_background(frame.rgba, colour))
 
 
 def _portrait_of(frame: Frame) -> str:

@@ -28,6 +28,9 @@ from .errors import InputError
 
 MAX_SHEETS = 64
 
+DEEPEST_M, FARTHEST_M = 0.03, 0.06
+"""How far below and above the mean skin sheets are spread evenly in the root of their distance to it."""
+
 ANTIPODE = 2.0
 """Distance in the chart from +z to -z."""
 
@@ -83,11 +86,11 @@ class Manifolds:
         return (radius + self.offsets_m[sheet] * spread)[..., None] * chart_to_direction(uv)
 
 
-def default_offsets_m(sheets: int, inner_m: float = -0.03, outer_m: float = 0.06) -> np.ndarray:
+def default_offsets_m(sheets: int) -> np.ndarray:
     """`sheets` ascending offsets, densest around the mean skin (offset 0), float32 [S]."""
     if sheets == 1:
         return np.zeros(1, np.float32)
-    start, end = -np.sqrt(-inner_m), np.sqrt(outer_m)
+    start, end = -np.sqrt(DEEPEST_M), np.sqrt(FARTHEST_M)
     steps = np.linspace(start, end, sheets)
     return (np.sign(steps) * steps**2 + 0.02 * steps).astype(np.float32)
 

@@ -31,11 +31,11 @@ class MeshArrays:
         return MeshArrays(turned, np.ascontiguousarray(faces, np.int32), uv)
 
 
-def sheets_arrays(portrait: Portrait, atlas: Atlas, cells: int = GRID_CELLS) -> MeshArrays:
+def sheets_arrays(portrait: Portrait, atlas: Atlas) -> MeshArrays:
     """The sheets in the atlas as quads seen from outside, with the atlas' coordinates."""
     points, quads, uvs, first = [], [], [], 0
     for slot, sheet in enumerate(atlas.sheets):
-        vertices, uv, triangles = sheet_mesh(portrait, sheet, cells)
+        vertices, uv, triangles = sheet_mesh(portrait, sheet, GRID_CELLS)
         # sheet_mesh splits each cell along its rising diagonal; the two triangles together are the quad.
         cell = triangles.reshape(-1, 6)[:, [0, 1, 2, 5]]
         points.append(vertices)

@@ -156,11 +156,11 @@ class NativeScene:
         other.levels = levels
         return other
 
-    def render(self, view: View, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def render(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
-        return self._draw("pm_render_u8", view, self._depth_ranges(view), threads)
+        return self._draw("pm_render_u8", view, self._depth_ranges(view))
 
-    def light(self, view: View, threads: int = 0) -> Light:
+    def light(self, view: View) -> Light:
         """8-bit textures to what is not empty of the picture, in linear light."""
         view = view.upside_down()
         ranges = self._depth_ranges(view)
@@ -173,12 +173,12 @@ class NativeScene:
         width = min(ranges.shape[1] * SCREEN_TILE_PX, view.width_px - left)
         height = min(ranges.shape[0] * SCREEN_TILE_PX, view.height_px - bottom)
         part = view.part(left, bottom, width, height)
-        return Light(*self._draw("pm_light_u8", part, ranges, threads), left, bottom)
+        return Light(*self._draw("pm_light_u8", part, ranges), left, bottom)
 
-    def _draw(self, name: str, view: View, ranges: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, name: str, view: View, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
-        self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, c_int(threads))
+        self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, c_int(0))
         return rgba, depth
 
     def _depth_ranges(self, view: View) -> np.ndarray:
@@ -203,10 +203,10 @@ class NativeScene:
         tiles = occupied_or_beside(self._occupied, count)
         return np.ascontiguousarray(opaque_hulls(tiles, *self.maps), np.float64)
 
-    def accumulate(self, view: View, threads: int = 0) -> np.ndarray:
+    def accumulate(self, view: View) -> np.ndarray:
         """Float textures to [H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth."""
         out = np.empty((view.height_px, view.width_px, 5), self.real)
-        self._call(f"pm_accumulate_{self.stored}", byref(self.scene), byref(view), out, c_int(threads))
+        self._call(f"pm_accumulate_{self.stored}", byref(self.scene), byref(view), out, c_int(0))
         return out
 
     def backward(self, view: View, gradient: np.ndarray, threads: int = 0) -> tuple[list[np.ndarray], np.ndarray]:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from portrait_manifolds.backend.atomic import atomic_path
 from portrait_manifolds.backend.batch.settings import Settings
+from portrait_manifolds.backend.compositing import over_background
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.outputs.exr import save_exr
@@ -107,10 +108,10 @@ def test_exr_in_blender(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) 
 
 def test_mp4_colours_sizes_and_provenance(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:
     rgba, _ = picture
-    background = (0.1, 0.9, 0.3)
-    with Mp4Writer(tmp_path / "orbit.mp4", 47, 33, fps=23.976, background=background, provenance=NOTE) as video:
+    background = np.array((0.1, 0.9, 0.3), np.float32)
+    with Mp4Writer(tmp_path / "orbit.mp4", 47, 33, fps=23.976, provenance=NOTE) as video:
         for _ in range(5):
-            video.write(rgba)
+            video.write(over_background(rgba, background))
     with av.open(str(tmp_path / "orbit.mp4")) as container:
         stream = container.streams.video[0]
         context = stream.codec_context
@@ -121,7 +122,7 @@ def test_mp4_colours_sizes_and_provenance(tmp_path: Path, picture: tuple[np.ndar
         frames = [frame.to_ndarray(format="yuv444p") for frame in container.decode(stream)]
     assert len(frames) == 5 and frames[0].shape == (3, 34, 48)  # padded to even
     opacity = rgba[..., 3:]
-    linear = srgb_to_linear(rgba[..., :3]) * opacity + srgb_to_linear(np.array(background)) * (1.0 - opacity)
+    linear = srgb_to_linear(rgba[..., :3]) * opacity + srgb_to_linear(background) * (1.0 - opacity)
     expected = 255.0 * linear_to_srgb(linear)
     decoded = _bt709_to_rgb(frames[-1])
     for row, column in ((3, 5), (12, 8), (12, 38), (26, 8), (26, 38)):
@@ -129,16 +130,17 @@ def test_mp4_colours_sizes_and_provenance(tmp_path: Path, picture: tuple[np.ndar
         np.testing.assert_allclose(decoded[row, column], expected[row, column], atol=4.0)
 
 
-def test_mp4_leaves_nothing_behind_on_failure(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:
-    rgba, _ = picture
+def test_mp4_leaves_nothing_behind_on_failure(tmp_path: Path) -> None:
+    frame = np.zeros((33, 47, 3), np.uint8)
     (tmp_path / "kept.mp4").write_bytes(b"an older video")
     with pytest.raises(KeyboardInterrupt), Mp4Writer(tmp_path / "kept.mp4", 47, 33) as video:
-        video.write(rgba)
+        video.write(frame)
         raise KeyboardInterrupt
     with pytest.raises(InputError, match="no frames"), Mp4Writer(tmp_path / "empty.mp4", 47, 33):
         pass
-    with pytest.raises(InputError, match="does not fit"), Mp4Writer(tmp_path / "wrong.mp4", 47, 33) as video:
-        video.write(rgba[:-1])
+    for wrong in (frame[:-1], frame.astype(np.float32), frame[..., :1]):
+        with pytest.raises(InputError, match="does not fit"), Mp4Writer(tmp_path / "wrong.mp4", 47, 33) as video:
+            video.write(wrong)
     assert os.listdir(tmp_path) == ["kept.mp4"]
     assert (tmp_path / "kept.mp4").read_bytes() == b"an older video"
 
@@ -155,7 +157,7 @@ def test_mp4_rejects_frame_rates(tmp_path: Path, fps: float) -> None:
 def test_mp4_takes_the_slowest_and_the_fastest_frame_rate(tmp_path: Path, fps: float) -> None:
     with Mp4Writer(tmp_path / "a.mp4", 8, 8, fps=fps) as video:
         for _ in range(3):
-            video.write_pixels(np.zeros((8, 8, 3), np.uint8))
+            video.write(np.zeros((8, 8, 3), np.uint8))
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert container.streams.video[0].average_rate == frame_rate(fps)
 
@@ -178,7 +180,7 @@ def test_bad_paths(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> No
         with pytest.raises((InputError, ProcessingError)):
             save_exr(path, rgba, depth)
         with pytest.raises((InputError, ProcessingError)), Mp4Writer(path, 47, 33) as video:
-            video.write(rgba)
+            video.write(np.zeros((33, 47, 3), np.uint8))
     assert os.listdir(tmp_path) == ["file"]
 
 

@@ -60,15 +60,14 @@ def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[
     """
     from ..networks.weights import load_weights
 
-    device = choose_device("auto")
-    template = load_weights(device).template  # the network's that reconstructs: another is not loaded
+    template = load_weights(choose_device("auto")).template  # where `reconstruct` loads the network, too
     with LandmarkDetector() as detector:
         for folder in folders:
             inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
             if not inputs:
                 raise InputError(f"{folder} holds no input picture: add {' or '.join(INPUT_NAMES)}.")
             try:
-                portrait = reconstruct(inputs[0], texture_size=texture_size, device=device)
+                portrait = reconstruct(inputs[0], texture_size=texture_size)
             except InputError as error:
                 log.warning("%s: %s", folder.name, error)
                 continue

@@ -8,15 +8,15 @@ import numpy as np
 from PIL import Image
 
 from ..atomic import atomic_path, make_folder
-from ..outputs.jpeg import save_jpeg_within
+from ..outputs.jpeg import save_small_jpeg
 from ..portrait import PROVENANCE
 from .groups import Groups
 from .photos import VIEWS, Evaluated, shrunk
 
 COLUMNS = ("photo", *VIEWS, "depth")
 SHEET_TILES_PX, PAGE_TILE_PX = (128, 96, 64), 192
-MAX_SHEET_BYTES, MAX_SHEET_PX = 300_000, 65_500
-"""Of a contact sheet: bytes where that can be, and rows of pixels, of which a JPEG has no more."""
+MAX_SHEET_PX = 65_500
+"""A JPEG has no more rows of pixels."""
 
 MOST_ON_SHEET = MAX_SHEET_PX // SHEET_TILES_PX[-1]
 WORST = 10
@@ -49,7 +49,7 @@ def save_sheet(path: Path, evaluated: list[Evaluated]) -> None:
         for side_px in (side_px for side_px in SHEET_TILES_PX if side_px * len(evaluated) <= MAX_SHEET_PX):
             rows = [np.concatenate([shrunk(one.pictures[name], side_px) for name in COLUMNS], 1) for one in evaluated]
             picture = Image.fromarray(np.concatenate(rows, 0))
-            if save_jpeg_within(picture, temporary, MAX_SHEET_BYTES, worst=60, comment=PROVENANCE):
+            if save_small_jpeg(picture, temporary, worst=60, comment=PROVENANCE):
                 return
 
 

@@ -66,8 +66,7 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0
     """
     from ..networks.weights import load_weights
 
-    device = choose_device("auto")
-    template = load_weights(device).template  # the network's that reconstructs: another is not loaded
+    template = load_weights(choose_device("auto")).template  # where `reconstruct` loads the network, too
     embedder = embedder_if_installed()
     if isinstance(embedder, str):
         log.warning("no figures of identity: %s", embedder)
@@ -79,7 +78,7 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0
             try:
                 began = time.perf_counter()
                 photograph = load_photograph(path)
-                portrait = reconstruct(photograph, texture_size=texture_size, device=device)
+                portrait = reconstruct(photograph, texture_size=texture_size)
                 seconds = time.perf_counter() - began
             except InputError as error:
                 log.warning("%s: %s", path.name, error)

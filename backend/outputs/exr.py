@@ -14,11 +14,9 @@ from .provenance import DIGITAL_SOURCE_TYPE, MADE_OF, SOFTWARE
 _BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 
 
-def save_exr(
-    path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE, made_of: str = ""
-) -> None:
+def save_exr(path: Path | str, rgba: np.ndarray, depth: np.ndarray, provenance: str = PROVENANCE) -> None:
     """Writes RGBA [H, W, 4] (straight, sRGB-encoded, 0..1) and depth [H, W] (metres, +inf for nothing)."""
-    save_linear_exr(path, premultiplied(rgba), depth, provenance, made_of)
+    save_linear_exr(path, premultiplied(rgba), depth, provenance)
 
 
 def save_linear_exr(

@@ -15,18 +15,18 @@ from ..atomic import atomic_path
 from ..errors import InputError
 from ..portrait import Portrait
 from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
-from .sheets import GRID_CELLS, dilated_colour, sheet_mesh
+from .sheets import dilated_colour, sheet_mesh
 
 _UNLIT = "KHR_materials_unlit"
 
 
-def export_glb(portrait: Portrait, path: Path | str, cells: int = GRID_CELLS) -> None:
+def export_glb(portrait: Portrait, path: Path | str) -> None:
     """Writes the portrait's visible sheets to a .glb file whole or not at all.
 
     Raises InputError for a portrait without any opacity or a path that cannot be written, ProcessingError if the disk
     gives out.
     """
-    meshes = {sheet: sheet_mesh(portrait, sheet, cells) for sheet in range(portrait.manifolds.sheets)}
+    meshes = {sheet: sheet_mesh(portrait, sheet) for sheet in range(portrait.manifolds.sheets)}
     meshes = {sheet: mesh for sheet, mesh in meshes.items() if len(mesh[2])}  # texels beyond the sphere have none
     if not meshes:
         raise InputError("The portrait is empty, every sheet is transparent: reconstruct it again.")

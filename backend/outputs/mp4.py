@@ -9,13 +9,13 @@ import av
 import numpy as np
 
 from ..atomic import atomic_path
-from ..compositing import over_background
 from ..errors import InputError, ProcessingError, WriteError
 from ..portrait import PROVENANCE
 from .provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
 
 _BT709 = 1  # primaries, transfer and matrix of ITU-T H.273 all call BT.709 "1"
 _TV_RANGE = 1
+_QUALITY = "18"  # x264's constant rate factor
 
 MIN_FPS, MAX_FPS = 0.001, 1000.0
 
@@ -32,13 +32,8 @@ def frame_rate(fps: float) -> Fraction:
 class Mp4Writer:
     """Writes frames to an H.264 MP4; the file appears when the `with` block ends without an exception, else nothing.
 
-    Frames lie over `background` (sRGB-encoded, 0..1), composited in linear light. H.264's 4:2:0 needs even sizes: an
-    odd width or height is padded by repeating the last column or row. Raises InputError for a bad path, size or frame
-    rate and where no frame was written, ProcessingError where encoding fails.
-
-        with Mp4Writer("orbit.mp4", 512, 512, fps=30) as video:
-            for camera in cameras:
-                video.write(portrait.render(camera)[0])
+    H.264's 4:2:0 needs even sizes: an odd width or height is padded by repeating the last column or row. Raises
+    InputError for a bad path, size or frame rate and where no frame was written, ProcessingError where encoding fails.
     """
 
     def __init__(
@@ -47,17 +42,13 @@ class Mp4Writer:
         width_px: int,
         height_px: int,
         fps: float = 30.0,
-        background: tuple[float, float, float] = (1.0, 1.0, 1.0),
         provenance: str = PROVENANCE,
-        crf: int = 18,
     ) -> None:
         if not (width_px >= 1 and height_px >= 1):
             raise InputError(f"A video of {width_px} x {height_px} pixels cannot be made: give at least 1 x 1.")
         self.path, self.width_px, self.height_px = Path(path), width_px, height_px
         self._rate = frame_rate(fps)
-        self._background = np.asarray(background, np.float32)
-        self._provenance, self._crf = provenance, crf
-        self._frames = 0
+        self._provenance, self._frames = provenance, 0
 
     def __enter__(self) -> "Mp4Writer":
         with ExitStack() as stack:
@@ -77,23 +68,20 @@ class Mp4Writer:
             stream = self._stream
             stream.width, stream.height = self.width_px + self.width_px % 2, self.height_px + self.height_px % 2
             stream.pix_fmt = "yuv420p"
-            stream.options = {"crf": str(self._crf), "preset": "medium"}
+            stream.options = {"crf": _QUALITY, "preset": "medium"}
             context = stream.codec_context
             context.color_primaries = context.color_trc = context.colorspace = _BT709
             context.color_range = _TV_RANGE
             self._stack = stack.pop_all()
         return self
 
-    def write(self, rgba: np.ndarray) -> None:
-        """Adds a frame [H, W, 4], straight sRGB in 0..1."""
-        if rgba.shape != (self.height_px, self.width_px, 4):
+    def write(self, pixels: np.ndarray) -> None:
+        """Adds a frame that lies over its background already, [H, W, 3] uint8 sRGB; raises InputError for another."""
+        if pixels.shape != (self.height_px, self.width_px, 3) or pixels.dtype != np.uint8:
             raise InputError(
-                f"A frame of shape {rgba.shape} does not fit the video: give [{self.height_px}, {self.width_px}, 4]."
+                f"A frame of {list(pixels.shape)} {pixels.dtype} does not fit the video: "
+                f"give [{self.height_px}, {self.width_px}, 3] uint8."
             )
-        self.write_pixels(over_background(rgba, self._background))
-
-    def write_pixels(self, pixels: np.ndarray) -> None:
-        """Adds a frame that lies over its background already, [H, W, 3] uint8 sRGB."""
         pixels = np.pad(pixels, ((0, self.height_px % 2), (0, self.width_px % 2), (0, 0)), mode="edge")
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         # Without a named matrix FFmpeg converts with BT.601's, and the tags would lie.

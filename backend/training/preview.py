@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..atomic import atomic_path
 from ..conventions import linear_to_srgb, srgb_to_linear
-from ..outputs.jpeg import save_jpeg_within
+from ..outputs.jpeg import save_small_jpeg
 from .examples import UNKNOWN_DEPTH, Example
 
 PAPER = 0.72
@@ -42,12 +42,12 @@ def sheet(tiles: Sequence[np.ndarray], columns: int) -> np.ndarray:
     return np.concatenate(rows, axis=0)
 
 
-def save_sheet(path: Path, picture: np.ndarray, max_bytes: int = 300_000) -> None:
-    """Writes a sheet; a JPEG at the best quality that stays under `max_bytes`."""
+def save_sheet(path: Path, picture: np.ndarray) -> None:
+    """Writes a sheet; a JPEG as `save_small_jpeg` does."""
     with atomic_path(path) as temporary:
         image = Image.fromarray(picture)
         if path.suffix.lower() in (".jpg", ".jpeg"):
-            save_jpeg_within(image, temporary, max_bytes)
+            save_small_jpeg(image, temporary)
         else:
             image.save(temporary)
 
