@@ -37,6 +37,9 @@ DISPLACEMENT_SIZE = 64
 TEXTURE_SIZE, TEXTURE_SIZES = 512, (256, 512, 1024)
 """Default side of a sheet's texture, 0.6 to 0.7 mm a texel on the face; and those that photographs are made into."""
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp")
+"""What counts as a photograph by its name; any name is read where it is given itself."""
+
 MAX_REFINE_STEPS = 10_000
 """Steps by which textures are matched longer to the photograph, at the most."""
 

@@ -6,7 +6,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 from mathutils import Vector
 
-from ..backend.conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
+from ..backend.conventions import MAX_REFINE_STEPS, PHOTO_SUFFIXES, TEXTURE_SIZE, TEXTURE_SIZES
 from ..backend.errors import InputError
 from .backend_home import user_folder
 from .backend_process import Job, backend
@@ -15,8 +15,6 @@ from .naming import PATH_OPTIONS
 from .native_object import add_portrait, raise_transparent_bounces, stored_path
 from .sheets_data import SheetsData
 from .steps import Steps, answered, in_thread, unlinked_on_failure
-
-PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):

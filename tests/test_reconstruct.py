@@ -11,7 +11,7 @@ from PIL import Image
 
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend import neck_column, relief
-from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
+from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.neck import OFFSET_M
@@ -36,6 +36,13 @@ def portrait(astronaut: np.ndarray) -> Portrait:
 def gradient() -> np.ndarray:
     y, x = np.mgrid[0:60, 0:80]
     return np.stack([x * 3, y * 4, x + y], -1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", PHOTO_SUFFIXES)
+def test_what_is_taken_for_a_photograph_by_its_name_can_be_read(suffix: str, tmp_path: Path) -> None:
+    Image.fromarray(gradient()).save(tmp_path / f"photo{suffix}")
+    read = load_photograph(tmp_path / f"photo{suffix}").rgb
+    assert np.abs(read.astype(int) - gradient()).mean() < 8.0
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "RGBA", "P", "I;16"])

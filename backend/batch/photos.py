@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"))
+SUFFIXES = (*PHOTO_SUFFIXES, ".heic", ".heif")
 """What counts as a photograph in a folder; formats that cannot be read are reported, not passed over in silence."""
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..alignment import LandmarkTemplate, invert_crop, sample_crop
 from ..compositing import over_grey
+from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
 from ..landmarks import LandmarkDetector
 from ..photograph import load_photograph
@@ -23,7 +24,6 @@ from .pose import seen_turn_deg
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 VIEW_PX = 512
 
 VIEWS = {
@@ -52,9 +52,9 @@ def photo_paths(folder: Path) -> list[Path]:
     """The pictures of a folder by name; raises InputError if there is no such folder or no picture in it."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: name a folder of photographs.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
     if not paths:
-        raise InputError(f"{folder} holds no picture: put {', '.join(SUFFIXES)} files of people into it.")
+        raise InputError(f"{folder} holds no picture: put {', '.join(PHOTO_SUFFIXES)} files of people into it.")
     return paths
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
 from ..landmarks import POINTS, LandmarkDetector
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 MAX_SIDE_PX = 1600
 """Larger photographs are shrunk to this: no texture here shows more."""
 
@@ -47,9 +47,9 @@ def photo_names(folder: Path) -> list[str]:
             f"There is no folder {folder}: fetch public-domain portraits (github.com/unitedstates/images) into it, or "
             "name a folder of your own photographs with --source.photos."
         )
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
     if not names:
-        raise InputError(f"{folder} holds no picture: put {', '.join(SUFFIXES)} files of people into it.")
+        raise InputError(f"{folder} holds no picture: put {', '.join(PHOTO_SUFFIXES)} files of people into it.")
     return names
 
 
