@@ -4,12 +4,14 @@ No torch here: a picture is drawn without importing it. Arrays of torch tensors 
 """
 
 import ctypes
-import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from copy import copy
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache, cached_property
+from math import prod
 from typing import Any, NamedTuple
+from weakref import finalize
 
 import numpy as np
 
@@ -225,24 +227,31 @@ class NativeScene:
         getattr(self.library, name)(*pointers)
 
 
-_pool: list[np.ndarray] = []
-_POOL_BYTES = 512 << 20
+_KEPT_BYTES = 512 << 20
+_kept: dict[int, list[np.ndarray]] = defaultdict(list)
+"""Memory that nobody uses, by its size in bytes."""
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeroed memory; an array that nobody holds any more serves again.
+    """Zeroed memory, which serves again once the array and all views of it are gone.
 
     To touch 130 MB of fresh pages can take several times as long as to compute the gradients in them.
     """
-    for array in _pool:
-        # Three references: the pool's, the loop's and the argument's own.
-        if array.shape == shape and array.dtype == dtype and sys.getrefcount(array) == 3:
-            array.fill(0)
-            return array
-    fresh = np.zeros(shape, dtype)
-    if sum(array.nbytes for array in _pool) + fresh.nbytes <= _POOL_BYTES:
-        _pool.append(fresh)
-    return fresh
+    size = prod(shape) * dtype.itemsize
+    try:
+        memory = _kept[size].pop()
+        memory.fill(0)
+    except IndexError:
+        memory = np.zeros(size, np.uint8)
+    # Views of an array over a buffer hold that array, not what lies below it: it goes when the last of them goes.
+    lent = np.frombuffer(memory.data, dtype)
+    finalize(lent, _keep, memory).atexit = False
+    return lent.reshape(shape)
+
+
+def _keep(memory: np.ndarray) -> None:
+    if sum(size * len(free) for size, free in list(_kept.items())) + memory.nbytes <= _KEPT_BYTES:
+        _kept[memory.nbytes].append(memory)
 
 
 def occupied_or_beside(tiles: np.ndarray, count: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The renderers against each other, against finite differences, and against an independent ray tracer."""
 
 import logging
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from portrait_manifolds.backend.networks.geometry import resampled
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer
 from portrait_manifolds.cuda_ops import build
+from portrait_manifolds.cuda_ops import native as native_module
 from portrait_manifolds.cuda_ops import render_manifolds as render_module
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.native import occupied_or_beside
@@ -388,3 +390,24 @@ def test_a_recoloured_portrait_is_drawn_as_a_new_one_and_the_old_one_stays() -> 
         np.testing.assert_array_equal(drawn, expected)
     assert np.abs(recoloured.render(camera)[0] - before).max() > 0.2
     np.testing.assert_array_equal(portrait.render(camera)[0], before)
+
+
+def test_memory_serves_again_once_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_module, "_kept", defaultdict(list))
+    shape, kind = (3, 4), np.dtype(np.float32)
+    first = native_module._zeros(shape, kind)
+    address = first.ctypes.data
+    first[:] = 1.0
+    for still_seen in (lambda array: array[1:, ::2], lambda array: torch.from_numpy(array)[2]):
+        seen = still_seen(first)
+        del first
+        assert native_module._zeros(shape, kind).ctypes.data != address and float(seen.sum()) > 0.0
+        native_module._kept.clear()
+        del seen
+        first = native_module._zeros(shape, kind)
+        assert first.ctypes.data == address and not first.any()
+        first[:] = 1.0
+    monkeypatch.setattr(native_module, "_KEPT_BYTES", 0)
+    native_module._kept.clear()
+    del first
+    assert not native_module._kept[48]
