@@ -104,6 +104,28 @@ def test_bad_options_exit_with_2_and_make_nothing(photos: Path, tmp_path: Path, 
     assert not (tmp_path / "out").exists()
 
 
+@needs_weights
+@pytest.mark.parametrize("name", ["report.csv", "contact_sheet_2.jpg", "a.png"])
+def test_a_file_that_no_batch_made_is_not_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name} is there already"):
+        run_batch([Task(tmp_path / "photos" / "a.jpg", "a")], SMALL, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+
+
+@needs_weights
+def test_only_an_earlier_report_is_taken_away(tmp_path: Path) -> None:
+    run_batch([], SMALL, tmp_path)
+    for name in ("contact_sheet.jpg", "contact_sheet_2.jpg", "contact_sheet_of_client.jpg"):
+        (tmp_path / name).touch()
+    run_batch([], SMALL, tmp_path)
+    assert {path.name for path in tmp_path.glob("*.*")} - {PRIVATE} == {
+        "contact_sheet_of_client.jpg",
+        "report.csv",
+        "report.html",
+    }
+
+
 def test_all_cores_are_shared_out_and_none_twice() -> None:
     shares = [share_of(worker, 3, range(8)) for worker in range(3)]
     assert sorted(core for share in shares for core in share) == list(range(8))

@@ -1,5 +1,6 @@
 """The small pictures of the report: photographs and portraits side by side, and the contact sheet."""
 
+import re
 import unicodedata
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,9 @@ SIDE_PX = 144
 
 COLUMNS, ROWS = 5, 20
 """Pairs of pictures on one contact sheet."""
+
+SHEET_FILE = re.compile(r"contact_sheet(_\d+)?\.jpg")
+"""Names of contact sheets."""
 
 _GAP_PX, _LINE_PX = 8, 20
 _GREY = (128, 128, 128)

@@ -17,7 +17,7 @@ from PIL import Image
 from ..atomic import atomic_path
 from ..portrait import PROVENANCE
 from .outcome import Outcome
-from .pictures import ContactSheet, small_photo, small_still
+from .pictures import SHEET_FILE, ContactSheet, small_photo, small_still
 
 CSV_FILE, HTML_FILE = "report.csv", "report.html"
 COLUMNS = ("photo", "state", "portrait", "still", "film", "seconds", "reason", "warnings", "photo_sha256")
@@ -37,10 +37,16 @@ img { display: block; margin: auto; max-width: 144px; max-height: 144px }
 """
 
 
+def report_files(output: Path) -> list[Path]:
+    """The files that are there under the names of a report's."""
+    sheets = (path for path in output.glob("contact_sheet*.jpg") if SHEET_FILE.fullmatch(path.name))
+    return [path for path in (output / CSV_FILE, output / HTML_FILE, *sheets) if path.exists()]
+
+
 def clear_report(output: Path) -> None:
     """Removes an earlier run's report, which would not be true of what is about to be made."""
-    for path in (output / CSV_FILE, output / HTML_FILE, *output.glob("contact_sheet*.jpg")):
-        path.unlink(missing_ok=True)
+    for path in report_files(output):
+        path.unlink()
 
 
 def write_report(outcomes: Sequence[Outcome], output: Path, seconds: float) -> None:

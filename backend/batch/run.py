@@ -16,7 +16,7 @@ from ..errors import InputError
 from .cores import default_workers
 from .outcome import PRIVATE, Outcome, kept_outcome, unfinished_folder
 from .photos import Task
-from .report import clear_report, write_report
+from .report import clear_report, report_files, write_report
 from .settings import Settings
 
 Engine = Literal["local", "ray"]
@@ -41,7 +41,7 @@ def run_batch(
         raise InputError(f"{workers} workers cannot do anything: give 1 or more.")
     started = time.perf_counter()
     fingerprint = settings.fingerprint()
-    _prepare(output)
+    _prepare(output, [f"{task.name}{suffix}" for task in tasks for suffix in settings.suffixes])
     outcomes: dict[str, Outcome] = {}
     todo = []
     for task in tasks:
@@ -85,11 +85,18 @@ def _run(
         yield from run_local(tasks, settings, output, min(workers or most, len(tasks)))
 
 
-def _prepare(output: Path) -> None:
-    """Makes the output folder and takes away what an earlier run left unfinished, its logs and its report."""
+def _prepare(output: Path, names: Sequence[str]) -> None:
+    """Makes the output folder and takes away what an earlier run left unfinished, its logs and its report.
+
+    A folder that no batch wrote to may hold files of the user's: none of them is replaced by the report or `names`.
+    """
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file: name a folder with -o.")
     try:
+        if not (output / PRIVATE).is_dir():
+            theirs = [*report_files(output), *(output / name for name in names if (output / name).exists())]
+            if theirs:
+                raise InputError(f"{theirs[0]} is there already, and no batch made it: choose another folder with -o.")
         (output / PRIVATE).mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished_folder(output), ignore_errors=True)
         unfinished_folder(output).mkdir()

@@ -49,6 +49,11 @@ class Settings:
                 )
             object.__setattr__(self, "json_cameras", tuple(load_cameras(self.path)))
 
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Of the outputs of a photograph."""
+        return (".portrait", ".png") if self.path is None else (".portrait", ".png", ".mp4")
+
     def still_camera(self, portrait: Portrait) -> Camera:
         """Framed on the head."""
         return portrait.camera(*(self.size_px or STILL_SIZE_PX)).orbited(self.yaw_deg, self.pitch_deg)
