@@ -16,6 +16,7 @@ MARCH_STEPS = 48
 REFINEMENTS = 6
 ENTRIES = 3
 """So many of a ray's entries into a sheet count, the kernels' all: an ear, a shoulder and what lies behind."""
+FAR_AWAY_M = 20.0
 RAYS_AT_ONCE = 1 << 14
 
 
@@ -29,15 +30,19 @@ def render_manifolds_reference(
     half_extent: float,
 ) -> Tensor:
     """Premultiplied linear RGB, opacity and opacity-weighted depth, [H, W, 5]; see render_manifolds."""
-    origin, directions = (torch.tensor(x).to(radius) for x in camera.rays())  # [3], [H, W, 3]
+    position, directions = camera.rays()  # [3], [H, W, 3]
+    # A ray of single precision begins near the head, not at a camera far away.
+    start = float(position @ camera.camera_to_world[:3, 2])
+    start = start if start > FAR_AWAY_M else 0.0
+    origins, directions = (torch.tensor(x).to(radius) for x in (position + start * directions, directions))
     pixel_m = (camera.fx_px * camera.fy_px) ** -0.5  # a pixel's size at a depth of one metre
     premultiplied = [
         torch.cat([level[..., :3] * (level[..., 3:] + TINY_OPACITY), level[..., 3:]], -1).permute(0, 3, 1, 2)
         for level in levels
     ]
     pixels = [
-        _render_rays(premultiplied, radius, spread, offsets, origin, rays, half_extent, pixel_m)
-        for rays in directions.reshape(-1, 3).split(RAYS_AT_ONCE)
+        _render_rays(premultiplied, radius, spread, offsets, *rays, start, half_extent, pixel_m)
+        for rays in zip(*(x.reshape(-1, 3).split(RAYS_AT_ONCE) for x in (origins, directions)), strict=True)
     ]
     return torch.cat(pixels).reshape(camera.height_px, camera.width_px, 5)
 
@@ -66,13 +71,15 @@ def _render_rays(
     radius: Tensor,
     spread: Tensor,
     offsets: Tensor,
-    origin: Tensor,
+    origins: Tensor,  # [N, 3]
     directions: Tensor,  # [N, 3]
+    start: float,  # the origins' depth
     half_extent: float,
     pixel_m: float,
 ) -> Tensor:
-    depth, entered = _entry_depths(radius, spread, offsets, origin, directions, half_extent)  # [N, S * ENTRIES]
-    uv, distance = _chart(origin + depth[..., None] * directions[:, None], half_extent)
+    t, entered = _entry_depths(radius, spread, offsets, origins, directions, start, half_extent)  # [N, S * ENTRIES]
+    uv, distance = _chart(_points(origins, directions, t), half_extent)
+    depth = t + start
     entered = entered & (uv.detach().abs() < 1.0).all(-1)
     size = premultiplied[0].shape[-1]
     texels = depth.detach() * (pixel_m * size / (2.0 * half_extent * SHARPNESS)) / distance.detach()
@@ -98,23 +105,29 @@ def _composite(colour: Tensor, opacity: Tensor, depth: Tensor) -> Tensor:
 
 
 def _entry_depths(
-    radius: Tensor, spread: Tensor, offsets: Tensor, origin: Tensor, directions: Tensor, half_extent: float
+    radius: Tensor,
+    spread: Tensor,
+    offsets: Tensor,
+    origins: Tensor,
+    directions: Tensor,
+    start: float,
+    half_extent: float,
 ) -> tuple[Tensor, Tensor]:
-    """Depth [N, S * ENTRIES] of each ray's entries into each sheet, and whether there are so many; differentiable in
-    `radius`."""
+    """Depth [N, S * ENTRIES] beyond `start` of each ray's entries into each sheet, and whether there are so many;
+    differentiable in `radius`."""
     with torch.no_grad():
         outermost = (radius + offsets[-1].clamp_min(0.0) * spread).max() * 1.001
-        squared, along = directions.square().sum(-1), directions @ origin
-        chord = (along**2 - squared * (origin.square().sum() - outermost**2)).clamp_min(0.0).sqrt() / squared
-        near, far = (-along / squared - chord).clamp_min(1e-3), (-along / squared + chord).clamp_min(2e-3)
+        squared, along = directions.square().sum(-1), (directions * origins).sum(-1)
+        chord = (along**2 - squared * (origins.square().sum(-1) - outermost**2)).clamp_min(0.0).sqrt() / squared
+        near, far = (-along / squared - chord).clamp_min(1e-3 - start), (-along / squared + chord).clamp_min(2e-3 - start)
         steps = torch.linspace(0.0, 1.0, MARCH_STEPS, dtype=near.dtype, device=near.device)
         t = near[:, None] + (far - near)[:, None] * steps  # [N, M]
-        value = _field(radius, spread, origin, directions, t, half_extent)
+        value = _field(radius, spread, origins, directions, t, half_extent)
         # Half of the steps go around the lowest point, where a sheet may be grazed between two coarse ones.
         lowest = t.gather(1, value.argmin(1, keepdim=True))
         around = lowest + (far - near)[:, None] / MARCH_STEPS * (2.0 * steps - 1.0)
         t = torch.cat([t, around.clamp(near[:, None], far[:, None])], 1).sort(1).values
-        value = _field(radius, spread, origin, directions, t, half_extent)
+        value = _field(radius, spread, origins, directions, t, half_extent)
         inside = value[:, None] <= offsets[:, None]  # [N, S, M]
         enters = inside[..., 1:] & ~inside[..., :-1] & (chord > 0)[:, None, None]
         which = enters.cumsum(-1, dtype=torch.uint8)
@@ -127,7 +140,7 @@ def _entry_depths(
         for _ in range(REFINEMENTS):
             gap = (value_low - value_high).clamp_min(1e-12)
             middle = low + (high - low) * (value_low / gap).clamp(0.0, 1.0)
-            error = _field(radius, spread, origin, directions, middle, half_extent) - offsets
+            error = _field(radius, spread, origins, directions, middle, half_extent) - offsets
             before = error > 0
             value_low, value_high = (
                 torch.where(before, error, 0.5 * value_low),
@@ -138,18 +151,23 @@ def _entry_depths(
     # One Newton step with a constant slope carries the derivative (implicit differentiation of f = offset).
     step = 1e-4
     with torch.no_grad():
-        later, earlier = (_field(radius, spread, origin, directions, t + s, half_extent) for s in (step, -step))
-        uv, _ = _chart(origin + t[..., None] * directions[:, None], half_extent)
+        later, earlier = (_field(radius, spread, origins, directions, t + s, half_extent) for s in (step, -step))
+        uv, _ = _chart(_points(origins, directions, t), half_extent)
         width = _sample(spread, uv)
         least = LEAST_FALL * squared.sqrt()[:, None] / width
         slope = torch.minimum((later - earlier) / (2.0 * step), -least)
-    error = _field(radius, spread, origin, directions, t, half_extent) - offsets
+    error = _field(radius, spread, origins, directions, t, half_extent) - offsets
     return t - torch.where(entered, error / slope, 0.0), entered
 
 
-def _field(radius: Tensor, spread: Tensor, origin: Tensor, directions: Tensor, t: Tensor, half_extent: float) -> Tensor:
+def _points(origins: Tensor, directions: Tensor, t: Tensor) -> Tensor:
+    """Points [N, K, 3] at depths t [N, K] of rays [N, 3]."""
+    return origins[:, None] + t[..., None] * directions[:, None]
+
+
+def _field(radius: Tensor, spread: Tensor, origins: Tensor, directions: Tensor, t: Tensor, half_extent: float) -> Tensor:
     """f = (rho - R(d)) / w(d) at depths t [N, K] of rays [N, 3]."""
-    uv, distance = _chart(origin + t[..., None] * directions[:, None], half_extent)
+    uv, distance = _chart(_points(origins, directions, t), half_extent)
     return (distance - _sample(radius, uv)) / _sample(spread, uv)
 
 

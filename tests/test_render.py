@@ -167,7 +167,7 @@ def test_a_picture_agrees_with_the_independent_ray_tracer(head: Portrait, yaw: f
     assert (np.isfinite(depth) != np.isfinite(true_depth)).mean() < 0.01
 
 
-@pytest.mark.parametrize(("fov", "distance"), [(0.5, 40.0), (20.0, 1.0), (110.0, 0.25)])
+@pytest.mark.parametrize(("fov", "distance"), [(0.002, 10_000.0), (0.5, 40.0), (20.0, 1.0), (110.0, 0.25)])
 def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
     camera = look_at((0, 0, distance), fov_deg=fov, width_px=96, height_px=80)
     rgba, depth = head.render(camera)
@@ -177,6 +177,25 @@ def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
     assert np.isfinite(depth).any()
     finite = np.isfinite(depth) & np.isfinite(expected_depth.numpy())
     assert np.median(np.abs(depth[finite] - expected_depth.numpy()[finite])) < 1e-4 * distance
+
+
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+def test_a_camera_far_away_sees_what_a_nearer_one_does(head: Portrait, implementation: Implementation) -> None:
+    """The nearer one is so far that its perspective is hardly another; the head is not in the middle."""
+
+    def drawn(distance: float, *kind: torch.dtype, by: Implementation) -> tuple[torch.Tensor, torch.Tensor]:
+        away = np.array([0.3, 0.1, 0.95]) * distance
+        camera = look_at(away, (0.1, 0, 0), fov_deg=25.0 / distance, width_px=72, height_px=64)
+        rgba, depth = finish_picture(render_manifolds(*tensors(head, *kind), camera, implementation=by))
+        return rgba[..., :3] * rgba[..., 3:], depth - np.linalg.norm(camera.position_m)
+
+    expected, expected_depth = drawn(200.0, torch.float64, by="native")
+    for distance in (200.0, 3e3, 3e4):
+        rgb, depth = drawn(distance, by=implementation)
+        assert (rgb - expected).abs().mean() < 2e-3
+        both = torch.isfinite(depth) & torch.isfinite(expected_depth)
+        assert both.float().mean() > 0.1
+        assert (depth - expected_depth)[both].abs().median() < 1e-3 + 1e-7 * distance
 
 
 def test_steep_shoulders_have_no_holes() -> None:

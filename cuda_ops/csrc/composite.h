@@ -53,8 +53,8 @@ template <class F> struct Footprint {
 };
 
 template <class F>
-PM_FN Footprint<F> footprint(const FrameOf<F>& frame, F inverse_rho, F t, typename Lanes<F>::Mask lanes) {
-  const F texels = t * inverse_rho * splat<F>(frame.texels_at_one);
+PM_FN Footprint<F> footprint(const FrameOf<F>& frame, F inverse_rho, F depth, typename Lanes<F>::Mask lanes) {
+  const F texels = depth * inverse_rho * splat<F>(frame.texels_at_one);
   Footprint<F> result;
   result.texels = clamp(texels, splat<F>(1.0), splat<F>(double(1 << (frame.level_count - 1))));
   const F fill = splat<F>(1.0);
@@ -129,13 +129,13 @@ template <class F> PM_FN typename Lanes<F>::Mask still_open(const Accumulated<F>
   return sum.transmittance > splat<F>(exact ? 0.0 : 1e-4);
 }
 
-template <class F> PM_FN void add(Accumulated<F>& sum, const Texel<F>& texel, F t) {
+template <class F> PM_FN void add(Accumulated<F>& sum, const Texel<F>& texel, F depth) {
   const F weight = sum.transmittance * texel.a;
   sum.r += weight * srgb_to_linear(texel.r);
   sum.g += weight * srgb_to_linear(texel.g);
   sum.b += weight * srgb_to_linear(texel.b);
   sum.opacity += weight;
-  sum.depth += weight * t;
+  sum.depth += weight * depth;
   sum.transmittance -= weight;
 }
 
@@ -149,15 +149,16 @@ template <class F, class Stored> struct Compositor {
 
   PM_FN void enter(int sheet, typename Lanes<F>::Mask lanes, F t) {
     const ChartPoint<F> at = chart_point(frame, ray, t);
+    const F depth = t + splat<F>(frame.start);
     lanes = lanes & in_chart(at.u, at.v);
-    Texel<F> texel = lookup<F, Stored>(frame, sheet, at.u, at.v, footprint(frame, at.inverse_rho, t, lanes));
+    Texel<F> texel = lookup<F, Stored>(frame, sheet, at.u, at.v, footprint(frame, at.inverse_rho, depth, lanes));
     texel.a = select(lanes, texel.a, F{});
     if (frame.softness > 0) {  // as the nodes in Blender have it: a smooth step of the cosine
       const F level = splat<F>(frame.offsets[sheet]);
       const F seen = smaller(facing(frame, ray, at, level) / splat<F>(frame.softness), splat<F>(1.0));
       texel.a *= seen * seen * (splat<F>(3.0) - seen - seen);
     }
-    add(sum, texel, t);
+    add(sum, texel, depth);
   }
 };
 

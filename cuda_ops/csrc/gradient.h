@@ -38,10 +38,11 @@ template <class F, class Stored> struct Recorder {
     Crossing<F>& c = crossings[count++];
     c.sheet = sheet, c.t = t, c.u = at.u, c.v = at.v, c.transmittance = sum.transmittance;
     c.lanes = lanes & in_chart(at.u, at.v);
-    c.mip = footprint(frame, at.inverse_rho, t, c.lanes);
+    const F depth = t + splat<F>(frame.start);
+    c.mip = footprint(frame, at.inverse_rho, depth, c.lanes);
     c.texel = lookup<F, Stored>(frame, sheet, at.u, at.v, c.mip);
     c.texel.a = select(c.lanes, c.texel.a, F{});
-    add(sum, c.texel, t);
+    add(sum, c.texel, depth);
   }
 };
 
@@ -61,7 +62,8 @@ PM_FN void backward(const FrameOf<F>& frame, F column, F row, typename Lanes<F>:
     const Crossing<F>& c = record.crossings[i];
     const Texel<F>& texel = c.texel;
     const F value = gradient[0] * srgb_to_linear(texel.r) + gradient[1] * srgb_to_linear(texel.g) +
-                    gradient[2] * srgb_to_linear(texel.b) + gradient[3] + gradient[4] * c.t;
+                    gradient[2] * srgb_to_linear(texel.b) + gradient[3] +
+                    gradient[4] * (c.t + splat<F>(frame.start));
     const F to_opacity = select(c.lanes, c.transmittance * (value - behind), F{});
     const F weight = c.transmittance * texel.a;
     const F to_r = weight * gradient[0] * srgb_to_linear_slope(texel.r);

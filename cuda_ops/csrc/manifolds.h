@@ -1,6 +1,7 @@
 // Ray-manifold intersection: one march along a ray finds its entries into all sheets.
 //
-// Field and chart are those of backend/manifolds.py. Along a ray x(t) = o + t v, t the depth in metres, the field
+// Field and chart are those of backend/manifolds.py. Along a ray x(t) = o + t v, t the depth in metres beyond that of o
+// (`Frame::start`, 0 at the camera), the field
 // f = (rho - R(d)) / w(d) is sampled in steps; each step reports the sheets whose level it falls through, and each is
 // located by a cubic guess from the step's ends and Newton's method.
 #pragma once
@@ -38,6 +39,21 @@ struct View {
   double softness;  // cosine of view and sheet below which the sheet fades, 0 to 1
 };
 
+// A depth from which rays are counted, in metres, and the pixel in which the portrait's centre lies at that depth.
+// Single precision counts from the camera only while that is near: far away a ray begins at the depth of the centre.
+struct Start {
+  double depth = 0.0, column = 0.0, row = 0.0;
+};
+constexpr double FAR_AWAY = 20.0;  // metres; no sheet reaches half as far
+
+inline Start ray_start(const View& view) {
+  const double* p = view.pose;
+  const double depth = p[3] * p[2] + p[7] * p[6] + p[11] * p[10];
+  if (!(depth > FAR_AWAY)) return {};
+  const double left = p[3] * p[0] + p[7] * p[4] + p[11] * p[8], below = p[3] * p[1] + p[7] * p[5] + p[11] * p[9];
+  return {depth, view.cx_px - view.fx_px * left / depth, view.cy_px + view.fy_px * below / depth};
+}
+
 // Scene and view in the precision of the lanes, with what all rays share worked out once.
 template <class Real> struct Frame {
   const Real *cells, *offsets, *extent;
@@ -45,6 +61,7 @@ template <class Real> struct Frame {
   const uint64_t *fine, *coarse;
   int map_size, sheets, texture_size, level_count, width, height, samples;
   Real pose[12], cx, cy, inverse_fx, inverse_fy;
+  Real start, start_x, start_y, pixel_width, pixel_height;  // ray_start, and a pixel's size there in metres
   Real chart_to_map;  // chart coordinates to 0..1
   Real texels_at_one;  // texels a pixel at depth and radius 1 m, with SHARPNESS
   Real softness;
@@ -64,6 +81,10 @@ template <class Real> Frame<Real> make_frame(const Scene& scene, const View& vie
   for (int k = 0; k < 12; ++k) f.pose[k] = Real(view.pose[k]);
   f.cx = Real(view.cx_px), f.cy = Real(view.cy_px);
   f.inverse_fx = Real(1.0 / view.fx_px), f.inverse_fy = Real(1.0 / view.fy_px);
+  const Start start = ray_start(view);
+  if (start.depth > 0.0) f.pose[3] = f.pose[7] = f.pose[11] = Real(0);  // the portrait's centre
+  f.start = Real(start.depth), f.start_x = Real(start.column), f.start_y = Real(start.row);
+  f.pixel_width = Real(start.depth / view.fx_px), f.pixel_height = Real(start.depth / view.fy_px);
   f.chart_to_map = Real(0.5 / scene.half_extent);
   // A pixel covers t / f metres at depth t; a texel of the equal-area chart 2 E rho / T.
   const double pixel = 1.0 / (view.samples * std::sqrt(view.fx_px * view.fy_px));
@@ -85,7 +106,11 @@ template <class F> PM_FN Ray<F> pixel_ray(const FrameOf<F>& frame, F x_px, F y_p
   const F y = (splat<F>(frame.cy) - y_px) * splat<F>(frame.inverse_fy);
   const auto* p = frame.pose;
   Ray<F> ray;
-  ray.ox = splat<F>(p[3]), ray.oy = splat<F>(p[7]), ray.oz = splat<F>(p[11]);
+  const F right = (x_px - splat<F>(frame.start_x)) * splat<F>(frame.pixel_width);  // 0 from a camera that is near
+  const F up = (splat<F>(frame.start_y) - y_px) * splat<F>(frame.pixel_height);
+  ray.ox = right * splat<F>(p[0]) + up * splat<F>(p[1]) + splat<F>(p[3]);
+  ray.oy = right * splat<F>(p[4]) + up * splat<F>(p[5]) + splat<F>(p[7]);
+  ray.oz = right * splat<F>(p[8]) + up * splat<F>(p[9]) + splat<F>(p[11]);
   ray.vx = x * splat<F>(p[0]) + y * splat<F>(p[1]) - splat<F>(p[2]);
   ray.vy = x * splat<F>(p[4]) + y * splat<F>(p[5]) - splat<F>(p[6]);
   ray.vz = x * splat<F>(p[8]) + y * splat<F>(p[9]) - splat<F>(p[10]);
@@ -205,10 +230,10 @@ PM_FN F entry_depth(const FrameOf<F>& frame, const Ray<F>& ray, F level, F guess
   return t;
 }
 
-// Between which depths a sheet with opacity may be met, metres; empty where near > far.
+// Between which depths a sheet with opacity may be met, metres beyond `Frame::start`; empty where near > far.
 constexpr float NEAREST = 1e-3f, FARTHEST = 1e30f;
 struct DepthRange {
-  float near = NEAREST, far = FARTHEST;
+  float near = -FARTHEST, far = FARTHEST;
 };
 
 // Calls sink.enter(sheet, lanes, t) wherever a sheet is entered within `range`, front to back; lanes leave when
@@ -223,7 +248,8 @@ PM_FN void march(const FrameOf<F>& frame, const Ray<F>& ray, typename Lanes<F>::
   const F inside = ray.ov * ray.ov - ray.vv * (oo - splat<F>(frame.extent[0] * frame.extent[0]));
   const F half_chord = square_root(larger(inside, F{})) / ray.vv;
   const F middle = -ray.ov / ray.vv;
-  F t = larger(middle - half_chord, splat<F>(range.near));
+  const F nearest = splat<F>(NEAREST - frame.start);
+  F t = larger(middle - half_chord, larger(splat<F>(range.near), nearest));
   const F end = smaller(middle + half_chord, splat<F>(range.far));
   alive = alive & (inside > F{}) & (t < end);
   if (!any(alive)) return;

@@ -19,7 +19,8 @@ inline int screen_tiles(int pixels) { return (pixels + SCREEN_TILE - 1) / SCREEN
 inline void find_depth_ranges(const double* hulls, int64_t count, const View& view, DepthRange* ranges) {
   const int across = screen_tiles(view.width_px), down = screen_tiles(view.height_px);
   const double* p = view.pose;
-  std::fill(ranges, ranges + across * down, DepthRange{FARTHEST, 0.0f});
+  const double start = ray_start(view).depth;
+  std::fill(ranges, ranges + across * down, DepthRange{FARTHEST, -FARTHEST});
   for (const double* hull = hulls; hull < hulls + 24 * count; hull += 24) {
     double left = HUGE_VAL, right = -HUGE_VAL, top = HUGE_VAL, bottom = -HUGE_VAL, near = HUGE_VAL, far = -HUGE_VAL;
     for (int corner = 0; corner < 8; ++corner) {
@@ -39,7 +40,7 @@ inline void find_depth_ranges(const double* hulls, int64_t count, const View& vi
     for (int y = above; y <= below; ++y)
       for (int x = first; x <= last; ++x) {
         DepthRange& range = ranges[y * across + x];
-        range.near = std::min(range.near, float(near)), range.far = std::max(range.far, float(far));
+        range.near = std::min(range.near, float(near - start)), range.far = std::max(range.far, float(far - start));
       }
   }
 }
