@@ -84,13 +84,18 @@ def align(
         focal = focal_px(FFHQ_FOV_DEG, 2.0 * crop_half_size_px(crop) / CROP_SCALE)
         centre = crop[:, 2]
     else:
-        if not 0.0 < fov_deg < 170.0:
-            raise InputError(f"A field of view of {fov_deg} degrees cannot be a photo's: give more than 0, below 170.")
+        check_fov(fov_deg)
         focal = focal_px(fov_deg, height_px)
         centre = np.array([0.5 * width_px, 0.5 * height_px])
     flat = Camera(np.eye(4), focal, focal, float(centre[0]), float(centre[1]), width_px, height_px)
     camera, residual_px = fit_pose(points_px, flat, template)
     return Alignment(crop, camera, residual_px, points_px)
+
+
+def check_fov(fov_deg: float) -> None:
+    """Raises InputError for what no photograph's field of view can be."""
+    if not 0.0 < fov_deg < 170.0:
+        raise InputError(f"A field of view of {fov_deg} degrees cannot be a photo's: give more than 0, below 170.")
 
 
 def crop_from_landmarks(points_px: np.ndarray, scale: float = CROP_SCALE) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from . import progress
-from .alignment import Alignment, LandmarkTemplate, align, sample_crop
+from .alignment import Alignment, LandmarkTemplate, align, check_fov, sample_crop
 from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
 from .face_search import DOUBTFUL, find_faces
@@ -53,8 +53,9 @@ TURNED = {
 LEAST_PERSON = 0.05
 """A person fills more than this share of the square around the head, whatever the hair and the clothes."""
 
-MAX_CROP_FOV_DEG = 40.0
-"""A lens is not believed if it makes the face's own square wider than this: the photograph was cut out of another."""
+LEAST_CROP_FOV_DEG, MAX_CROP_FOV_DEG = 0.5, 40.0
+"""A lens is hardly believed if it makes the face's own square narrower or wider than these, as if taken from 40 m or
+from half a metre: the photograph was cut out of another."""
 
 
 def reconstruct(
@@ -75,6 +76,8 @@ def reconstruct(
     Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
     """
     check_choices(texture_size, refine_steps)
+    if fov_deg is not None:
+        check_fov(fov_deg)
     photograph = _photograph(photo)
     device_name = choose_device(device)
     progress.report(0.05, "finding the face")
@@ -87,7 +90,7 @@ def reconstruct(
     return aligned_portrait(photograph, alignment, texture_size, device_name, refine_steps)
 
 
-def check_choices(texture_size: int, refine_steps: int) -> None:
+def check_choices(texture_size: int, refine_steps: int = 0) -> None:
     """Raises InputError for what no portrait can be made with."""
     if texture_size not in TEXTURE_SIZES:
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
@@ -184,7 +187,8 @@ def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
     if not len(faces):
         raise InputError("No face was found: use a photo of a person's face, seen from the front and not cut off.")
     if face > len(faces):
-        raise InputError(f"There is no face {face}, only {len(faces)} found: choose 1 (the largest) to {len(faces)}.")
+        choice = f"choose 1 (the largest) to {len(faces)}" if len(faces) > 1 else "choose 1"
+        raise InputError(f"There is no face {face}, only {len(faces)} found: {choice}.")
     if len(faces) > 1:
         log.warning("%d faces found: taking face %d, counted from the largest (choose with --face)", len(faces), face)
     chosen = faces[face - 1]
@@ -208,9 +212,16 @@ def align_photograph(
 ) -> Alignment:
     """Crop and camera; a field of view from EXIF is used only where it is believable for a portrait."""
     alignment = align(points_px, photograph.size_px, template, fov_deg=fov_deg)
+    if fov_deg is not None and not _believable(alignment):
+        log.warning(
+            "a field of view of %g degrees puts the camera %.1f m from the head: the portrait may be flat or lack parts "
+            "(without one a usual portrait lens is assumed)",
+            fov_deg,
+            np.linalg.norm(alignment.camera.position_m),
+        )
     if fov_deg is None and photograph.fov_deg is not None:
         measured = align(points_px, photograph.size_px, template, fov_deg=photograph.fov_deg)
-        if measured.crop_camera(256).fov_deg < MAX_CROP_FOV_DEG:
+        if _believable(measured):
             alignment = measured
         else:
             log.warning("the photo's EXIF lens does not fit the face's size: a usual portrait lens is assumed")
@@ -249,6 +260,10 @@ def choose_device(device: Device) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no CUDA device here: use --device cpu.")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _believable(alignment: Alignment) -> bool:
+    return LEAST_CROP_FOV_DEG < alignment.crop_camera(256).fov_deg < MAX_CROP_FOV_DEG
 
 
 def _facing(alignment: Alignment) -> float:

@@ -19,6 +19,8 @@ from portrait_manifolds.backend.alignment import (
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CROP_SCALE
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.photograph import Photograph
+from portrait_manifolds.backend.reconstruct import align_photograph, reconstruct
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +120,19 @@ def test_points_that_are_no_face_are_refused(template: LandmarkTemplate) -> None
     points = picture_of(template, look_at((0.0, 0.0, 1.2), fov_deg=20.0, width_px=600, height_px=600))
     with pytest.raises(InputError, match="field of view"):
         align(points, (600, 600), template, fov_deg=200.0)
+
+
+@pytest.mark.parametrize(("fov", "said"), [(0.1, True), (20.0, False), (120.0, True)])
+def test_a_lens_that_hardly_takes_portraits_is_warned_of(
+    template: LandmarkTemplate, caplog: pytest.LogCaptureFixture, fov: float, said: bool
+) -> None:
+    points = picture_of(template, look_at((0.0, 0.0, 1.2), fov_deg=20.0, width_px=600, height_px=600))
+    photograph = Photograph(np.full((600, 600, 3), 128, np.uint8), "", None)
+    align_photograph(photograph, points, template, fov)
+    assert ("field of view" in caplog.text) == said
+
+
+@pytest.mark.parametrize("fov", [float("nan"), 0.0, 179.0])
+def test_an_impossible_field_of_view_is_refused_before_the_photo_is_read(fov: float) -> None:
+    with pytest.raises(InputError, match="field of view"):
+        reconstruct("no such photo.jpg", fov_deg=fov)

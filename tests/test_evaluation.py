@@ -376,3 +376,8 @@ def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.Captur
     with Image.open(tmp_path / "page" / "photo.png_yaw_-15.jpg") as shown:
         assert shown.size == (PAGE_TILE_PX, PAGE_TILE_PX)
     assert (tmp_path / "page" / "index.html").read_text(encoding="utf-8").count("<figure>") == len(COLUMNS)
+
+
+def test_textures_that_cannot_be_made_are_told_before_the_photographs_are_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="300 texels"):
+        Evaluate(tmp_path / "none", texture_size=300).run()

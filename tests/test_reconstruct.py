@@ -172,6 +172,8 @@ def test_faces_are_counted_from_the_largest(astronaut: np.ndarray, caplog: pytes
     two = np.concatenate([head, head[:, ::-1]], axis=1)
     with pytest.raises(InputError, match="no face 5"):
         reconstruct(two, texture_size=256, face=5)
+    with pytest.raises(InputError, match=r"only 1 found: choose 1\.$"):
+        reconstruct(head, texture_size=256, face=2)
     assert reconstruct(two, texture_size=256, face=1).input_camera.width_px == 460
     assert "2 faces" in caplog.text
 

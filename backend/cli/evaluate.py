@@ -40,7 +40,9 @@ class Evaluate:
     def run(self) -> None:
         """Prints the figures."""
         from ..evaluation.multiview import subject_folders
+        from ..reconstruct import check_choices
 
+        check_choices(self.texture_size)
         if self.sheet is not None and self.sheet.suffix.lower() not in (".jpg", ".jpeg"):
             raise InputError(f"A contact sheet cannot be written as {self.sheet.name}: end the name in .jpg.")
         if self.every < 1:
