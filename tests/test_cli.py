@@ -17,8 +17,9 @@ from PIL import Image
 
 from portrait_manifolds.backend.camera import load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.camera_paths import dolly_zoom
-from portrait_manifolds.backend.cli import main
+from portrait_manifolds.backend.cli import main, parse
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.version import installed_version
 
 
 def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -224,3 +225,18 @@ def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
     assert result.returncode == 2
     assert "choose a folder you may write to" in result.stderr
     assert result.stderr.startswith("portrait-manifolds: ") and result.stderr.count("\n") == 1
+
+
+def test_streams_that_are_closed_stop_nothing(folder: Path) -> None:
+    command = [sys.executable, "-m", "portrait_manifolds.backend", "animate", "head.portrait", "-o", "frames"]
+    options = ["--frames", "2", "--size", "8x8"]
+    closed = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command, *options], cwd=folder, timeout=120)
+    assert closed.returncode == 0
+    assert len(list((folder / "frames").glob("*.png"))) == 2
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parse(["--version"])
+    assert not stop.value.code
+    assert capsys.readouterr().out == f"portrait-manifolds {installed_version()}\n"

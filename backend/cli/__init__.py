@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 from ..errors import InputError, ProcessingError
+from ..version import installed_version
 
 
 class Command(Protocol):
@@ -20,7 +21,11 @@ def main() -> None:
     """Runs the command line and exits: 0 done, 1 failed, 2 bad input, 130 cancelled, 141 where its reader is gone."""
     # Read when torch is loaded: its threads would else spin, while they wait, on cores that have other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: unfinished files go, and processes of ours
+    _open_streams()
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: unfinished files go, and processes of ours
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, signal.default_int_handler)
     sys.exit(_run())
 
 
@@ -29,6 +34,9 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
     import tyro
 
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if given == ["--version"]:
+        print(f"portrait-manifolds {installed_version()}")
+        raise SystemExit
     if given[:1] == ["train"]:
         from .train import parse_train
 
@@ -72,6 +80,17 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
     )
     return command
+
+
+def _open_streams() -> None:
+    """Gives a stream that was closed before the start an end where all is lost: else the next file would become it."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
 
 
 def _run() -> int:
