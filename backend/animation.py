@@ -99,7 +99,8 @@ def render_frames(
                 continue
             if look.opacity != opacity:
                 opacity, thinned = look.opacity, look.thinned(portrait)
-            frame = _drawn(thinned, camera, samples, look, kind)
+            with progress.part(index / len(work), (index + 1) / len(work)):
+                frame = _drawn(thinned, camera, samples, look, kind)
             if len(writing) == WRITERS:
                 writing.popleft().result()  # raises what went wrong, before more is drawn
             writing.append(writer.submit(_save_frame, path, *frame, depth_scale, portrait.provenance, note))

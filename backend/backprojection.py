@@ -129,7 +129,8 @@ def nearest(match: Match, tried: Callable[[Match, float], Match], steps: int, st
     length = 1.0
     for step in range(steps):
         progress.report(step / steps, stage)
-        next_match = tried(match, length)
+        with progress.part(step / steps, (step + 1) / steps):
+            next_match = tried(match, length)
         gain = 1.0 - next_match.squared / max(match.squared, 1e-9)
         if gain > 0.0:
             match = next_match

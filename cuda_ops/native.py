@@ -15,6 +15,7 @@ from weakref import finalize
 
 import numpy as np
 
+from ..backend import progress
 from .build import load_library
 from .opaque_hulls import CHART_TILES, LEAST_TEXELS, opaque_hulls
 
@@ -29,6 +30,8 @@ SMALLEST_LEVEL = 8
 """Side of the smallest mip level in texels."""
 SCREEN_TILE_PX = 16
 """As in csrc/screen_tiles.h."""
+RAYS_AT_ONCE = 4 << 20
+"""Drawn in one call, which nothing stops: less than a second's work."""
 
 _SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -180,7 +183,14 @@ class NativeScene:
     def _draw(self, name: str, view: View, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
-        self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, c_int(0))
+        # Between bands the interpreter sees to Ctrl-C, and whoever asked may have lost interest.
+        down, rays_a_row = len(ranges), SCREEN_TILE_PX * view.width_px * view.samples**2
+        rows = max(1, RAYS_AT_ONCE // rays_a_row)
+        for first in range(0, down, rows):
+            if first:
+                progress.report(first / down, "drawing")
+            band = c_int(first), c_int(min(first + rows, down))
+            self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, *band, c_int(0))
         return rgba, depth
 
     def _depth_ranges(self, view: View) -> np.ndarray:
@@ -306,5 +316,5 @@ def library() -> ctypes.CDLL:
     """The compiled renderer; raises BuildError where it cannot be built."""
     loaded = load_library("render")
     for draw in (loaded.pm_render_u8, loaded.pm_light_u8):
-        draw.argtypes = [POINTER(Scene), POINTER(View), c_void_p, c_void_p, c_void_p, c_int]
+        draw.argtypes = [POINTER(Scene), POINTER(View), c_void_p, c_void_p, c_void_p, c_int, c_int, c_int]
     return loaded

@@ -11,7 +11,7 @@ import torch
 from conftest import bumpy_manifolds, random_portrait, small_camera, tensors
 from made_portrait_truth import trace
 
-from portrait_manifolds.backend import render
+from portrait_manifolds.backend import progress, render
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made_portrait import made_portrait
@@ -275,6 +275,26 @@ def test_rays_are_left_out_only_where_nothing_is(small_head: Portrait, yaw: floa
     )  # rays that graze a sheet may begin their steps elsewhere
     assert (np.isfinite(depth) != np.isfinite(expected_depth)).mean() < 1e-3
     assert expected[..., 3].mean() > 0.0
+
+
+def test_a_large_picture_is_drawn_in_bands_and_can_be_stopped_between_them(
+    small_head: Portrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera, renderer = small_head.camera(60, 100).orbited(20), small_head.renderer
+    whole, light = renderer.render(camera, 2), renderer.light(camera)
+    monkeypatch.setattr(native, "RAYS_AT_ONCE", 1)
+    told: list[float] = []
+    with progress.listening(lambda fraction, stage: told.append(fraction)):
+        bands, light_bands = renderer.render(camera, 2), renderer.light(camera)
+    assert told[:6] == [row / 7 for row in range(1, 7)]
+    for one, other in zip((*whole, *light), (*bands, *light_bands), strict=True):
+        assert np.array_equal(one, other)
+
+    def stop(fraction: float, stage: str) -> None:
+        raise progress.Cancelled
+
+    with progress.listening(stop), pytest.raises(progress.Cancelled):
+        renderer.render(camera, 2)
 
 
 def test_small_views_do_not_shimmer(head: Portrait) -> None:

@@ -37,15 +37,21 @@ template <class F> Block<F> block_at(const View& view, int column, int row) {
   return block;
 }
 
-// Calls body(block, column, row, tile, thread) for all blocks of the picture.
-template <class F, class Body> void for_blocks(const View& view, int threads, const Body& body) {
-  const int across = screen_tiles(view.width_px);
-  parallel_for(int64_t(across) * screen_tiles(view.height_px), threads, [&](int64_t tile, int thread) {
+// Calls body(block, column, row, tile, thread) for all blocks of the picture's rows of tiles [first, last).
+template <class F, class Body>
+void for_blocks(const View& view, int first, int last, int threads, const Body& body) {
+  const int64_t across = screen_tiles(view.width_px);
+  parallel_for(across * (last - first), threads, [&](int64_t index, int thread) {
+    const int64_t tile = first * across + index;
     const int left = int(tile % across) * SCREEN_TILE, top = int(tile / across) * SCREEN_TILE;
     for (int y = top; y < std::min(top + SCREEN_TILE, view.height_px); y += Block<F>::down)
       for (int x = left; x < std::min(left + SCREEN_TILE, view.width_px); x += Block<F>::across)
         body(block_at<F>(view, x, y), x, y, tile, thread);
   });
+}
+
+template <class F, class Body> void for_blocks(const View& view, int threads, const Body& body) {
+  for_blocks<F>(view, 0, screen_tiles(view.height_px), threads, body);
 }
 
 // Writes `count` values a pixel, interleaved, for the lanes inside the picture.
@@ -196,29 +202,31 @@ void pm_depth_ranges(const double* hulls, int64_t count, const pm::View* view, p
   find_depth_ranges(hulls, count, *view, ranges);
 }
 
-// Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
+// Straight sRGB RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures; draws the rows of tiles [first, last).
 void pm_render_u8(const pm::Scene* scene, const pm::View* view, const pm::DepthRange* ranges, float* rgba, float* depth,
-                  int threads) {
+                  int first, int last, int threads) {
   const auto frame = make_frame<float>(*scene, *view);
-  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
+  const auto draw = [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
     const auto pixel = finish(composite_within(frame, block, ranges[tile]));
     const Floats values[4] = {pixel.r, pixel.g, pixel.b, pixel.a};
     store(rgba, *view, block, x, y, values, 4);
     store(depth, *view, block, x, y, &pixel.depth, 1);
-  });
+  };
+  for_blocks<Floats>(*view, first, last, thread_count(threads), draw);
 }
 
-// Premultiplied linear RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures.
+// Premultiplied linear RGBA [H, W, 4] and expected depth [H, W] of 8-bit textures; likewise.
 void pm_light_u8(const pm::Scene* scene, const pm::View* view, const pm::DepthRange* ranges, float* rgba, float* depth,
-                 int threads) {
+                 int first, int last, int threads) {
   const auto frame = make_frame<float>(*scene, *view);
-  for_blocks<Floats>(*view, thread_count(threads), [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
+  const auto draw = [&](const Block<Floats>& block, int x, int y, int64_t tile, int) {
     const auto sum = composite_within(frame, block, ranges[tile]);
     const Floats opacity = smaller(sum.opacity, splat<Floats>(1.0)), values[4] = {sum.r, sum.g, sum.b, opacity};
     const Floats far = expected_depth(sum, splat<Floats>(1.0) / larger(sum.opacity, splat<Floats>(1e-6)));
     store(rgba, *view, block, x, y, values, 4);
     store(depth, *view, block, x, y, &far, 1);
-  });
+  };
+  for_blocks<Floats>(*view, first, last, thread_count(threads), draw);
 }
 
 // Premultiplied linear RGB, opacity and opacity-weighted depth [H, W, 5] of float textures.
