@@ -13,9 +13,12 @@ from .errors import InputError, WriteError
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yields a temporary path beside `path`, of the same suffix; renames it to `path` if the block succeeds.
 
+    A symbolic link stays, and what it leads to is written.
     Raises InputError if the folder cannot be made or written, WriteError if the disk gives out on the way.
     """
     path = Path(path)
+    if os.path.islink(path):
+        path = Path(os.path.realpath(path))  # what it leads to is written, and it stays a link
     temporary = path.with_name(f".{path.stem[:40]}-{uuid4().hex}{path.suffix}")
     try:
         if path.is_dir():

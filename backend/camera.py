@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import atan, degrees, radians, tan
+from math import atan, degrees, isfinite, radians, tan
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,8 @@ class Camera:
 
         The distance to the origin, the roll and the lens are kept.
         """
+        if not (isfinite(yaw_deg) and isfinite(pitch_deg)):
+            raise InputError(f"A turn by {yaw_deg} and {pitch_deg} degrees cannot be made: give finite numbers.")
         x, _, z = self.position_m
         azimuth = np.arctan2(x, z)
         turn = _rotation_y(azimuth + radians(yaw_deg)) @ _rotation_x(-radians(pitch_deg)) @ _rotation_y(-azimuth)

@@ -1,5 +1,6 @@
 """The frames of an animation as files: their names, and what is read back from them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ class Frame:
 def frame_name(number: int, kind: str) -> str:
     """frame_0001.png and so on."""
     return f"frame_{number:04d}.{kind}"
+
+
+def other_frames(folder: Path, kind: str, count: int) -> list[str]:
+    """Names of frames in a folder, which need not be there, that are none of 1 to `count` of a kind; in order."""
+    found = (re.fullmatch(r"frame_(\d{4,})\.(exr|png)", path.name) for path in folder.glob("frame_*"))
+    return sorted(one[0] for one in found if one and not (one[2] == kind and 1 <= int(one[1]) <= count))
 
 
 def made_of(path: Path) -> str | None:

@@ -35,7 +35,7 @@ ANTIPODE = 2.0
 """Distance in the chart from +z to -z."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Manifolds:
     """The geometry of a portrait's sheets; arrays are float32, maps in the chart.
 

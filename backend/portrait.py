@@ -23,7 +23,7 @@ PROVENANCE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crop:
     """The head's square in the photograph: maps crop coordinates in [-1, 1]^2 (x right, y down) to photo pixels."""
 
@@ -37,7 +37,7 @@ class Crop:
         object.__setattr__(self, "to_photo", matrix)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Portrait:
     """A reconstructed head: curved RGBA sheets, innermost first, and the photograph's camera.
 
@@ -68,6 +68,10 @@ class Portrait:
         if not MIN_TEXTURE_SIZE <= width <= MAX_TEXTURE_SIZE:
             raise InputError(f"Textures are {width} wide: use {MIN_TEXTURE_SIZE} to {MAX_TEXTURE_SIZE}.")
         object.__setattr__(self, "textures", np.ascontiguousarray(textures))
+
+    def __getstate__(self) -> dict[str, object]:
+        """What is pickled and copied: all but what drawing needs, which is prepared anew."""
+        return {name: value for name, value in vars(self).items() if name != "renderer"}
 
     @property
     def texture_size(self) -> int:

@@ -76,7 +76,7 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
         "provenance": portrait.provenance,
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata))  # its save_file hides what the disk says
+        temporary.write_bytes(_in_order(save(tensors, metadata)))  # its save_file hides what the disk says
 
 
 def load_portrait(path: Path | str) -> Portrait:
@@ -115,6 +115,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
     check_input(path, MAX_FILE_BYTES)
     try:
+        path.open("rb").close()  # safe_open calls whatever it may not read a file that is not there
         with safe_open(path, "numpy") as file:
             # What a portrait does not have is left unread: a foreign file may be large.
             names = [name for name in file.keys() if name in DTYPES]  # noqa: SIM118  # safe_open is no dict
@@ -123,6 +124,14 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         raise unreadable(path, error) from error
     except SafetensorError as error:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
+
+
+def _in_order(data: bytes) -> bytes:
+    """A safetensors file with its header sorted: the library's order differs from time to time."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header = header.ljust(-(-len(header) // 8) * 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> int:

@@ -38,6 +38,7 @@ def _save(output: Path) -> int:
 
 
 if __name__ == "__main__":
+    os.dup2(2, 1)  # Blender tells standard output what it saved, by a name that is not to last
     code = main(*sys.argv[1:3])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -18,6 +18,7 @@ from PIL import Image
 from portrait_manifolds.backend.camera import load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.camera_paths import dolly_zoom
 from portrait_manifolds.backend.cli import main, parse
+from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.version import installed_version
 
@@ -240,3 +241,34 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         parse(["--version"])
     assert not stop.value.code
     assert capsys.readouterr().out == f"portrait-manifolds {installed_version()}\n"
+
+
+def test_frames_of_another_animation_are_named(
+    folder: Path, small_head: Portrait, caplog: pytest.LogCaptureFixture
+) -> None:
+    def drawn(count: int, *options: str) -> str:
+        arguments = ["animate", str(folder / "head.portrait"), "-o", str(folder / "frames"), "--size", "8x8"]
+        caplog.clear()
+        parse([*arguments, "--samples", "1", "--frames", str(count), *options]).run()
+        return caplog.text
+
+    assert not drawn(3) and not drawn(3) and not drawn(5, "--only", "1..4")
+    assert "2 frames of another animation, which stay: frame_0003.png to frame_0004.png" in drawn(2)
+    assert "4 frames of another" in drawn(2, "--format", "exr")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("animate", "head.portrait", "-o", "a.png"), "name a folder"),
+        (("render", "head.portrait", "-o", "a.png", "--yaw", "inf"), "finite"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_names_and_turns_that_cannot_be_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], word: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError, match=word):
+        parse(arguments).run()
+    assert [path.name for path in folder.iterdir()] == ["head.portrait"]

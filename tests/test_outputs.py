@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -117,7 +118,7 @@ def test_mp4_colours_sizes_and_provenance(tmp_path: Path, picture: tuple[np.ndar
         context = stream.codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
         assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
-        assert stream.average_rate is not None and abs(float(stream.average_rate) - 23.976) < 1e-3
+        assert stream.average_rate == Fraction(24000, 1001)
         assert NOTE in container.metadata["comment"] and DIGITAL_SOURCE_TYPE in container.metadata["comment"]
         frames = [frame.to_ndarray(format="yuv444p") for frame in container.decode(stream)]
     assert len(frames) == 5 and frames[0].shape == (3, 34, 48)  # padded to even
@@ -168,6 +169,14 @@ def test_files_may_be_read_by_whom_new_files_may(tmp_path: Path) -> None:
         temporary.unlink()
         temporary.touch(0o600)  # as libraries do that write under a name of their own first
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "new").stat().st_mode
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there/file")
+    with atomic_path(tmp_path / "link") as temporary:
+        temporary.write_text("written")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "file").read_text() == "written"
 
 
 def test_bad_paths(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:

@@ -1,8 +1,12 @@
 """The .portrait file: round trips, size, and what is refused."""
 
 import json
+import pickle
+from copy import deepcopy
 from dataclasses import replace
+from errno import EACCES
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -36,6 +40,29 @@ def test_a_portrait_comes_back_as_it_was(tmp_path: Path) -> None:
     portrait.save(path)
     assert same(portrait, Portrait.load(path))
     assert [file.name for file in path.parent.iterdir()] == [path.name]  # no temporary left
+
+
+def test_the_same_portrait_is_the_same_file(tmp_path: Path) -> None:
+    for name in "abcd":
+        random_portrait().save(tmp_path / name)
+    assert len({(tmp_path / name).read_bytes() for name in "abcd"}) == 1
+
+
+def test_a_portrait_can_be_pickled_and_copied_once_it_is_drawn() -> None:
+    portrait = random_portrait()
+    expected, _ = portrait.render(portrait.input_camera)
+    for other in (pickle.loads(pickle.dumps(portrait)), deepcopy(portrait)):
+        assert same(portrait, other) and np.array_equal(other.render(other.input_camera)[0], expected)
+        assert other != portrait and len({other, portrait}) == 2
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(
+    tmp_path: Path, saved: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.portrait").write_bytes(saved)
+    monkeypatch.setattr(Path, "open", Mock(side_effect=PermissionError(EACCES, "Permission denied")))
+    with pytest.raises(InputError, match="Permission denied"):
+        Portrait.load(tmp_path / "a.portrait")
 
 
 def test_a_portrait_at_the_default_size_is_small(tmp_path: Path, head: Portrait) -> None:

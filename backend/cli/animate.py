@@ -1,5 +1,6 @@
 """`portrait-manifolds animate`: a moving camera, as a film or as frames."""
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,11 +8,15 @@ from ..animation import CAMERAS, render_film, render_frames
 from ..camera import save_cameras
 from ..camera_paths import dolly_zoom, path_cameras
 from ..errors import InputError
+from ..frame_files import other_frames
 from ..portrait import Portrait
 from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
 
+PICTURES = (".exr", ".jpg", ".jpeg", ".png")
 OTHER_FILMS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mpg", ".webm")
-"""Names of films that are not written, and are no folders' either."""
+"""Names of pictures and of films that are not written, and are no folders' either."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Animate:
             raise InputError("A film needs a name in .mp4, and frames a folder: change the output or the format.")
         if self.output.suffix.lower() in OTHER_FILMS:
             raise InputError(f"A film cannot be written as {self.output.name}: end the name in .mp4.")
+        if self.output.suffix.lower() in PICTURES and not self.output.is_dir():
+            raise InputError(f"Frames cannot be written as {self.output.name}: name a folder, or a film in .mp4.")
         if self.only is not None and kind == "mp4":
             raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
         portrait = Portrait.load(self.portrait)
@@ -68,5 +75,9 @@ class Animate:
             first, last = parse_frames(self.only) if self.only is not None else (1, len(cameras))
             if first < 1 or last > len(cameras):
                 raise InputError(f"There are no frames {self.only}: the path has 1..{len(cameras)}.")
+            others = other_frames(self.output, kind, len(cameras))
+            if others:
+                names = " to ".join(dict.fromkeys((others[0], others[-1])))
+                log.warning("%s holds %d frames of another animation, which stay: %s", self.output, len(others), names)
             render_frames(portrait, cameras[first - 1 : last], self.output, kind, self.samples, first_frame=first)
             save_cameras(self.output / CAMERAS, cameras)

@@ -26,7 +26,12 @@ def frame_rate(fps: float) -> Fraction:
         raise InputError(
             f"A film of {fps} frames a second cannot be made: give at least {MIN_FPS:g} and at most {MAX_FPS:g}."
         )
-    return Fraction(fps).limit_denominator(1001)
+    nearest = min(_BROADCAST_RATES, key=lambda rate: abs(rate - fps))
+    return nearest if abs(nearest - fps) < 0.005 else Fraction(fps).limit_denominator(1001)
+
+_BROADCAST_RATES = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
+"""Those that are written as 23.976, 29.97 and so on."""
+
 
 
 class Mp4Writer:
