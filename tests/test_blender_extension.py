@@ -143,7 +143,8 @@ def is_running(pid: int) -> bool:
 def test_export_writes_a_blend(tmp_path: Path, small_head: Portrait) -> None:
     small_head.save(tmp_path / "Kopf ü.portrait")
     command = [*BACKEND, "export", "Kopf ü.portrait", "-o", "Kopf ü.blend"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    said = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert not said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Kopf ü.blend", "Kopf ü.portrait"]
     script = (  # opened without the add-on
         "import bpy\nimport os\nbpy.ops.wm.open_mainfile(filepath=os.path.abspath('Kopf ü.blend'))\n"

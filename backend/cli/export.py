@@ -14,7 +14,7 @@ class Export:
     portrait: PortraitFile
     """The portrait to export."""
     output: Output
-    """File to write, .glb, .ply or .blend (needs the bpy module)."""
+    """File to write, .glb, .ply (hundreds of megabytes) or .blend (needs the bpy module)."""
 
     def run(self) -> None:
         """Writes the file."""
