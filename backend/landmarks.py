@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ProcessingError
+from .quiet import without_chatter
 
 POINTS = 478
 """Landmarks a face."""
@@ -78,7 +79,8 @@ class LandmarkDetector:
 
     def faces_3d(self, photo: np.ndarray) -> np.ndarray:
         """As `faces`, [faces, 478, 3]: z towards the viewer, in pixels of x, as the mesh network guesses it."""
-        found = self._mesh.process(np.ascontiguousarray(photo)).multi_face_landmarks or []
+        with without_chatter():
+            found = self._mesh.process(np.ascontiguousarray(photo)).multi_face_landmarks or []
         size = np.array([photo.shape[1], photo.shape[0], -photo.shape[1]], np.float32)
         faces = [np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * size for face in found]
         faces.sort(key=lambda points: -float(np.prod(np.ptp(points[:, :2], axis=0))))
@@ -87,7 +89,9 @@ class LandmarkDetector:
     def middle_score(self, square: np.ndarray) -> float:
         """How sure the detector is of an upright face in the middle of [S, S, 3] uint8: 0 (none there) to 1."""
         scores = [0.0]
-        for found in self._detection.process(np.ascontiguousarray(square)).detections or []:
+        with without_chatter():
+            detections = self._detection.process(np.ascontiguousarray(square)).detections or []
+        for found in detections:
             box = found.location_data.relative_bounding_box
             centre = np.array([box.xmin + 0.5 * box.width, box.ymin + 0.5 * box.height])
             if np.abs(centre - 0.5).max() < MIDDLE:
@@ -96,4 +100,6 @@ class LandmarkDetector:
 
     def person(self, photo: np.ndarray) -> np.ndarray:
         """Probability that a pixel shows a person, [H, W] float32 in 0..1; soft and coarse (computed at 256 px)."""
-        return np.asarray(self._segmentation.process(np.ascontiguousarray(photo)).segmentation_mask, np.float32)
+        with without_chatter():
+            mask = self._segmentation.process(np.ascontiguousarray(photo)).segmentation_mask
+        return np.asarray(mask, np.float32)

@@ -90,7 +90,7 @@ def compile_library(source: Path, library: Path) -> Path:
     if shutil.which(command[0]) is None:
         wanted = "CUDA's nvcc" if source.suffix == ".cu" else "a C++ compiler (Debian: apt install g++)"
         raise BuildError(f"{command[0]} is not installed: install {wanted} for the fast renderer, then start again.")
-    log.info("compiling %s (once, a few seconds)", source.name)
+    _say_so()
     library.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         built = Path(folder) / library.name
@@ -99,6 +99,12 @@ def compile_library(source: Path, library: Path) -> Path:
             raise BuildError(f"{command[0]} failed on {source.name}: update it.\n{result.stderr[-2000:]}")
         os.replace(built, library)
     return library
+
+
+@cache
+def _say_so() -> None:
+    """Once, on standard error: whoever waits should know for what."""
+    print("portrait-manifolds: compiling for this machine, once; it may take a minute", file=sys.stderr, flush=True)
 
 
 def cache_folder() -> Path:
