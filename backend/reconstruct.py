@@ -214,8 +214,8 @@ def align_photograph(
     alignment = align(points_px, photograph.size_px, template, fov_deg=fov_deg)
     if fov_deg is not None and not _believable(alignment):
         log.warning(
-            "a field of view of %g degrees puts the camera %.1f m from the head: the portrait may be flat or lack parts "
-            "(without one a usual portrait lens is assumed)",
+            "a field of view of %g degrees puts the camera %.1f m from the head: the portrait may be flat or lack "
+            "parts (without one a usual portrait lens is assumed)",
             fov_deg,
             np.linalg.norm(alignment.camera.position_m),
         )

@@ -41,8 +41,8 @@ def render_manifolds_reference(
         for level in levels
     ]
     pixels = [
-        _render_rays(premultiplied, radius, spread, offsets, *rays, start, half_extent, pixel_m)
-        for rays in zip(*(x.reshape(-1, 3).split(RAYS_AT_ONCE) for x in (origins, directions)), strict=True)
+        _render_rays(premultiplied, radius, spread, offsets, begin, along, start, half_extent, pixel_m)
+        for begin, along in zip(*(x.reshape(-1, 3).split(RAYS_AT_ONCE) for x in (origins, directions)), strict=True)
     ]
     return torch.cat(pixels).reshape(camera.height_px, camera.width_px, 5)
 
@@ -119,7 +119,8 @@ def _entry_depths(
         outermost = (radius + offsets[-1].clamp_min(0.0) * spread).max() * 1.001
         squared, along = directions.square().sum(-1), (directions * origins).sum(-1)
         chord = (along**2 - squared * (origins.square().sum(-1) - outermost**2)).clamp_min(0.0).sqrt() / squared
-        near, far = (-along / squared - chord).clamp_min(1e-3 - start), (-along / squared + chord).clamp_min(2e-3 - start)
+        closest = -along / squared
+        near, far = (closest - chord).clamp_min(1e-3 - start), (closest + chord).clamp_min(2e-3 - start)
         steps = torch.linspace(0.0, 1.0, MARCH_STEPS, dtype=near.dtype, device=near.device)
         t = near[:, None] + (far - near)[:, None] * steps  # [N, M]
         value = _field(radius, spread, origins, directions, t, half_extent)
@@ -165,7 +166,9 @@ def _points(origins: Tensor, directions: Tensor, t: Tensor) -> Tensor:
     return origins[:, None] + t[..., None] * directions[:, None]
 
 
-def _field(radius: Tensor, spread: Tensor, origins: Tensor, directions: Tensor, t: Tensor, half_extent: float) -> Tensor:
+def _field(
+    radius: Tensor, spread: Tensor, origins: Tensor, directions: Tensor, t: Tensor, half_extent: float
+) -> Tensor:
     """f = (rho - R(d)) / w(d) at depths t [N, K] of rays [N, 3]."""
     uv, distance = _chart(_points(origins, directions, t), half_extent)
     return (distance - _sample(radius, uv)) / _sample(spread, uv)

@@ -282,7 +282,7 @@ def test_a_large_picture_is_drawn_in_bands_and_can_be_stopped_between_them(
 ) -> None:
     camera, renderer = small_head.camera(60, 100).orbited(20), small_head.renderer
     whole, light = renderer.render(camera, 2), renderer.light(camera)
-    monkeypatch.setattr(native, "RAYS_AT_ONCE", 1)
+    monkeypatch.setattr(native_module, "RAYS_AT_ONCE", 1)
     told: list[float] = []
     with progress.listening(lambda fraction, stage: told.append(fraction)):
         bands, light_bands = renderer.render(camera, 2), renderer.light(camera)

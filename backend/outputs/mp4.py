@@ -33,7 +33,6 @@ _BROADCAST_RATES = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60
 """Those that are written as 23.976, 29.97 and so on."""
 
 
-
 class Mp4Writer:
     """Writes frames to an H.264 MP4; the file appears when the `with` block ends without an exception, else nothing.
 
