@@ -19,6 +19,9 @@ _QUALITY = "18"  # x264's constant rate factor
 
 MIN_FPS, MAX_FPS = 0.001, 1000.0
 
+_BROADCAST_RATES = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
+"""Those that are written as 23.976, 29.97 and so on."""
+
 
 def frame_rate(fps: float) -> Fraction:
     """Frames a second as films say them; raises InputError for what is not from MIN_FPS to MAX_FPS."""
@@ -28,9 +31,6 @@ def frame_rate(fps: float) -> Fraction:
         )
     nearest = min(_BROADCAST_RATES, key=lambda rate: abs(rate - fps))
     return nearest if abs(nearest - fps) < 0.005 else Fraction(fps).limit_denominator(1001)
-
-_BROADCAST_RATES = tuple(Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
-"""Those that are written as 23.976, 29.97 and so on."""
 
 
 class Mp4Writer:
