@@ -30,9 +30,12 @@ from .networks.inversion import Painting
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
 
-INSIDE_M, BESIDE_DEG, CROWN_DEG = 0.006, (92.0, 102.0), (50.0, 38.0)
+INSIDE_M, BESIDE_DEG, SIDES_TOP_DEG = 0.006, (92.0, 102.0), (50.0, 38.0)
 """What the head's sides hide stays so far inside of the outline, from such azimuths on and below such elevations: what
 stood out would be cut by the photograph's matte, sheet by sheet, to a comb."""
+
+BEHIND_CROWN_DEG, CROWN_DEG = (75.0, 90.0), ((25.0, 40.0), (85.0, 70.0))
+"""And what the crown hides, where hair hangs below, too: such azimuths and elevations."""
 
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
@@ -62,7 +65,8 @@ def with_back(
     narrowed = torch.lerp(below, above, before.kept(_height, size, radius))
     stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
     share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
-    hidden = (1.0 - hair) * before.kept(_hidden, size, radius) * (1.0 - ears)
+    sides, crown = before.kept(_behind_sides, size, radius), before.kept(_behind_crown, size, radius)
+    hidden = torch.maximum((1.0 - hair) * sides, crown) * (1.0 - ears)
 
     def within(radius_m: Tensor) -> Tensor:
         return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - INSIDE_M), hidden)
@@ -106,9 +110,15 @@ def _behind(size: int, half_extent: float) -> Tensor:
 
 
 @cache
-def _hidden(size: int, half_extent: float) -> Tensor:
+def _behind_sides(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions lie behind the sides of the head."""
-    return lasting(smoothstep(region(size, half_extent, (BESIDE_DEG,), (CROWN_DEG, BELOW_DEG))))
+    return lasting(smoothstep(region(size, half_extent, (BESIDE_DEG,), (SIDES_TOP_DEG, BELOW_DEG))))
+
+
+@cache
+def _behind_crown(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size]: how far directions lie behind the crown."""
+    return lasting(smoothstep(region(size, half_extent, (BEHIND_CROWN_DEG,), CROWN_DEG)))
 
 
 @cache

@@ -8,6 +8,7 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.back_of_head import (
     BEGINS_DEG,
+    BEHIND_CROWN_DEG,
     BELOW_DEG,
     BESIDE_DEG,
     CROWN_DEG,
@@ -15,6 +16,7 @@ from portrait_manifolds.backend.back_of_head import (
     NAPE_DEG,
     NAPE_SHARE,
     POLE_DEG,
+    SIDES_TOP_DEG,
     TOP_DEG,
     with_back,
     with_nape,
@@ -77,23 +79,26 @@ def at(portrait: Painting, azimuth_deg: float, elevation_deg: float) -> tuple[to
     return portrait.opacity[0, :, row, column], portrait.painted[0, :, :, row, column]
 
 
-def test_what_the_sides_hide_stays_within_the_outline() -> None:
-    """And no farther inside of it; ears, the crown and what hangs as hair stay where they are."""
+def test_what_sides_and_crown_hide_stays_within_the_outline() -> None:
+    """And no farther inside of it; ears, what is seen, the top and, below the crown, what hangs as hair stay."""
     outline = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.09)
     before, *_ = made()
     azimuth_deg, elevation_deg = angles_deg(RADIUS_SIZE)
-    sides = (azimuth_deg > BESIDE_DEG[1] + 2.0) & (elevation_deg > TOP_DEG[0]) & (elevation_deg < CROWN_DEG[1] - 2.0)
-    crown, front = elevation_deg > CROWN_DEG[0] + 3.0, azimuth_deg < BESIDE_DEG[0] - 3.0
+    behind = azimuth_deg > BESIDE_DEG[1] + 2.0
+    sides = behind & (elevation_deg > TOP_DEG[0]) & (elevation_deg < SIDES_TOP_DEG[1] - 2.0)
+    crown = behind & (elevation_deg > CROWN_DEG[0][1] + 2.0) & (elevation_deg < CROWN_DEG[1][1] - 2.0)
+    hair = behind & (elevation_deg < CROWN_DEG[0][0] - 2.0)
+    stays = (elevation_deg > CROWN_DEG[1][0] + 3.0) | (azimuth_deg < BEHIND_CROWN_DEG[0] - 3.0)
     ears = torch.ones_like(outline)
     held, with_ears, haired = (
         with_back(before, NECK, outline, *given)[0].radius_m[0]
         for given in ((NO_EARS, 0.0), (ears, 0.0), (NO_EARS, 1.0))
     )
-    torch.testing.assert_close(held[sides], outline[sides] - INSIDE_M, atol=1e-3, rtol=0.0)
-    torch.testing.assert_close(held[crown | front], before.radius_m[0][crown | front], atol=1e-3, rtol=0.0)
-    for stayed in (with_ears, haired):
-        torch.testing.assert_close(stayed[sides], before.radius_m[0][sides], atol=1e-3, rtol=0.0)
-    assert float((before.radius_m[0] - held)[sides].min()) > 0.01
+    for radius, there in ((held, sides), (held, crown), (haired, crown)):
+        torch.testing.assert_close(radius[there], outline[there] - INSIDE_M, atol=1e-3, rtol=0.0)
+    for radius, there in ((held, stays), (haired, stays), (haired, hair), (with_ears, sides), (with_ears, crown)):
+        torch.testing.assert_close(radius[there], before.radius_m[0][there], atol=1e-3, rtol=0.0)
+    assert float((before.radius_m[0] - held)[sides | crown].min()) > 0.01
 
 
 def test_it_ends_at_the_neck() -> None:
