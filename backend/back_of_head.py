@@ -34,8 +34,9 @@ INSIDE_M, BESIDE_DEG, SIDES_TOP_DEG = 0.006, (92.0, 102.0), (50.0, 38.0)
 """What the head's sides hide stays so far inside of the outline, from such azimuths on and below such elevations: what
 stood out would be cut by the photograph's matte, sheet by sheet, to a comb."""
 
-BEHIND_CROWN_DEG, CROWN_DEG = (75.0, 90.0), ((25.0, 40.0), (85.0, 70.0))
-"""And what the crown hides, where hair hangs below, too: such azimuths and elevations."""
+CROWN_INSIDE_M, BEHIND_CROWN_DEG, CROWN_DEG = 0.002, (75.0, 90.0), ((25.0, 40.0), (85.0, 70.0))
+"""And what the crown hides, where hair hangs below, too: so far, at such azimuths and elevations. The photograph shows
+where that begins."""
 
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
@@ -65,11 +66,12 @@ def with_back(
     narrowed = torch.lerp(below, above, before.kept(_height, size, radius))
     stays = ears * ramp(radius - narrowed, STANDS_OUT_M)
     share = (1.0 - hair) * before.kept(_behind, size, radius) * (1.0 - stays)
-    sides, crown = before.kept(_behind_sides, size, radius), before.kept(_behind_crown, size, radius)
-    hidden = torch.maximum((1.0 - hair) * sides, crown) * (1.0 - ears)
+    sides = (1.0 - hair) * before.kept(_behind_sides, size, radius) * (1.0 - ears)
+    crown = before.kept(_behind_crown, size, radius) * (1.0 - ears)
 
     def within(radius_m: Tensor) -> Tensor:
-        return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - INSIDE_M), hidden)
+        radius_m = torch.lerp(radius_m, torch.minimum(radius_m, outline_m - INSIDE_M), sides)
+        return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - CROWN_INSIDE_M), crown)
 
     painting = painting.moved_to(within(torch.lerp(radius, narrowed, share)))
     opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
