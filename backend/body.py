@@ -19,7 +19,6 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .body_surface import PersonSurface
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .input_view import InputView
 from .masks import greatest_around
 from .neck import CENTRE_M, neck_share
@@ -178,7 +177,7 @@ def _opacity(relaid: Relaid, surface: PersonSurface, camera: CameraBatch) -> Ten
 
 
 @cache
-def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def leaning(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 0 on the head, 1 where sheets lean."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     begin, whole = (np.interp(azimuth_deg, AZIMUTHS_DEG, heights_deg) for heights_deg in (BEGIN_DEG, WHOLE_DEG))
@@ -186,13 +185,13 @@ def leaning(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
 
 
 @cache
-def close_together(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def close_together(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 1 where sheets come close together under the chin."""
     return lasting(region(size, half_extent, (CLOSE_AZIMUTH_DEG,), (CLOSE_ELEVATION_DEG,)))
 
 
 @cache
-def lower(size: int, half_extent: float = CHART_HALF_EXTENT) -> slice:
+def lower(size: int, half_extent: float) -> slice:
     """The rows of a chart map [size, size] in which anything is laid anew."""
     return rows_below(size, max(*BEGIN_DEG, CLOSE_ELEVATION_DEG[0]), half_extent)
 
@@ -216,7 +215,7 @@ def lean_level(points_m: Tensor, facing: tuple[float, float]) -> Tensor:
 
 
 def sheet_levels(
-    surface: PersonSurface, facing: tuple[float, float], size: int, half_extent: float = CHART_HALF_EXTENT
+    surface: PersonSurface, facing: tuple[float, float], size: int, half_extent: float
 ) -> tuple[Tensor, Tensor] | None:
     """Where sheets begin, and over the chart [size, size] where the last one lies, smoothly just beyond the body; None
     without a body."""

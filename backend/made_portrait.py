@@ -9,6 +9,7 @@ two sheets further out, where the spread takes them to the shoulders.
 import numpy as np
 
 from .camera import Camera, look_at
+from .conventions import CHART_HALF_EXTENT
 from .made_portrait_paint import paint_clothes, paint_hair, paint_skin
 from .manifolds import Manifolds, chart_to_direction, map_grid
 from .portrait import PROVENANCE, Crop, Portrait
@@ -41,7 +42,7 @@ def made_portrait(texture_size: int = 512, sheets: int = 24) -> Portrait:
     for sheet in painted_sheets(offsets):
         textures[sheet] = np.rint(255.0 * paint(offsets, sheet, directions))
     coarse, fine = (chart_to_direction(map_grid(size)) for size in (_DISPLACEMENT_SIZE, _RADIUS_SIZE))
-    manifolds = Manifolds(radius_m(fine), spread(fine), displacement_m(coarse), offsets)
+    manifolds = Manifolds(radius_m(fine), spread(fine), displacement_m(coarse), offsets, CHART_HALF_EXTENT)
     half = 0.5 * made_camera().width_px
     crop = Crop(np.array([[half, 0.0, half], [0.0, half, half]]))
     provenance = PROVENANCE.replace("a person, made from one photograph", "a person who does not exist, drawn")

@@ -47,7 +47,7 @@ class Manifolds:
     spread: np.ndarray  # [G, G], w
     displacement_m: np.ndarray  # [D, D], delta
     offsets_m: np.ndarray  # [S], o_i, ascending: innermost sheet first
-    half_extent: float = CHART_HALF_EXTENT  # of the chart
+    half_extent: float  # of the chart
 
     def __post_init__(self) -> None:
         for name in ("radius_m", "spread", "displacement_m", "offsets_m"):
@@ -108,19 +108,20 @@ def chart_to_direction(uv: np.ndarray) -> np.ndarray:
     return np.concatenate([uv / norm * np.sqrt(1.0 - 0.25 * squared), 1.0 - 0.5 * squared], axis=-1)
 
 
-def map_coordinates(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
+def map_coordinates(size: int, half_extent: float) -> np.ndarray:
     """u of the texel centres of a chart map's columns, [size]; v of its rows is the same, reversed."""
     return ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * half_extent
 
 
 def map_grid(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
-    """Chart coordinates [size, size, 2] of the texel centres of a chart map, first row at the top (v > 0)."""
+    """Chart coordinates [size, size, 2] of the texel centres of a chart map, first row at the top (v > 0); by default
+    of the networks' own chart."""
     coordinates = map_coordinates(size, half_extent)
     u, v = np.meshgrid(coordinates, coordinates[::-1])
     return np.stack([u, v], axis=-1)
 
 
-def sample_map(values: np.ndarray, uv: np.ndarray, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
+def sample_map(values: np.ndarray, uv: np.ndarray, half_extent: float) -> np.ndarray:
     """Bilinear lookup of a chart map [G, G] at chart coordinates [..., 2], clamped at its border; [...]."""
     size = values.shape[0]
     x = (uv[..., 0] / half_extent + 1.0) * (0.5 * size) - 0.5

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .back_of_head import with_back, with_nape
-from .conventions import CHART_HALF_EXTENT
 from .masks import least_around
 from .neck_column import Silhouette, column_radius, outline_radius
 from .networks.geometry import (
@@ -192,7 +191,7 @@ def _behind_lobes(size: int, half_extent: float) -> Tensor:
 
 
 @cache
-def neck_share(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def neck_share(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
     return lasting(region(size, half_extent, (BESIDE_DEG,), (BEGINS_DEG,)))
 

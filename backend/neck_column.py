@@ -10,7 +10,6 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
-from .conventions import CHART_HALF_EXTENT
 from .networks.geometry import constant, kept, ramp, smoothed, texel_directions
 
 ROW_M = 0.005
@@ -93,11 +92,7 @@ def without_walls(matte: np.ndarray, person: np.ndarray) -> np.ndarray:
 
 
 def column_radius(
-    silhouette: Silhouette,
-    size: int,
-    half_extent: float = CHART_HALF_EXTENT,
-    device: torch.device | str = "cpu",
-    hair: bool = False,
+    silhouette: Silhouette, size: int, half_extent: float, device: torch.device | str = "cpu", hair: bool = False
 ) -> Tensor:
     """Distance [size, size] from the head's centre at which directions leave the column, metres, float32.
 

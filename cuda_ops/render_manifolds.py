@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..backend.conventions import CHART_HALF_EXTENT
 from .build import BuildError
 from .native import NativeScene, View, level_count, library
 from .reference import TINY_OPACITY, finish_picture, render_manifolds_reference
@@ -27,7 +26,7 @@ def render_manifolds(
     offsets: Tensor,
     camera: Any,
     *,
-    half_extent: float = CHART_HALF_EXTENT,
+    half_extent: float,
     mip_levels: int | None = None,
     skip_empty: bool = True,
     implementation: Implementation = "auto",
@@ -72,7 +71,7 @@ def render_opacity(
     spread: Tensor,
     offsets: Tensor,
     camera: Any,
-    half_extent: float = CHART_HALF_EXTENT,
+    half_extent: float,
 ) -> tuple[Tensor, Tensor]:
     """Opacity 0..1 and expected depth in metres, 0 where nothing is, [H, W] each, of sheets without colour.
 

@@ -6,6 +6,7 @@ import torch
 from hypothesis import settings
 
 from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
 from portrait_manifolds.backend.portrait import Crop, Portrait
@@ -31,7 +32,7 @@ def bumpy_manifolds(sheets: int = 3, size: int = 12) -> Manifolds:
     u, v = np.moveaxis(map_grid(size), -1, 0)
     radius = 0.1 + 0.008 * np.sin(2.0 * u + 0.3) * np.cos(1.5 * v) - 0.01 * v
     offsets = np.linspace(-0.01, 0.02, sheets) if sheets > 1 else np.zeros(1)
-    return Manifolds(radius, 1.0 + 0.1 * (1.0 - v), np.full((4, 4), 0.002), offsets)
+    return Manifolds(radius, 1.0 + 0.1 * (1.0 - v), np.full((4, 4), 0.002), offsets, CHART_HALF_EXTENT)
 
 
 def random_portrait(sheets: int = 3, texture_size: int = 16, seed: int = 0) -> Portrait:

@@ -33,6 +33,12 @@ def test_the_core_does_not_know_what_stands_on_it() -> None:
         assert "from .cli" not in text and "from .training" not in text and "from .outputs" not in text, name
 
 
+def test_the_ops_know_nothing_of_what_calls_them() -> None:
+    for path in (ROOT / "cuda_ops").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        assert not [n for n in nodes if isinstance(n, ast.ImportFrom) and n.level > 1], path
+
+
 def test_drawing_does_not_load_torch(tmp_path: Path, small_head) -> None:  # type: ignore[no-untyped-def]
     small_head.save(tmp_path / "head.portrait")
     script = (

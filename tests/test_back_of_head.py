@@ -22,7 +22,7 @@ from portrait_manifolds.backend.back_of_head import (
     with_back,
     with_nape,
 )
-from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.inversion import Painting
 
@@ -39,7 +39,7 @@ Made = tuple[Painting, Painting, torch.Tensor]
 
 
 def angles_deg(size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    azimuth_deg, elevation_deg = chart_angles_deg(size)
+    azimuth_deg, elevation_deg = chart_angles_deg(size, CHART_HALF_EXTENT)
     return torch.tensor(azimuth_deg), torch.tensor(elevation_deg)
 
 

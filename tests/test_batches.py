@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.training.batches import bordered, held_ears, without_depth
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example
@@ -34,7 +35,7 @@ def test_a_photograph_that_ends_inside_the_crop_repeats_its_border() -> None:
 
 
 def test_an_ear_that_comes_and_goes_is_made_whole_and_nothing_else_changes() -> None:
-    azimuth_deg, elevation_deg = chart_angles_deg(64)
+    azimuth_deg, elevation_deg = chart_angles_deg(64, CHART_HALF_EXTENT)
     head = np.full((1, 64, 64), 0.08, np.float32)
     edge = (np.abs(azimuth_deg - 98.0) < 3.0) & (np.abs(elevation_deg) < 12.0)
     ear = head + 0.015 * (edge & (np.arange(64) % 2 == 0)[:, None])

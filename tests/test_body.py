@@ -34,6 +34,7 @@ from portrait_manifolds.backend.body_surface import (
     PersonSurface,
 )
 from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.input_view import InputView
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.matting import Foreground
@@ -91,8 +92,8 @@ def bodied() -> Portraits:
 
 
 def test_sheets_lean_below_the_head_alone() -> None:
-    low, (_, elevation_deg) = leaning(128).numpy(), chart_angles_deg(128)
-    assert not low[beside_face(128).numpy() == 0].any() and not low[elevation_deg > -20.0].any()
+    low, (_, elevation_deg) = leaning(128, CHART_HALF_EXTENT).numpy(), chart_angles_deg(128, CHART_HALF_EXTENT)
+    assert not low[beside_face(128, CHART_HALF_EXTENT).numpy() == 0].any() and not low[elevation_deg > -20.0].any()
     assert (low[elevation_deg < -61.0] == 1.0).all()
     front = low[elevation_deg[:, 64].argmax() :, 64]
     assert (np.diff(front) >= 0.0).all() and ((front > 0.1) & (front < 0.9)).any()
@@ -100,9 +101,9 @@ def test_sheets_lean_below_the_head_alone() -> None:
 
 @pytest.mark.parametrize("size", [32, 64, 128, 512])
 def test_every_row_in_which_sheets_lean_is_laid_anew(size: int) -> None:
-    rows = np.arange(size)[lower(size)]
-    _, elevation_deg = chart_angles_deg(size)
-    anew = (leaning(size).numpy() > 0.0) | (elevation_deg < CLOSE_ELEVATION_DEG[0])
+    rows = np.arange(size)[lower(size, CHART_HALF_EXTENT)]
+    _, elevation_deg = chart_angles_deg(size, CHART_HALF_EXTENT)
+    anew = (leaning(size, CHART_HALF_EXTENT).numpy() > 0.0) | (elevation_deg < CLOSE_ELEVATION_DEG[0])
     assert set(anew.any(1).nonzero()[0]) <= set(rows) and len(rows) < 0.75 * size
 
 
@@ -113,7 +114,9 @@ def test_levels_grow_forward_downward_and_outward() -> None:
     torch.testing.assert_close(lean_level(points * torch.tensor([-1.0, 1.0, 1.0]), AHEAD), level)
     for step in ((0.01, 0.0, 0.0), (0.0, -0.01, 0.0), (0.0, 0.0, 0.01)):
         assert (lean_level(points + torch.tensor(step), AHEAD) > level).all()
-    assert (lean_level(texel_directions(32), AHEAD) > 0.1).all()  # of every direction: sheets are laid at level / this
+    assert (
+        lean_level(texel_directions(32, CHART_HALF_EXTENT), AHEAD) > 0.1
+    ).all()  # of every direction: sheets are laid at level / this
 
 
 def test_sheets_of_the_far_shoulder_are_not_seen_edge_on() -> None:
@@ -154,7 +157,7 @@ def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> 
     assert offsets.diff().max() < old.diff().max() and old.diff().max() > WIDEST_GAP_M
     assert after.opacity.shape[1] == after.painted.shape[1] == after.confidence.shape[1] == len(offsets)
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], offsets)
-    manifolds = Manifolds(*(x.numpy() for x in maps))
+    manifolds = Manifolds(*(x.numpy() for x in maps), half_extent=CHART_HALF_EXTENT)
     np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
     assert len(before.opacity[0]) == len(before.geometry.offsets_m) == len(old)  # as they were
 
@@ -163,16 +166,18 @@ def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) ->
     before, after = bodied
     old = torch.isin(after.geometry.offsets_m, before.geometry.offsets_m)
     for name in ("opacity", "painted", "confidence"):
-        was, now = (getattr(x, name)[0, ..., : lower(SIZE).start, :] for x in (before, after))
+        was, now = (getattr(x, name)[0, ..., : lower(SIZE, CHART_HALF_EXTENT).start, :] for x in (before, after))
         assert torch.equal(now[old], was)
-    assert not after.opacity[0, ~old, : lower(SIZE).start].any()
-    high = slice(0, lower(128).start)
+    assert not after.opacity[0, ~old, : lower(SIZE, CHART_HALF_EXTENT).start].any()
+    high = slice(0, lower(128, CHART_HALF_EXTENT).start)
     assert torch.equal(after.radius_m[0, high], before.radius_m[0, high])
     assert torch.equal(after.geometry.spread[high], before.geometry.spread[high])
-    azimuth_deg, elevation_deg = chart_angles_deg(SIZE)
-    beyond = ndimage.binary_dilation(leaning(SIZE).numpy() > 0.0)  # between texels radii are interpolated
+    azimuth_deg, elevation_deg = chart_angles_deg(SIZE, CHART_HALF_EXTENT)
+    beyond = ndimage.binary_dilation(
+        leaning(SIZE, CHART_HALF_EXTENT).numpy() > 0.0
+    )  # between texels radii are interpolated
     head = torch.from_numpy(~beyond & ((elevation_deg > CLOSE_ELEVATION_DEG[0] + 2.0) | (azimuth_deg > 50.0)))
-    assert head[lower(SIZE)].any()
+    assert head[lower(SIZE, CHART_HALF_EXTENT)].any()
     torch.testing.assert_close(after.opacity[0, old][:, head], before.opacity[0, :, head], atol=1e-4, rtol=0.0)
     assert after.opacity[0, ~old][:, head].max() == 0.0
 
@@ -183,16 +188,20 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     def inner(portrait: Painting) -> torch.Tensor:
         return portrait.radius_m[0] + portrait.geometry.offsets_m[0] * portrait.geometry.spread
 
-    neck = (leaning(128) == 1.0) & (neck_share(128) == 1.0)
+    neck = (leaning(128, CHART_HALF_EXTENT) == 1.0) & (neck_share(128, CHART_HALF_EXTENT) == 1.0)
     was, now = inner(before), inner(after)
     surface = PersonSurface.of(before, photograph())
-    first, _ = sheet_levels(surface, AHEAD, 128)
+    first, _ = sheet_levels(surface, AHEAD, 128, CHART_HALF_EXTENT)
     person = surface.points_m[(surface.matte > 0.5) & (surface.points_m[..., 1] < -0.12)]
     assert NEAREST_M[0] < first < NEAREST_M[1] and (lean_level(person, AHEAD) > first).float().mean() > 0.98
-    nearest = first / lean_level(texel_directions(128), AHEAD)
+    nearest = first / lean_level(texel_directions(128, CHART_HALF_EXTENT), AHEAD)
     torch.testing.assert_close(now[neck], torch.minimum(was, nearest)[neck], atol=1e-5, rtol=0.0)
     assert (was < nearest)[neck].float().mean() > 0.3
-    beginning = (leaning(128) < 0.3) & (neck_share(128) == 1.0) & torch.tensor(chart_angles_deg(128)[0] < 109.0)
+    beginning = (
+        (leaning(128, CHART_HALF_EXTENT) < 0.3)
+        & (neck_share(128, CHART_HALF_EXTENT) == 1.0)
+        & torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0] < 109.0)
+    )
     assert float((now - was)[beginning & (was < nearest)].abs().max()) < 2e-3 and (beginning & (was < nearest)).any()
     torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
     torch.testing.assert_close(after.painted[0, 0], before.painted[0, 0], atol=1e-6, rtol=0.0)
@@ -202,28 +211,32 @@ def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
     bodied: Portraits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What lay there can step from the neck to the shoulders faster than displacement's texels follow."""
-    before, (_, elevation_deg) = bodied[0], chart_angles_deg(128)
+    before, (_, elevation_deg) = bodied[0], chart_angles_deg(128, CHART_HALF_EXTENT)
     first, last = torch.tensor(0.06), torch.full((128, 128), 0.3)
     monkeypatch.setattr(body, "sheet_levels", lambda *_: (first, last))
     stepped = before.moved_to(before.radius_m[0] + 0.03 * torch.from_numpy(elevation_deg < -44.0))
     after = with_body(stepped, photograph(), NO_EARS)
-    wanted = (last / lean_level(texel_directions(128), AHEAD)).clamp(max=FARTHEST_M)
+    wanted = (last / lean_level(texel_directions(128, CHART_HALF_EXTENT), AHEAD)).clamp(max=FARTHEST_M)
     outer = after.radius_m[0] + before.geometry.offsets_m[-2] * after.geometry.spread
-    whole = leaning(128) == 1.0
+    whole = leaning(128, CHART_HALF_EXTENT) == 1.0
     torch.testing.assert_close(outer[whole], wanted[whole], atol=1e-5, rtol=0.0)
 
 
 def test_above_shoulders_sheets_lean_altogether_within_a_few_degrees() -> None:
     """Where they are steep a ray passes behind what they hold; under the jaw they hold the throat."""
-    azimuth_deg, elevation_deg = chart_angles_deg(512)
+    azimuth_deg, elevation_deg = chart_angles_deg(512, CHART_HALF_EXTENT)
     for azimuth, within_deg in ((90.0, 6.5), (20.0, 10.5)):
-        there = (np.abs(azimuth_deg - azimuth) < 1.0) & (leaning(512).numpy() > 0.0) & (leaning(512).numpy() < 1.0)
+        there = (
+            (np.abs(azimuth_deg - azimuth) < 1.0)
+            & (leaning(512, CHART_HALF_EXTENT).numpy() > 0.0)
+            & (leaning(512, CHART_HALF_EXTENT).numpy() < 1.0)
+        )
         assert within_deg - 1.5 < np.ptp(elevation_deg[there]) < within_deg
 
 
 def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:
     before, after = bodied
-    azimuth_deg, elevation_deg = chart_angles_deg(128)
+    azimuth_deg, elevation_deg = chart_angles_deg(128, CHART_HALF_EXTENT)
     chin = torch.from_numpy((azimuth_deg < 15.0) & (np.abs(elevation_deg + 45.0) < 2.0))
     assert after.geometry.spread[chin].max() <= CLOSE + 1e-6 < 1.0 <= before.geometry.spread[chin].min()
 
@@ -258,10 +271,10 @@ def test_without_a_body_everything_stays(bodied: Portraits) -> None:
 def test_an_ear_is_not_the_bodys(bodied: Portraits) -> None:
     """Where it hangs as low as bodies begin, neither opacity nor whose the colours are is the body's."""
     before, _ = bodied
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128, CHART_HALF_EXTENT))
     ears = ((azimuth_deg > 75.0) & (azimuth_deg < 105.0) & (elevation_deg > -52.0)).float()
     distrusted = replace(before, confidence=torch.zeros_like(before.confidence))
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     there = (azimuth_deg > 79.0) & (azimuth_deg < 101.0) & (elevation_deg > -48.0) & (elevation_deg < -40.0)
     bodys, ear = (with_body(distrusted, photograph(), where) for where in (NO_EARS, ears))
     assert bodys.confidence[0, 1:, there].max() > 0.9 and not ear.confidence[0, 1:, there].any()
@@ -323,4 +336,4 @@ def test_sheets_of_any_head_are_a_portraits(bodied: Portraits, seed: int) -> Non
     after = with_body(portrait, photograph(), NO_EARS)
     geometry = after.geometry
     maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], geometry.offsets_m)
-    assert Manifolds(*(x.numpy() for x in maps)).sheets > CONFIG.sheets
+    assert Manifolds(*(x.numpy() for x in maps), half_extent=CHART_HALF_EXTENT).sheets > CONFIG.sheets

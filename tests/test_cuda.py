@@ -61,7 +61,9 @@ def test_cuda_agrees_with_the_cpu_in_value_and_gradient() -> None:
     for device in ("cpu", "cuda"):
         textures, radius, spread, offsets = (x.to(device) for x in tensors(portrait))
         leaves = textures.requires_grad_(), radius.requires_grad_()
-        out = render_manifolds(*leaves, spread, offsets, cameras, implementation="native")
+        out = render_manifolds(
+            *leaves, spread, offsets, cameras, implementation="native", half_extent=CHART_HALF_EXTENT
+        )
         torch.manual_seed(0)
         (out * torch.randn(out.shape).to(device)).sum().backward()
         results[device] = (out.detach(), *(leaf.grad for leaf in leaves))
@@ -88,7 +90,8 @@ def test_opacity_alone_is_drawn_as_on_the_cpu(head: Portrait) -> None:
     textures, *maps = tensors(head)
     camera = head.camera(120, 90).orbited(25)
     (opacity, depth_m), (expected, expected_m) = (
-        render_opacity(*(x.to(device) for x in (textures[..., 3], *maps)), camera) for device in ("cuda", "cpu")
+        render_opacity(*(x.to(device) for x in (textures[..., 3], *maps)), camera, half_extent=CHART_HALF_EXTENT)
+        for device in ("cuda", "cpu")
     )
     assert (opacity.cpu() - expected).abs().mean() < 2e-3
     sure = (opacity.cpu() > 0.5) & (expected > 0.5)

@@ -9,6 +9,7 @@ from test_neck import NECK_M, PX, camera
 from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.ears import (
     ABOVE_M,
     AWAY_M_PER_DEG,
@@ -79,7 +80,7 @@ def eared() -> Sides:
 def surface(portrait: Painting) -> torch.Tensor:
     """Points [G, G, 3] of the middle sheet."""
     radius = portrait.radius_m[0]
-    return radius[..., None] * texel_directions(len(radius))
+    return radius[..., None] * texel_directions(len(radius), CHART_HALF_EXTENT)
 
 
 def test_pixels_meet_a_plane_where_they_see_it() -> None:
@@ -129,7 +130,7 @@ def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
 
 def test_a_temple_above_an_ear_is_none(eared: Sides) -> None:
     """Between an ear's top and the head that stays, the head's side goes over into one that is wider than the face."""
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     off = resampled(eared[-1].off, SIZE)
     assert float(off[(azimuth_deg > 85.0) & (azimuth_deg < 95.0) & (elevation_deg.abs() < 6.0)].min()) > 0.9
     assert float(off[azimuth_deg < 66.0].max()) < 0.01
@@ -142,7 +143,7 @@ def test_where_the_silhouette_is_the_faces_no_ear_stands_off() -> None:
 
 def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
     before, after, *_ = eared
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128, CHART_HALF_EXTENT))
     y = surface(before)[..., 1]
     same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + ABOVE_M + 0.003) | (y < HEIGHTS_M[-1])
     torch.testing.assert_close(after.radius_m[0][same], before.radius_m[0][same])
@@ -163,7 +164,7 @@ def test_hair_stays_and_below_it_the_face_s_side_goes_straight_back() -> None:
     hair, below = y > HEIGHTS_M[LOBE] + ROW_M, (y < HEIGHTS_M[LOBE] - ROW_M) & (y > HEIGHTS_M[LOBE] - 2.0 * ROW_M)
     torch.testing.assert_close(after.radius_m[0][hair], before.radius_m[0][hair])
     torch.testing.assert_close(after.painted, before.painted)
-    azimuth_deg = torch.tensor(chart_angles_deg(128)[0])
+    azimuth_deg = torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0])
     beside = below & (azimuth_deg > 60.0) & (azimuth_deg < 80.0)
     assert beside.sum() > 20 and (after.radius_m[0] < before.radius_m[0] - 0.002)[beside].all()
     assert float(ears.solid.max()) == 0.0 and float(ears.beside[beside].mean()) > 0.6

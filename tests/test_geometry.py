@@ -24,7 +24,7 @@ def test_points_lie_in_the_chart_where_their_directions_do() -> None:
     points = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
     directions = (points / points.norm(dim=-1, keepdim=True)).numpy()
     u, v = direction_to_chart(directions).T / CHART_HALF_EXTENT
-    np.testing.assert_allclose(chart_grid(points), np.stack([u, -v], -1), atol=1e-5)
+    np.testing.assert_allclose(chart_grid(points, CHART_HALF_EXTENT), np.stack([u, -v], -1), atol=1e-5)
 
 
 def test_maps_that_are_kept_can_be_trained_with() -> None:
@@ -37,6 +37,6 @@ def test_maps_that_are_kept_can_be_trained_with() -> None:
             return torch.ones(size, size)
 
     with torch.inference_mode():
-        first = kept(made, 4, torch.zeros(1, dtype=torch.float64))
+        first = kept(made, 4, torch.zeros(1, dtype=torch.float64), CHART_HALF_EXTENT)
     assert first.dtype == torch.float64 and not first.is_inference()
-    assert kept(made, 4, torch.zeros(2, dtype=torch.float64)) is first and calls == [4]
+    assert kept(made, 4, torch.zeros(2, dtype=torch.float64), CHART_HALF_EXTENT) is first and calls == [4]

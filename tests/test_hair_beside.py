@@ -9,6 +9,7 @@ from test_neck import camera
 from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend import hair_beside
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.ears import BEYOND_M, FaceEnd
 from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
 from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
@@ -19,7 +20,7 @@ from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct
 
 HEAD_M = 0.14
-AZIMUTH_DEG = torch.tensor(chart_angles_deg(128)[0])
+AZIMUTH_DEG = torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0])
 
 
 def haired(beside_m: float) -> tuple[Painting, Painting]:

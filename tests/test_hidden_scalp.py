@@ -177,7 +177,7 @@ def test_the_photograph_lies_on_the_surface_where_the_camera_sees_it() -> None:
     maps = (geometry, torch.zeros(1, 64, 64), CameraBatch.of([camera], "cpu"), photo, turned)
     seen = Seen.of(*maps, torch.full((8, 8), 1.4))
     points = 0.11 * torch.tensor([[-0.3, 0.3, 0.9], [0.3, -0.3, 0.9], [0.7, 0.0, 0.7]])
-    column, row = ((chart_grid(points) + 1.0) * 0.5 * SIZE).long().T
+    column, row = ((chart_grid(points, CHART_HALF_EXTENT) + 1.0) * 0.5 * SIZE).long().T
     assert camera.project(points[2].numpy())[0][0] > 64.0  # beside the person
     np.testing.assert_allclose(seen.colour[:, row[0], column[0]], [1.0, 0.0, 1.0], atol=1e-5)
     np.testing.assert_allclose(seen.colour[:, row[1], column[1]], [0.0, 0.0, 0.0], atol=1e-5)

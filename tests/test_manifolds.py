@@ -45,8 +45,8 @@ def test_maps_have_texel_centres_at_half_integers() -> None:
     grid = map_grid(8)
     assert grid[0, 0] == pytest.approx([-CHART_HALF_EXTENT * 7 / 8, CHART_HALF_EXTENT * 7 / 8])  # top left: v > 0
     values = np.arange(64.0).reshape(8, 8)
-    assert sample_map(values, grid) == pytest.approx(values)
-    assert resample_map(values, 16)[8, 8] == pytest.approx(sample_map(values, map_grid(16)[8, 8]))
+    assert sample_map(values, grid, CHART_HALF_EXTENT) == pytest.approx(values)
+    assert resample_map(values, 16)[8, 8] == pytest.approx(sample_map(values, map_grid(16)[8, 8], CHART_HALF_EXTENT))
 
 
 def test_offsets_ascend_around_the_skin() -> None:
@@ -64,7 +64,9 @@ def entries(manifolds: Manifolds, sheet: int, origin: np.ndarray, ray: np.ndarra
     points = origin + t * ray
     distance = np.linalg.norm(points, axis=1)
     uv = direction_to_chart(points / distance[:, None])
-    radius = sample_map(manifolds.total_radius_m(), uv) + manifolds.offsets_m[sheet] * sample_map(manifolds.spread, uv)
+    maps = (manifolds.total_radius_m(), manifolds.spread)
+    middle, spread = (sample_map(values, uv, CHART_HALF_EXTENT) for values in maps)
+    radius = middle + manifolds.offsets_m[sheet] * spread
     inside = distance < radius
     falls = np.flatnonzero(inside[1:] & ~inside[:-1])
     falls = falls[(np.abs(uv[falls]) < CHART_HALF_EXTENT).all(1)]  # beyond the chart there is no sheet
@@ -110,7 +112,7 @@ def test_beyond_the_bound_a_ray_may_enter_twice() -> None:
     """The bound is no tautology: a waist is entered again at a grazing angle."""
     good = bumpy_manifolds(size=64)
     v = map_grid(64)[..., 1]
-    waist = Manifolds(0.1 + 0.1 * v**2, good.spread, good.displacement_m, good.offsets_m)
+    waist = Manifolds(0.1 + 0.1 * v**2, good.spread, good.displacement_m, good.offsets_m, CHART_HALF_EXTENT)
     down = np.array([0.0, -0.25, -1.0])
     counts = [entries(waist, 1, np.array([0.0, y, 1.0]), down)[0] for y in np.arange(0.2, 0.5, 0.004)]
     assert max(counts) == 2
@@ -132,4 +134,4 @@ def test_bad_geometry_is_refused(field: str, value: np.ndarray, word: str) -> No
     good = bumpy_manifolds()
     parts = {name: getattr(good, name) for name in ("radius_m", "spread", "displacement_m", "offsets_m")}
     with pytest.raises(InputError, match=word):
-        Manifolds(**parts | {field: value})
+        Manifolds(**parts | {field: value}, half_extent=CHART_HALF_EXTENT)

@@ -9,6 +9,7 @@ from neck_scene import BLUE, HEAD_M, NECK_M, PERSON, PX, RED, WIDE, camera, rows
 from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.back_of_head import with_nape
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.masks import eroded, greatest_around
 from portrait_manifolds.backend.neck import (
@@ -44,7 +45,7 @@ NO_EARS = torch.zeros(128, 128)
 def necked() -> tuple[Painting, Painting]:
     """Before and after: a green head with nothing under it, a red neck before a blue wall."""
     before = painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE))
-    head = torch.tensor(chart_angles_deg(SIZE)[1] > -40.0)
+    head = torch.tensor(chart_angles_deg(SIZE, CHART_HALF_EXTENT)[1] > -40.0)
     before = replace(before, opacity=before.opacity * head, matte=PERSON[None, None])
     picture = torch.where(PERSON > 0.5, torch.tensor(RED)[:, None, None], torch.tensor(BLUE)[:, None, None])
     picture = torch.cat([picture, PERSON[None]])
@@ -61,7 +62,7 @@ def drawn(portrait: Painting, yaw_deg: float) -> torch.Tensor:
 
 def napes(portrait: Painting, silhouette: Silhouette) -> torch.Tensor:
     """The column [128, 128] that goes over into the head."""
-    return with_nape(portrait.geometry, portrait.radius_m[0], column_radius(silhouette, 128), 0.0)
+    return with_nape(portrait.geometry, portrait.radius_m[0], column_radius(silhouette, 128, CHART_HALF_EXTENT), 0.0)
 
 
 def ends_at(silhouette: Silhouette, *heights_m: float) -> np.ndarray:
@@ -96,12 +97,12 @@ def test_behind_its_sides_a_head_is_held_within_the_outline_with_ears() -> None:
     ears_m = 0.02
     before = replace(painting(about_ball(0.14), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
     seen = Silhouette.of(PERSON.numpy(), camera())
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128, CHART_HALF_EXTENT))
     sides = (azimuth_deg > 104.0) & (azimuth_deg < 109.0) & (elevation_deg > 2.0) & (elevation_deg < 20.0)
     beside_m = []
     for silhouette in (seen, replace(seen, outline_m=seen.outline_m + np.array((-ears_m, ears_m)))):
         after, _ = with_neck(before, silhouette, NO_EARS)
-        points = after.radius_m[0][..., None] * texel_directions(128)
+        points = after.radius_m[0][..., None] * texel_directions(128, CHART_HALF_EXTENT)
         outline_m = outline_radius(silhouette, 128, before.geometry.half_extent, "cpu")[sides]
         assert float((after.radius_m[0][sides] - outline_m).max()) < 0.0
         beside_m.append(float(points[sides][:, 0].abs().median()))
@@ -111,7 +112,10 @@ def test_behind_its_sides_a_head_is_held_within_the_outline_with_ears() -> None:
 @pytest.mark.parametrize("yaw_deg", [0.0, 30.0])
 def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(yaw_deg: float) -> None:
     silhouette = Silhouette.of(PERSON.numpy(), camera(yaw_deg))
-    points = column_radius(silhouette, 128).numpy()[..., None] * texel_directions(128).numpy()
+    points = (
+        column_radius(silhouette, 128, CHART_HALF_EXTENT).numpy()[..., None]
+        * texel_directions(128, CHART_HALF_EXTENT).numpy()
+    )
     for height_m in (-0.11, -0.13, -0.15):
         neck = points[np.abs(points[..., 1] - height_m) < 0.005]
         front_m, back_m = (np.interp(height_m, ROWS_M[::-1], ends[::-1]) for ends in (FRONT_M, BACK_M))
@@ -119,17 +123,17 @@ def test_the_column_is_as_wide_as_the_silhouette_and_as_deep_as_a_neck(yaw_deg: 
         assert (neck @ silhouette.forward).max() == pytest.approx(front_m, abs=0.006)
         assert (neck @ silhouette.forward).min() == pytest.approx(back_m, abs=0.012)
     assert points[..., 1].min() == pytest.approx(LOWEST_M, abs=0.003)
-    assert points[chart_angles_deg(128)[1] > 87.0, 1].min() > 0.15  # no end above
+    assert points[chart_angles_deg(128, CHART_HALF_EXTENT)[1] > 87.0, 1].min() > 0.15  # no end above
 
 
 def test_a_wide_silhouette_is_a_neck_no_wider_than_necks_or_hair_around_it() -> None:
     bare, hung = (Silhouette.of(matte.numpy(), camera()) for matte in (PERSON, WIDE))
     assert bare.hair() == 0.0 and hung.hair() == 1.0
-    neck, hair = (column_radius(hung, 128, hair=hair).numpy()[..., None] for hair in (False, True))
-    beside = np.abs(neck * texel_directions(128).numpy() + (0.0, 0.10, 0.0))[..., 1] < 0.005
-    across = (neck * texel_directions(128).numpy())[beside][:, 0]
+    neck, hair = (column_radius(hung, 128, CHART_HALF_EXTENT, hair=hair).numpy()[..., None] for hair in (False, True))
+    beside = np.abs(neck * texel_directions(128, CHART_HALF_EXTENT).numpy() + (0.0, 0.10, 0.0))[..., 1] < 0.005
+    across = (neck * texel_directions(128, CHART_HALF_EXTENT).numpy())[beside][:, 0]
     assert across.max() == pytest.approx(np.interp(-0.10, ROWS_M[::-1], WIDEST_M[::-1]), abs=0.006)
-    hanging = hair * texel_directions(128).numpy()
+    hanging = hair * texel_directions(128, CHART_HALF_EXTENT).numpy()
     level = np.abs(hanging[..., 1] + 0.05) < 0.005
     assert hanging[level][:, 0].max() == pytest.approx(0.14, abs=0.01) and hanging[level][:, 2].min() < -0.10
 
@@ -151,7 +155,7 @@ def test_what_lies_above_the_jaw_stays(necked: tuple[Painting, Painting]) -> Non
     for yaw_deg in (0.0, 40.0):
         one, other = (drawn(portrait, yaw_deg)[rows(0.2, 0.0)] for portrait in (before, after))
         assert float((one[..., :4] - other[..., :4]).abs().mean()) < 2e-3
-    azimuth_deg, elevation_deg = chart_angles_deg(after.opacity.shape[-1])
+    azimuth_deg, elevation_deg = chart_angles_deg(after.opacity.shape[-1], CHART_HALF_EXTENT)
     for lowest_deg, farthest_deg in ((-15.0, 84.0), (-4.0, 120.0)):  # behind the ears the head ends above the neck
         high = torch.tensor((elevation_deg > lowest_deg) & (azimuth_deg < farthest_deg))
         assert float((after.opacity - before.opacity)[0, 1:, high].abs().max()) < 0.01
@@ -161,7 +165,11 @@ def test_the_sheets_are_a_portraits(necked: tuple[Painting, Painting]) -> None:
     before, after = necked
     geometry = after.geometry
     manifolds = Manifolds(
-        geometry.radius_m.numpy(), geometry.spread.numpy(), after.displacement_m[0].numpy(), geometry.offsets_m.numpy()
+        geometry.radius_m.numpy(),
+        geometry.spread.numpy(),
+        after.displacement_m[0].numpy(),
+        geometry.offsets_m.numpy(),
+        CHART_HALF_EXTENT,
     )
     assert manifolds.sheets == before.geometry.offsets_m.numel()
     assert float(geometry.offsets_m[0]) == pytest.approx(OFFSET_M)
@@ -181,7 +189,7 @@ def test_the_innermost_sheet_is_opaque_before_the_head_ends(
 ) -> None:
     """Between the two a slit would be half seen through."""
     *_, after = necked
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     low = (elevation_deg < -26.0) & (azimuth_deg > 50.0)
     assert low.any() and float(after.opacity[0, 0, low].min()) == 1.0
 
@@ -192,7 +200,9 @@ def test_the_other_sheets_hold_in_every_row_what_was_where_they_lie(
     before, after = necked
     now, was = ((portrait.radius_m[0], portrait.geometry.spread) for portrait in (after, before))
     level = sheet_level(offset_before(now, was, after.geometry.offsets_m, SIZE), before.geometry.offsets_m)
-    before_ears = torch.tensor(chart_angles_deg(SIZE)[0] < 60.0)  # behind them the head ends above the neck
+    before_ears = torch.tensor(
+        chart_angles_deg(SIZE, CHART_HALF_EXTENT)[0] < 60.0
+    )  # behind them the head ends above the neck
     for name, where in (("opacity", before_ears), ("confidence", torch.ones_like(before_ears))):
         held = looked_up(getattr(before, name)[:, :, None], level[None])[:, 1:, 0]
         torch.testing.assert_close(getattr(after, name)[:, 1:, where], held[..., where], atol=1e-4, rtol=0.0)
@@ -202,7 +212,7 @@ def test_behind_the_ears_the_head_narrows_down_to_the_neck(
     necked: tuple[Painting, Painting],
 ) -> None:
     before, after = necked
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     column = resampled(napes(before, Silhouette.of(PERSON.numpy(), camera())), SIZE)
     beyond = after.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0] - column  # [S, T, T]
     seen = after.opacity[0] > 0.5
@@ -220,10 +230,10 @@ def test_the_back_of_a_head_goes_down_to_the_neck_and_no_farther() -> None:
     before = replace(painting(about_ball(head_m), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
     silhouette = Silhouette.of(PERSON.numpy(), camera())
     after, farthest_m = with_neck(before, silhouette, NO_EARS)
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128, CHART_HALF_EXTENT))
     behind = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -15.0) & (elevation_deg < -5.0)
     assert behind.any() and float(after.radius_m[0, behind].max()) < head_m - 0.02
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     nape = (azimuth_deg > 109.0) & (azimuth_deg < 115.0) & (elevation_deg > -25.0) & (elevation_deg < -23.0)
     beyond_m = (farthest_m - resampled(napes(before, silhouette), SIZE))[nape]
     assert EAR_M < float(beyond_m.median()) < EAR_M + 0.005
@@ -239,7 +249,7 @@ def test_sheets_end_a_texel_before_they_go_farther_out() -> None:
 
 
 def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it() -> None:
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     low = (elevation_deg > -38.0) & (elevation_deg < -28.0)
     for matte, stays in ((PERSON, False), (WIDE, True)):
         before = replace(painting(about_ball(0.14), torch.zeros(SIZE, SIZE)), matte=matte[None, None])
@@ -252,14 +262,14 @@ def test_hair_beside_the_neck_stays_and_behind_it_ends_around_it() -> None:
         column_m = resampled(napes(before, silhouette), SIZE)
         behind_neck_m = (farthest_m - column_m)[under_the_head]
         assert bool((behind_neck_m.abs() < 0.005).all()) is not stays
-        ends_m = column_radius(silhouette, SIZE, hair=True) if stays else column_m + EAR_M
+        ends_m = column_radius(silhouette, SIZE, CHART_HALF_EXTENT, hair=True) if stays else column_m + EAR_M
         beyond = after.geometry.points(after.displacement_m, SIZE).norm(dim=-1)[0, 1:] - ends_m
         assert float(after.opacity[0, 1:][(beyond > 0.006) & low & (azimuth_deg > 104.0)].max()) == 0.0
 
 
 def test_hair_that_hangs_down_goes_on_behind_the_neck() -> None:
     """The innermost sheet is as far behind as hair is, and before the ears the neck's as ever."""
-    azimuth_deg = torch.tensor(chart_angles_deg(SIZE)[0])
+    azimuth_deg = torch.tensor(chart_angles_deg(SIZE, CHART_HALF_EXTENT)[0])
     behind_m, before_m = [], []
     for matte in (PERSON, WIDE):
         before = replace(painting(about_ball(0.14), torch.zeros(SIZE, SIZE)), matte=matte[None, None])
@@ -269,7 +279,7 @@ def test_hair_that_hangs_down_goes_on_behind_the_neck() -> None:
         behind_m.append(float(points[level & (azimuth_deg > 100.0)][:, 2].min()))
         before_m.append(float(points[level & (azimuth_deg < 60.0)][:, 2].max()))
     assert behind_m[0] > -0.075 and behind_m[1] < -0.085
-    hanging = column_radius(Silhouette.of(WIDE.numpy(), camera()), SIZE, hair=True)
+    hanging = column_radius(Silhouette.of(WIDE.numpy(), camera()), SIZE, CHART_HALF_EXTENT, hair=True)
     under = (hanging - points.norm(dim=-1))[level & (azimuth_deg > 100.0)]
     assert float(under.median()) == pytest.approx(UNDER_HAIR_M, abs=0.003)
     assert before_m[0] == pytest.approx(before_m[1], abs=0.006)
@@ -290,7 +300,7 @@ def test_heads_go_on_to_ears_that_stand_off_them() -> None:
 
 def on_ears(size: int) -> torch.Tensor:
     """Where lobes hang, [size, size] bool."""
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(size))
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(size, CHART_HALF_EXTENT))
     return (azimuth_deg > 90.0) & (azimuth_deg < 104.0) & (elevation_deg > -44.0) & (elevation_deg < -32.0)
 
 
@@ -300,8 +310,8 @@ def test_tabs_behind_lobes_and_on_ears_go_and_nothing_else(
     _, portrait = necked
     geometry = portrait.geometry
     opacity, farthest_m = torch.ones(len(geometry.offsets_m), SIZE, SIZE), torch.full((SIZE, SIZE), 0.06)
-    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE))
-    ears = torch.tensor(chart_angles_deg(128)[0] < 60.0).float()
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
+    ears = torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0] < 60.0).float()
     left = without_tabs(geometry, portrait.radius_m[0], opacity, ears, farthest_m)
     distance_m = geometry.points(portrait.displacement_m, SIZE).norm(dim=-1)[0]
     low = (elevation_deg > -46.0) & (elevation_deg < -16.0)

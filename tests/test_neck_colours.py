@@ -10,6 +10,7 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend import neck_colours as neck_colours_module
 from portrait_manifolds.backend.camera import Camera
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.neck import neck_share, with_neck
 from portrait_manifolds.backend.neck_colours import INSET_M, neck_colours
 from portrait_manifolds.backend.neck_column import Silhouette
@@ -33,7 +34,7 @@ def test_a_collar_goes_on_around_the_neck() -> None:
     size = 4 * SIZE
     colours = neck_colours(after, silhouette, camera(), picture, size)
     points = after.geometry.points(after.displacement_m, size, after.geometry.offsets_m[:1])[0, 0]
-    azimuth_deg = torch.tensor(chart_angles_deg(size)[0])
+    azimuth_deg = torch.tensor(chart_angles_deg(size, CHART_HALF_EXTENT)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
     skin, collar = (
         colours[:, beside & (points[..., 1] > low) & (points[..., 1] < high)].T
@@ -59,7 +60,7 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are() -> None:
     size = 8 * SIZE
     colours = neck_colours(after, *given, size)[0]
     height_m = after.geometry.points(after.displacement_m, size, after.geometry.offsets_m[:1])[0, 0, ..., 1]
-    azimuth_deg = torch.tensor(chart_angles_deg(size)[0])
+    azimuth_deg = torch.tensor(chart_angles_deg(size, CHART_HALF_EXTENT)[0])
     behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
     assert len(neither) and float(neither.max() - neither.min()) < 0.01
@@ -69,7 +70,7 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are() -> None:
 def test_a_collar_s_edge_has_no_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texels behind are high and narrow: with one look for each, neighbours fall to either side of an edge."""
     after, *given = collared()
-    azimuth_deg = torch.tensor(chart_angles_deg(2 * SIZE)[0])
+    azimuth_deg = torch.tensor(chart_angles_deg(2 * SIZE, CHART_HALF_EXTENT)[0])
     behind = ((azimuth_deg > 92.0) & (azimuth_deg < 109.0))[:, 1:-1]
 
     def roughness() -> float:
@@ -88,7 +89,7 @@ def test_what_is_not_the_neck_s_keeps_what_is_painted() -> None:
     after, _ = with_neck(before, silhouette, NO_EARS)
     picture = torch.ones(4, PX, PX)
     colours = neck_colours(after, silhouette, camera(), picture, SIZE)
-    share = neck_share(SIZE)
+    share = neck_share(SIZE, CHART_HALF_EXTENT)
     assert torch.equal(colours[:, share == 0.0], after.painted[0, 0][:, share == 0.0])
     assert (share == 1.0).any() and float((colours[:, share == 1.0] - 1.0).abs().max()) < 1e-4
 
@@ -104,5 +105,7 @@ def test_hanging_hair_has_no_stripes_and_a_collar_has() -> None:
         colours = neck_colours(after, silhouette, camera(), picture, 4 * SIZE)
         points = after.geometry.points(after.displacement_m, 4 * SIZE, after.geometry.offsets_m[:1])[0, 0]
         low = (points[..., 1] < -0.09) & (points[..., 1] > -0.14)
-        contrast.append(float(colours[:, low & torch.tensor(chart_angles_deg(4 * SIZE)[0] > 100.0)].std()))
+        contrast.append(
+            float(colours[:, low & torch.tensor(chart_angles_deg(4 * SIZE, CHART_HALF_EXTENT)[0] > 100.0)].std())
+        )
     assert contrast[1] < 0.25 < contrast[0]

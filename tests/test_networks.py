@@ -8,6 +8,7 @@ import torch
 
 from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.manifolds import Manifolds, chart_to_direction, map_grid
 from portrait_manifolds.backend.networks.config import inversion_config
@@ -167,7 +168,7 @@ def test_cameras_project_as_the_backend_does() -> None:
 def test_sheets_lie_where_the_renderer_looks_for_them(network: Inversion) -> None:
     geometry = network.geometry
     displacement = 0.01 * torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(3))
-    manifolds = Manifolds(geometry.radius_m, geometry.spread, displacement[0], geometry.offsets_m)
+    manifolds = Manifolds(geometry.radius_m, geometry.spread, displacement[0], geometry.offsets_m, CHART_HALF_EXTENT)
     points = geometry.points(displacement, 128)[0, 5].numpy()
     assert np.allclose(points, manifolds.points(5, map_grid(128)), atol=1e-5)
 
@@ -251,14 +252,14 @@ def test_hidden_texels_go_on_with_their_own_sheet() -> None:
     photographed = torch.stack([red, green, torch.zeros(3)])[None, :, :, None, None].expand(1, 3, 3, 16, 16)
     weight = torch.zeros(1, 3, 16, 16)
     weight[:, :2, :, :8] = 0.9  # the left half of two sheets is seen, nothing of the third
-    filled = surroundings(photographed, weight)[..., scalp_maps(16)[0] == 0]  # [1, 3, 3, N]
+    filled = surroundings(photographed, weight)[..., scalp_maps(16, CHART_HALF_EXTENT)[0] == 0]  # [1, 3, 3, N]
     assert (filled[0, 0] - red[:, None]).abs().max() < 0.02
     assert (filled[0, 1] - green[:, None]).abs().max() < 0.02
     assert (filled[0, 2] - 0.5 * (red + green)[:, None]).abs().max() < 0.02
 
 
 def test_the_scalp_goes_on_behind_the_ears() -> None:
-    behind, scalp = scalp_maps(64)
+    behind, scalp = scalp_maps(64, CHART_HALF_EXTENT)
     skin, hair = torch.tensor([0.9, 0.6, 0.5])[:, None, None], torch.tensor([0.2, 0.1, 0.1])[:, None, None]
     weight = (behind == 0).float()[None, None].repeat(1, 2, 1, 1)  # all that a photograph from the front may show
     for top in (hair, skin):  # also of a bald head

@@ -8,6 +8,7 @@ import torch
 from test_surface_following import CONFIG, about_ball, painting
 
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, low_down
 from portrait_manifolds.backend.relief import EYES_M, RELIEF, with_relief
@@ -21,9 +22,12 @@ def test_what_is_nearer_than_the_eyes_comes_nearer_and_sides_stay(yaw_deg: float
     before = painting(about_ball(RADIUS_M), torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
     after = with_relief(before, camera)
     moved_m = after.displacement_m[0].numpy()
-    directions, (_, elevation_deg) = chart_to_direction(map_grid(CONFIG.chart)), chart_angles_deg(CONFIG.chart)
+    directions, (_, elevation_deg) = (
+        chart_to_direction(map_grid(CONFIG.chart)),
+        chart_angles_deg(CONFIG.chart, CHART_HALF_EXTENT),
+    )
     towards = directions @ (camera.position_m / np.linalg.norm(camera.position_m))  # 1 in the middle of the picture
-    high = low_down(CONFIG.chart).numpy() == 0
+    high = low_down(CONFIG.chart, CHART_HALF_EXTENT).numpy() == 0
     assert moved_m[high & (towards > 0.98)].mean() == pytest.approx(RELIEF * (RADIUS_M - EYES_M), rel=0.15)
     outline = high & (np.abs(towards - RADIUS_M / 1.4) < 0.03)  # where a ray grazes the ball
     assert np.abs(moved_m[outline]).max() < 5e-4

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from made_portrait_truth import trace
 
 from portrait_manifolds.backend import progress, render
 from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
@@ -25,14 +27,11 @@ from portrait_manifolds.cuda_ops import render_manifolds as render_module
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.native import occupied_or_beside
 from portrait_manifolds.cuda_ops.reference import finish_picture
-from portrait_manifolds.cuda_ops.render_manifolds import (
-    Implementation,
-    default_implementation,
-    render_manifolds,
-    render_opacity,
-)
+from portrait_manifolds.cuda_ops.render_manifolds import Implementation, default_implementation, render_opacity
 
 pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")
+
+render_manifolds = partial(render_module.render_manifolds, half_extent=CHART_HALF_EXTENT)
 
 
 def smooth_tensors(sheets: int, dtype: torch.dtype, size: int = 16) -> tuple[torch.Tensor, ...]:
@@ -235,7 +234,7 @@ def test_opacity_alone_is_that_of_the_picture(head: Portrait, monkeypatch: pytes
     rgba, expected_m = finish_picture(drawn)
     if not compiled:
         monkeypatch.setattr(render_module, "default_implementation", lambda device: "reference")
-    opacity, depth_m = render_opacity(textures[..., 3], *maps, camera)
+    opacity, depth_m = render_opacity(textures[..., 3], *maps, camera, CHART_HALF_EXTENT)
     # Rounded to 8 bits; and a ray that grazes a sheet may meet it in the one and pass it in the other.
     assert ((opacity - rgba[..., 3]).abs() > 0.01).float().mean() < 2e-3
     sure = (opacity > 0.5) & (rgba[..., 3] > 0.5)
@@ -243,7 +242,7 @@ def test_opacity_alone_is_that_of_the_picture(head: Portrait, monkeypatch: pytes
     assert ((depth_m - expected_m)[sure].abs() > 1e-3).float().mean() < 5e-3
     assert depth_m[opacity == 0.0].abs().max() == 0.0
     with pytest.raises(ValueError, match="must be"):
-        render_opacity(textures[..., 3], maps[0], maps[1][1:], maps[2], camera)
+        render_opacity(textures[..., 3], maps[0], maps[1][1:], maps[2], camera, CHART_HALF_EXTENT)
 
 
 def test_skipping_empty_tiles_changes_nothing(head: Portrait) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
 from portrait_manifolds.backend.networks.inversion import Painting
@@ -46,12 +47,12 @@ def drawn(portrait: Painting, yaw_deg: float) -> torch.Tensor:
 
 
 def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -> None:
-    beside = beside_face(SIZE)
+    beside = beside_face(SIZE, CHART_HALF_EXTENT)
     before = painting(geometry, 0.03 * beside)
     after = following(before)
     offsets = geometry.offsets_m
     moved = after.displacement_m[0] / resampled(geometry.spread, CONFIG.chart)
-    outside = beside_face(CONFIG.chart) == 1
+    outside = beside_face(CONFIG.chart, CHART_HALF_EXTENT) == 1
     assert (moved[outside] - 0.03).abs().median() < 0.005
     assert moved[CONFIG.chart // 2, CONFIG.chart // 2].abs() < 1e-6  # the face stays
     outer = after.opacity[0, offsets > 0.012]

@@ -102,7 +102,9 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
     assert after.opacity.shape == before.opacity.shape and after.displacement_m.shape == before.displacement_m.shape
 
     torch.testing.assert_close(after.geometry.total_radius(after.displacement_m), after.radius_m)
-    inside = grid[(np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05) & (chart_angles_deg(128)[0] < 90.0)]
+    inside = grid[
+        (np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05) & (chart_angles_deg(128, CHART_HALF_EXTENT)[0] < 90.0)
+    ]
     old, new = (
         sample_map(p.radius_m[0].numpy(), inside, extent)
         for p, extent in ((before, CHART_HALF_EXTENT), (after, WIDE_HALF_EXTENT))
@@ -116,7 +118,7 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
 
 
 def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
-    geometry, elevation_deg = SheetGeometry(CONFIG.sheets), chart_angles_deg(128)[1]
+    geometry, elevation_deg = SheetGeometry(CONFIG.sheets), chart_angles_deg(128, CHART_HALF_EXTENT)[1]
     geometry.set_mean(np.where(elevation_deg > 10.0, 0.11, 0.09))
     after = over_wide_chart(painting(geometry, torch.zeros(SIZE, SIZE)))
     azimuth_deg, elevation_deg = chart_angles_deg(128, WIDE_HALF_EXTENT)

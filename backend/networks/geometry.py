@@ -106,7 +106,7 @@ class SheetGeometry(nn.Module):
 
     def set_mean(self, radius_m: np.ndarray) -> None:
         """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
-        low = ramp(chart_angles_deg(RADIUS_SIZE)[1], (LOW_DEG, LOWEST_DEG))
+        low = ramp(chart_angles_deg(RADIUS_SIZE, self.half_extent)[1], (LOW_DEG, LOWEST_DEG))
         spread = 1.0 + (LOW_SPREAD - 1.0) * smoothstep(low)
         widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
         self.radius_m.copy_(torch.from_numpy(radius_m))
@@ -177,7 +177,7 @@ def resampled(maps: Tensor, size: int) -> Tensor:
     return F.interpolate(flat, (size, size), mode="bilinear", align_corners=False).reshape(*maps.shape[:-2], size, size)
 
 
-def kept(made: ChartMap, size: int, like: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def kept(made: ChartMap, size: int, like: Tensor, half_extent: float) -> Tensor:
     """The chart map that `made` makes of a size, on the device and of the type of another tensor; copied there once."""
     return _kept(made, size, half_extent, like.device, like.dtype)
 
@@ -202,15 +202,15 @@ def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
 
 
 @cache
-def texel_directions(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def texel_directions(size: int, half_extent: float) -> Tensor:
     """Unit directions [size, size, 3] of a chart map's texels."""
     return lasting(chart_to_direction(map_grid(size, half_extent)))
 
 
 def calmed(log_radius: Tensor) -> Tensor:
-    """Logarithms of radii [B, D, D], smooth below the jaw."""
+    """Logarithms of radii [B, D, D] over the networks' own chart, smooth below the jaw."""
     size = log_radius.shape[-1]
-    low = kept(low_down, size, log_radius)
+    low = kept(low_down, size, log_radius, CHART_HALF_EXTENT)
     return torch.lerp(log_radius, smoothed(log_radius, CALM_TEXELS * size / DISPLACEMENT_SIZE), low)
 
 
@@ -247,7 +247,7 @@ def points_through(pinhole: Tensor, depth_m: Tensor) -> Tensor:
     return pose[:3, 3].to(depth_m) + rays.to(depth_m) * depth_m[..., None]
 
 
-def chart_grid(points: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def chart_grid(points: Tensor, half_extent: float) -> Tensor:
     """Where points [..., 3] lie in a chart map, as grid_sample has it: -1..1, right and down, [..., 2]."""
     directions = points / points.norm(dim=-1, keepdim=True)
     squared = 2.0 / (1.0 + directions[..., 2:]).clamp_min(1e-9)
@@ -257,13 +257,13 @@ def chart_grid(points: Tensor, half_extent: float = CHART_HALF_EXTENT) -> Tensor
 
 
 @cache
-def low_down(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def low_down(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 0 above the jaw, 1 where the chest is."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[1], CALM_DEG))
 
 
 @cache
-def beside_face(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def beside_face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 0 on the face, 1 outside its ellipse."""
     return lasting(ramp(face_distance(map_grid(size, half_extent)), (ON_FACE, 1.0)))
 
@@ -274,20 +274,20 @@ def face_distance(chart: np.ndarray) -> np.ndarray:
 
 
 @cache
-def chart_angles_deg(size: int, half_extent: float = CHART_HALF_EXTENT) -> tuple[np.ndarray, np.ndarray]:
+def chart_angles_deg(size: int, half_extent: float) -> tuple[np.ndarray, np.ndarray]:
     """Azimuth from the front, 0 to 180 to either side, and elevation of a chart map's texels, [size, size] each."""
     x, y, z = chart_to_direction(map_grid(size, half_extent)).transpose(2, 0, 1)
     return np.degrees(np.arctan2(np.abs(x), z)), np.degrees(np.arcsin(np.clip(y, -1.0, 1.0)))
 
 
 @cache
-def from_front_deg(size: int, half_extent: float = CHART_HALF_EXTENT) -> np.ndarray:
+def from_front_deg(size: int, half_extent: float) -> np.ndarray:
     """How far from the front a chart map's texels lie, 0 to 180, [size, size]."""
     return np.degrees(np.arccos(texel_directions(size, half_extent)[..., 2].numpy()))
 
 
 @cache
-def rows_below(size: int, elevation_deg: float, half_extent: float = CHART_HALF_EXTENT) -> slice:
+def rows_below(size: int, elevation_deg: float, half_extent: float) -> slice:
     """The rows of a chart map [size, size] in which what begins below an elevation shows; coarser maps are
     interpolated."""
     rows = (chart_angles_deg(size, half_extent)[1] < elevation_deg).any(1)

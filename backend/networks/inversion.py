@@ -16,7 +16,7 @@ from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, constant, kept, resampled, texel_directions
+from .geometry import CameraBatch, SheetGeometry, calmed, constant, resampled, texel_directions
 from .layers import enlarged
 from .precision import autocast
 from .super_resolution import SuperResolution
@@ -238,10 +238,11 @@ class Inversion(nn.Module):
                 tried = constant(HULL_LOG_RADII, coarse.device)[None, :, None, None]
                 radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
                 radii = self.geometry.mean_radius(size) * torch.exp(radii)
-                projected, _ = views.project(radii[..., None] * kept(texel_directions, size, radii))
+                directions = self.geometry.kept(texel_directions, size, radii)
+                projected, _ = views.project(radii[..., None] * directions)
                 inside = hull(matte, projected[:, 1:])
                 towards = F.normalize(views.position(), dim=-1)
-                facing = torch.einsum("vuc,bc->bvu", kept(texel_directions, size, radii), towards)
+                facing = torch.einsum("vuc,bc->bvu", directions, towards)
             sampled = sample_flat(flat.float(), projected[:, 0])
             corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
         mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))

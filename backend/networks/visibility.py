@@ -121,7 +121,7 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     photographed [B, S, 3, V, U] counts as `weight` [B, S, V, U] says. A hidden texel takes the colour of its mirror
     image on the other side of the head, if that is seen, in its own side's light. Else each sheet is filled from what
     is seen of itself, and where that is far off, from what is seen of all sheets together; the sides of the head from
-    what is seen of the scalp.
+    what is seen of the scalp. All over the networks' own chart.
     """
     weight = weight[:, :, None]
     mirrored, other = photographed.flip(-1) * other_light(photographed, weight), MIRRORED * weight.flip(-1)
@@ -132,7 +132,7 @@ def surroundings(photographed: Tensor, weight: Tensor) -> Tensor:
     share = OTHER_SHEETS * total.clamp_max(1.0)
     colour = (photographed * weight + together * share) / (weight + share)
     filled = push_pull(colour.flatten(0, 1), (weight + share).clamp_max(1.0).flatten(0, 1))
-    sides, scalp = kept(scalp_maps, filled.shape[-1], filled)
+    sides, scalp = kept(scalp_maps, filled.shape[-1], filled, CHART_HALF_EXTENT)
     hair = push_pull(together[:, 0], total[:, 0].clamp_max(1.0) * (OTHER_PARTS + (1.0 - OTHER_PARTS) * scalp))
     unseen = 1.0 - (total[:, 0] / MIRRORED).clamp_max(1.0)
     return torch.lerp(filled.unflatten(0, weight.shape[:2]), hair[:, None], (sides * unseen)[:, None])
@@ -148,7 +148,7 @@ def other_light(photographed: Tensor, weight: Tensor) -> Tensor:
 
 
 @cache
-def scalp_maps(size: int, half_extent: float = CHART_HALF_EXTENT) -> Tensor:
+def scalp_maps(size: int, half_extent: float) -> Tensor:
     """Two chart maps [2, size, size], 0..1: what lies behind and above the ears, and where what is seen is likely the
     scalp, hairy or bald."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..camera import Camera
+from ..conventions import CHART_HALF_EXTENT
 from ..errors import InputError
 from ..networks.geometry import chart_angles_deg
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
@@ -145,7 +146,7 @@ def held_ears(radius_m: np.ndarray) -> np.ndarray:
     From the head's centre an ear is a plate seen edge-on, no wider than a texel, and comes and goes between them. It is
     closed along its edge, and made a texel thicker at its back, which the photograph's side never shows.
     """
-    azimuth_deg, elevation_deg = chart_angles_deg(radius_m.shape[-1])
+    azimuth_deg, elevation_deg = chart_angles_deg(radius_m.shape[-1], CHART_HALF_EXTENT)
     near_ears = (np.abs(azimuth_deg - EARS_AZIMUTH_DEG) < 25.0) & (np.abs(elevation_deg - EARS_ELEVATION_DEG) < 30.0)
     held = ndimage.maximum_filter1d(radius_m, 3, axis=1)
     half = radius_m.shape[-1] // 2

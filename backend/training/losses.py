@@ -102,7 +102,7 @@ def silhouette_loss(painting: Painting | Shape, batch: Batch) -> Tensor:
     points = painting.geometry.points(painting.displacement_m, OUTLINE_POINTS, middle)
     projected, _ = CameraBatch.of(batch.cameras, points.device).project(points)
     outside = F.grid_sample(batch.outside, projected[:, 0], "bilinear", "border", False)[:, 0]  # [B, P, P]
-    high = 1.0 - low_down(OUTLINE_POINTS).to(outside)
+    high = 1.0 - low_down(OUTLINE_POINTS, painting.geometry.half_extent).to(outside)
     total = (outside * high).mean()
     outlines = batch.outlines()
     for outline, one in zip(outlines, projected[:, 0].flatten(1, 2), strict=True):

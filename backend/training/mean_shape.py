@@ -43,6 +43,5 @@ def _relief(face_m: np.ndarray, size: int) -> np.ndarray:
     nearest = ndimage.distance_transform_edt(hollow, return_distances=False, return_indices=True)
     logs = np.log(face_m[tuple(nearest)])
     smooth = resample_map(ndimage.gaussian_filter(resample_map(logs, size), SMOOTHING), RADIUS_SIZE)
-    return ((1.0 - beside_face(RADIUS_SIZE).numpy()) * ndimage.gaussian_filter(logs - smooth, RELIEF_SMOOTHING)).astype(
-        np.float32
-    )
+    relief = ndimage.gaussian_filter(logs - smooth, RELIEF_SMOOTHING)
+    return ((1.0 - beside_face(RADIUS_SIZE, CHART_HALF_EXTENT).numpy()) * relief).astype(np.float32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cuda_ops.rasterise import rasterise
+from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import direction_to_chart, sample_map
 from .assets import FACE, SKIN, Garment, HeadModel, Wardrobe, vertex_normals
 from .meshes import plain_mesh
@@ -55,7 +56,7 @@ class Scalp:
         """The head's radius in the directions of points [..., 3], [...]."""
         distance = np.maximum(np.linalg.norm(points_m, axis=-1, keepdims=True), 1e-6)
         directions = points_m / distance
-        mapped = sample_map(self.radius_map_m, direction_to_chart(directions))
+        mapped = sample_map(self.radius_map_m, direction_to_chart(directions), CHART_HALF_EXTENT)
         behind = np.clip((-directions[..., 2] - 0.25) / 0.1, 0, 1)  # the chart ends at 110 degrees
         return mapped + (self.back_radius_m - mapped) * behind
 

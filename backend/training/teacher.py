@@ -63,7 +63,7 @@ class Teacher:
         depth_m = torch.where(opacity > SURE_OPACITY, depth_m[:, None], 0.0)
         known = torch.stack([_on_head(camera) for own in cameras for camera in own])[:, None].to(opacity)
         targets = Targets(cameras, rgba[:, :3], opacity, depth_m, known)
-        elevation_deg = chart_angles_deg(painting.displacement_m.shape[-1])[1]
+        elevation_deg = chart_angles_deg(painting.displacement_m.shape[-1], painting.geometry.half_extent)[1]
         on_head = torch.from_numpy(1.0 - ramp(elevation_deg, BODY_DEG)).to(opacity)
         return Lesson(items, targets, painting.displacement_m, on_head)
 

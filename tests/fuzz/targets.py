@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from portrait_manifolds.backend.camera import load_cameras, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.photograph import FORMATS, decode_photograph
@@ -105,7 +106,7 @@ def _portrait() -> bytes:
     size, maps = 32, np.full((4, 4), 0.1)
     camera = look_at((0.0, 0.0, 1.0), width_px=64, height_px=48)
     portrait = Portrait(
-        Manifolds(maps, np.ones((4, 4)), np.zeros((2, 2)), np.array([-0.01, 0.0, 0.02])),
+        Manifolds(maps, np.ones((4, 4)), np.zeros((2, 2)), np.array([-0.01, 0.0, 0.02]), CHART_HALF_EXTENT),
         rng.integers(0, 256, (3, size, size, 4), dtype=np.uint8),
         camera,
         Crop(np.array([[12.0, 0, 16], [0, 12.0, 12]])),
