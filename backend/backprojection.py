@@ -16,12 +16,9 @@ from ..cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ..cuda_ops.texels import Stack
 from . import progress
 from .camera import Camera
+from .conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from .manifolds import resample_map
 from .portrait import Portrait
-
-MARGIN_M, SOFTNESS_M = 0.010, 0.003
-"""A texel this far behind the surface, where sheets lie far apart in proportion, still counts as seen; then less and
-less."""
 
 LEAST_OPACITY = 0.05
 """Where less of the portrait is drawn, its colours say nothing."""
@@ -46,7 +43,7 @@ class Seen:
     ) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too, but
         for those of the `hidden` innermost sheets. `believed` is `match_colours`'."""
-        surface = None if depth_m is None else Surface(depth_m, MARGIN_M, SOFTNESS_M)
+        surface = None if depth_m is None else Surface(depth_m, SEEN_MARGIN_M, SEEN_SOFTNESS_M)
         textures, stack = portrait.textures[hidden:], stack_of(portrait, camera)
         texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
         texels = texels if believed is None else texels.believed(believed)

@@ -10,7 +10,8 @@ from ..cuda_ops.native import View
 from ..cuda_ops.native_cuda import CudaScene, pyramid_u8_on_gpu
 from ..cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ..cuda_ops.texels import Stack
-from .backprojection import LEAST_OPACITY, MARGIN_M, MOST_HALVINGS, SOFTNESS_M, Match, nearest
+from .backprojection import LEAST_OPACITY, MOST_HALVINGS, Match, nearest
+from .conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class PortraitOnGpu:
         weight = (weight * (rgba[..., 3] > LEAST_OPACITY))[..., None]
         textures = self.textures.clone()
         textures[:hidden] = 0
-        texels = seen_texels(textures, stack, Surface(depth_m, MARGIN_M, SOFTNESS_M), MOST_HALVINGS)
+        texels = seen_texels(textures, stack, Surface(depth_m, SEEN_MARGIN_M, SEEN_SOFTNESS_M), MOST_HALVINGS)
         if believed is not None:
             texels = texels.believed(believed)
         colours = self.textures.view(-1, 4)[texels.texel, :3] / 255.0

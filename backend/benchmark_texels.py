@@ -9,8 +9,8 @@ import torch
 from ..cuda_ops.close_sheets import Gaps
 from ..cuda_ops.paint_texels import Paint
 from ..cuda_ops.seen_texels import SeenTexels, Surface
-from .backprojection import MARGIN_M, SOFTNESS_M
 from .camera import Camera
+from .conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from .portrait import Portrait
 from .solidity import LEAST_MISSING, NEAR_M, NEAR_SHEETS
 
@@ -27,7 +27,7 @@ def on_gpu(values: Any) -> Any:
 
 def surface_of(portrait: Portrait, camera: Camera) -> Surface:
     """What the camera sees first."""
-    return Surface(portrait.render(camera)[1], MARGIN_M, SOFTNESS_M)
+    return Surface(portrait.render(camera)[1], SEEN_MARGIN_M, SEEN_SOFTNESS_M)
 
 
 def random_paint(portrait: Portrait, camera: Camera) -> Paint:
@@ -38,7 +38,7 @@ def random_paint(portrait: Portrait, camera: Camera) -> Paint:
     photo, depth_m = torch.rand(camera.height_px, camera.width_px, 4), torch.full((384, 384), 1.3)
     colour = torch.rand(sheets, 4, size // 4, size // 4)
     maps = (opacity, colour[:, :3], torch.rand(3, size, size), colour[:, 3], shade, turned)
-    return Paint(*maps, photo, depth_m, 1.5, 0.5, MARGIN_M, SOFTNESS_M)
+    return Paint(*maps, photo, depth_m, 1.5, 0.5, SEEN_MARGIN_M, SEEN_SOFTNESS_M)
 
 
 def soft_sheets(portrait: Portrait, camera: Camera) -> tuple[torch.Tensor, Gaps]:
@@ -47,7 +47,7 @@ def soft_sheets(portrait: Portrait, camera: Camera) -> tuple[torch.Tensor, Gaps]
     lacking = torch.from_numpy(0.5 * rgba[..., 3])
     surface_m = torch.from_numpy(np.where(np.isfinite(depth_m), depth_m, 9.0).astype(np.float32))
     level = torch.full_like(lacking, portrait.manifolds.sheets / 2)
-    gaps = Gaps(lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SOFTNESS_M, LEAST_MISSING)
+    gaps = Gaps(lacking, surface_m, level, NEAR_SHEETS, NEAR_M, SEEN_SOFTNESS_M, LEAST_MISSING)
     return torch.from_numpy(portrait.textures[..., 3] / np.float32(510.0)), gaps
 
 

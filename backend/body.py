@@ -39,25 +39,45 @@ from .networks.inversion import Painting
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
-AZIMUTHS_DEG, BEGIN_DEG, WHOLE_DEG = (20.0, 90.0, 115.0), (-50.0, -32.0, -29.0), (-60.0, -38.0, -37.0)
+AZIMUTHS_DEG = (20.0, 90.0, 115.0)
+BEGIN_DEG = (-50.0, -32.0, -29.0)
+WHOLE_DEG = (-60.0, -38.0, -37.0)
 """Azimuths, and elevations at which sheets begin to lean there, and lean altogether. In between they are steep, and a
 ray can pass behind what they hold: less so under the jaw, and above the shoulders no more than needed."""
 
-LEAN, MIDDLE, LEAST_LEAN = (0.28, 0.42, 1.1), 0.05, 0.2
+LEAN = (0.28, 0.42, 1.1)
 """A point's level is the sum of such shares of its distances beside, below and before the head's centre, as the
-photograph's camera stands; beside it is rounded off in the middle, and there is a least one, both in shares of the
-whole distance."""
+photograph's camera stands."""
 
-NEAREST_M, STEEP, MARGIN_M, LEAST_SHARE = (0.04, 0.1), 0.87, 0.011, 0.5
-"""The least and greatest level at which sheets begin, before what is seen so steeply below the head's centre, the
-throat most of all (a sine); how far they go beyond that and the body; and the least level of the last sheet in shares
-of the greatest."""
+MIDDLE = 0.05
+"""Its distance beside is rounded off within this share of the whole distance."""
+
+LEAST_LEAN = 0.2
+"""And its level is at least this share of that."""
+
+NEAREST_M = (0.04, 0.1)
+"""The least and greatest level at which sheets begin."""
+
+STEEP = 0.87
+"""They begin before what is seen so steeply below the head's centre (a sine): the throat, most of all."""
+
+MARGIN_M = 0.011
+"""And how far before that, and beyond the body, they go."""
+
+LEAST_SHARE = 0.5
+"""The least level of the last sheet, in shares of its greatest."""
 
 REACH_TEXELS = 12.0
 """How smoothly the last sheet's level follows the body's, in texels of the chart's 128."""
 
-DEEP_M, FARTHEST_M, LEAST_SPREAD = 0.06, 0.6, 0.1
-"""First and last sheet are at least so far apart, none lies farther from the head's centre, and the least spread."""
+DEEP_M = 0.06
+"""First and last sheet are at least so far apart."""
+
+FARTHEST_M = 0.6
+"""No sheet lies farther from the head's centre."""
+
+LEAST_SPREAD = 0.1
+"""How far apart they lie at the least, as a share of their offsets."""
 
 CLOSE, CLOSE_AZIMUTH_DEG, CLOSE_ELEVATION_DEG = 0.4, (45.0, 25.0), (-30.0, -42.0)
 """Under the chin sheets come so close together that a ray to the far shoulder passes below all of them: what hangs

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .camera import Camera
 from .input_view import InputView
-from .masks import depth_within
+from .masks import distance_to_edge
 from .networks.geometry import points_at, ramp, smoothed
 from .networks.inversion import Painting
 from .networks.visibility import push_pull
@@ -17,21 +17,38 @@ from .networks.visibility import push_pull
 VIEW_PX = 256
 """Side of the maps."""
 
-BODY_M, RAISED_M, RAISED_BESIDE_M = (-0.14, -0.19), 0.04, (0.075, 0.12)
-"""Heights between which the body begins; and how much higher it does so beside the neck, between which distances."""
+BODY_M = (-0.14, -0.19)
+"""Heights between which the body begins."""
 
-BACK_M, MIDDLE_SHARE, MIDDLE_M, CHEST_SHARE, CHEST_M = 0.025, 0.3, (0.08, 0.15), 0.4, (-0.20, -0.28)
-"""The networks put shoulders nearer to the camera than they are, by this on one scanned head and the more so the
-farther from the middle; and chests by a share of that."""
+RAISED_M = 0.04
+"""How much higher it does so beside the neck."""
 
-ROUNDED_M, OUTLINE_M = 0.05, (0.06, 0.0)
-"""And they are flat up to their outlines: so much farther back there, from so far inside of it on."""
+RAISED_BESIDE_M = (0.075, 0.12)
+"""Distances from the middle between which that is beside it."""
+
+BACK_M = 0.025
+"""How much nearer to the camera than they are the networks put shoulders, on one scanned head."""
+
+MIDDLE_SHARE, MIDDLE_M = 0.3, (0.08, 0.15)
+"""The share of it in the middle, and distances from there between which it comes to be the whole."""
+
+CHEST_SHARE, CHEST_M = 0.4, (-0.20, -0.28)
+"""The share of it on a chest, and heights between which it comes to be that."""
+
+ROUNDED_M = 0.05
+"""How much farther back than the networks' the body is at its outline, up to which they are flat."""
+
+OUTLINE_M = (0.06, 0.0)
+"""Distances inwards from the outline between which it comes to be so."""
 
 SMOOTH_M = 0.015
 """Of the body's depth, which sheets that lie far apart leave in steps."""
 
-EDGE_M, THICK_M, ROUND = 0.015, 0.05, 1.5
-"""How thick the body is taken to be at its outline, and at the most; and how much thicker for each metre inwards."""
+EDGE_M, THICK_M = 0.015, 0.05
+"""How thick the body is taken to be at its outline, and at the most."""
+
+ROUND = 1.5
+"""How much thicker it comes to be for each metre inwards."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class PersonSurface:
         px_per_m = camera.fx_px / float(np.linalg.norm(camera.position_m))
         person = torch.maximum(matte, 1.0 - inside) > 0.5
         # Where the picture ends there is no outline of theirs.
-        inwards_m = (depth_within(person) / px_per_m).to(drawn_m)
+        inwards_m = (distance_to_edge(person) / px_per_m).to(drawn_m)
         rounded_m = ROUNDED_M * ramp(inwards_m, OUTLINE_M).square()
         depth_m = drawn_m + body * (BACK_M * outwards * upwards + rounded_m)
         weight = body * known + 1e-4

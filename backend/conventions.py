@@ -43,6 +43,13 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".
 MAX_REFINE_STEPS = 10_000
 """Steps by which textures are matched longer to the photograph, at the most."""
 
+SEEN_MARGIN_M = 0.010
+"""A texel so far behind the surface that a camera sees still takes its picture's colour; where sheets lie far apart, in
+proportion."""
+
+SEEN_SOFTNESS_M = 0.003
+"""And farther behind it takes less and less: a logistic function of this width."""
+
 MIN_OPACITY = 1.0 / 255.0
 """Composited opacity below which a pixel has no depth."""
 

@@ -10,42 +10,42 @@ import torch
 from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
-from ..cuda_ops.tensor_calls import sent
-from .ears import FaceEnd
+from .face_end import ROUNDS, FaceEnd, over_halves
 from .neck_column import at_heights
-from .networks.geometry import ramp, texel_directions
+from .networks.geometry import ramp
 from .networks.inversion import Painting
 
-AXIS_M, FRONT_M, LEAST_M = -0.010, 0.060, 0.010
-"""Where the ellipse is widest and where it ends, before the head's centre; and how far beside the face it ends at
-least."""
+AXIS_M = -0.010
+"""Where the ellipse is widest, before the head's centre."""
 
-FACE_M, TOP_M, LOW_M, BEHIND_DEG = (-0.008, 0.020), (0.09, 0.06), (-0.11, -0.08), (105.0, 90.0)
-"""From where to where beside the face's end, below the top of the head and above the shoulders that comes to hold; and
-up to which azimuths."""
+FRONT_M = 0.060
+"""Where it ends, before the head's centre."""
 
-ROUNDS = 6
-"""How far out a direction ends tells at which height."""
+LEAST_M = 0.010
+"""How far beside the face it ends at least."""
+
+FACE_M, TOP_M, LOW_M = (-0.008, 0.020), (0.09, 0.06), (-0.11, -0.08)
+"""From where to where beside the face's end, below the top of the head and above the shoulders that comes to hold."""
+
+BEHIND_DEG = (105.0, 90.0)
+"""And up to which azimuths."""
 
 
 def with_hair_beside(painting: Painting, ends: tuple[FaceEnd, FaceEnd]) -> Painting:
     """The first portrait of a batch with hair that goes back beside the face."""
-    radius = painting.radius_m[0]
-    size = len(radius)
-    halves = []
-    for column, end in enumerate(ends):
-        half = slice(column * size // 2, (column + 1) * size // 2)
-        directions = painting.geometry.kept(texel_directions, size, radius)[:, half]
-        rows = (end.face_m, np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M), np.full_like(end.face_m, end.hair))
-        known = sent(np.stack(rows, 1), radius.device, radius.dtype)
-        halves.append(_set_back(directions, radius[:, half], known, end.side))
-    return painting.moved_to(torch.cat(halves, 1))
+    (radius,) = over_halves(painting, ends, _known, _set_back)
+    return painting.moved_to(radius)
+
+
+def _known(end: FaceEnd) -> np.ndarray:
+    """Where face and silhouette end at ROWS_M along x, and how surely hair hangs there, [len(ROWS_M), 3]."""
+    rim_m = np.maximum(end.rim_m, end.face_m.clip(0.0) + LEAST_M)
+    return np.stack([end.face_m, rim_m, np.full_like(end.face_m, end.hair)], 1)
 
 
 @recorded
-def _set_back(directions: Tensor, radius_m: Tensor, known: Tensor, side: float) -> Tensor:
-    """Radius in metres in the directions [G, G / 2, 3] to a side, [G, G / 2], where faces and silhouettes end at ROWS_M
-    along x to that side and how surely hair hangs there, [len(ROWS_M), 3]."""
+def _set_back(directions: Tensor, radius_m: Tensor, known: Tensor, side: float) -> tuple[Tensor]:
+    """Radius in metres in the directions [G, G / 2, 3] to a side, [G, G / 2]. Of `_known`."""
     x, y, z = directions.unbind(-1)
     across, depth_m = side * x, FRONT_M - AXIS_M
     inside = ramp(torch.rad2deg(torch.atan2(across, z)), BEHIND_DEG)
@@ -59,4 +59,4 @@ def _set_back(directions: Tensor, radius_m: Tensor, known: Tensor, side: float) 
         ellipse = (half_linear + (half_linear.square() - square * constant).sqrt()) / square.clamp_min(1e-6)
         share = inside * hair * ramp(radius_m * across - face, FACE_M)
         radius = torch.lerp(radius_m, torch.minimum(radius_m, ellipse), share)
-    return radius
+    return (radius,)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from .input_view import ViewTensors
 from .masks import least_around
 from .networks.geometry import (
@@ -27,7 +28,7 @@ from .networks.geometry import (
     resampled,
     smoothed,
 )
-from .networks.visibility import MARGIN_M, OTHER_PARTS, SOFTNESS_M, push_pull, scalp_maps
+from .networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 
 INSIDE_PX = 2
 """So near to the person's outline colours are not believed."""
@@ -91,11 +92,11 @@ class Seen:
         size, middle_m = turned.shape[-1], displacement_m.new_zeros(1)
         projected, depth_m = camera.project(geometry.points(displacement_m, size, middle_m))
         nearest_m = F.grid_sample(surface_m[None, None], projected[:, 0], "bilinear", "border", False)[0, 0]
-        behind_m = depth_m[0, 0] - nearest_m - MARGIN_M * resampled(geometry.spread, size)
+        behind_m = depth_m[0, 0] - nearest_m - SEEN_MARGIN_M * resampled(geometry.spread, size)
         person = least_around(photo.opacity * photo.inside, INSIDE_PX)
         maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
         sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
-        return Seen(sampled[:3], sampled[3] * turned * torch.sigmoid(-behind_m / SOFTNESS_M))
+        return Seen(sampled[:3], sampled[3] * turned * torch.sigmoid(-behind_m / SEEN_SOFTNESS_M))
 
     def log_brightness(self) -> Tensor:
         """Logarithm of the luma (Rec. 709) of its sRGB-encoded colours, [T, T]."""

@@ -54,7 +54,7 @@ def eroded(mask: Tensor, times: int = 1) -> Tensor:
     return inner[times:-times, times:-times]
 
 
-def depth_within(mask: Tensor) -> Tensor:
+def distance_to_edge(mask: Tensor) -> Tensor:
     """How far each pixel of it lies from the nearest outside, [H, W] float32 in pixels; 0 outside, and far where there
     is none.
 

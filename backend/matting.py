@@ -23,25 +23,42 @@ BAND_SHARE = 0.012
 ONE_AT_A_TIME = Lock()
 """How many threads BLAS uses is the process' own: two calls that overlap would each restore what the other set."""
 
-MOST_STEPS, CLOSE_ENOUGH = 2000, 1e-4
-"""Of conjugate gradients; with the diagonal alone as preconditioner they take 150 to 480 steps, which are sooner done
-than an incomplete factorisation. Where they come no closer, what they have come to serves."""
+MOST_STEPS = 2000
+"""Of conjugate gradients; with the diagonal alone as preconditioner they take 150 to 480, which are sooner done than an
+incomplete factorisation."""
+
+CLOSE_ENOUGH = 1e-4
+"""Where they come no closer, what they have come to serves."""
 
 DRAWN = 0.03
 """Weight of one estimate that is sure of background against the colours' local lines and the other estimate: it tells
 where colours say little, as where a curtain behind the hair is as mottled."""
 
 SURE, SURELY_NOT = 0.85, 0.15
+"""Above and below these an estimate is sure of the person, and of background."""
+
 SPECK = 0.1
+"""What is more opaque than this and hangs together is one part; all but the largest are background."""
 
-FAR_SHARE, SHOULDERS_SHARE, THIN_PX = 0.04, 0.55, 3
-"""What both estimates doubt farther than the first share of the side from what either is sure of is not the person,
-down to the second share of the height, where shoulders may begin: a flag behind a head. What is thinner than twice the
-third makes nothing sure."""
+FAR_SHARE = 0.04
+"""What both estimates doubt farther than this share of the side from what either is sure of is not the person: a flag
+behind a head."""
 
-STEPS_PX, EDGE_PX, NARROW, WIDE = 1.5, 3.0, 0.25, 0.4
-"""Outlines are smoothed by a Gaussian of the first, since surfaces that are seen edge-on draw a pixel's step out into a
-tooth, where less than the third of what is within the second is edge, and not at all from the fourth."""
+SHOULDERS_SHARE = 0.55
+"""Down to this share of the height, where shoulders may begin."""
+
+THIN_PX = 3
+"""What is thinner than twice this makes nothing sure."""
+
+STEPS_PX = 1.5
+"""Outlines are smoothed by a Gaussian of this standard deviation, since surfaces that are seen edge-on draw a pixel's
+step out into a tooth."""
+
+EDGE_PX = 3.0
+"""What is edge is counted within a Gaussian of this standard deviation."""
+
+NARROW, WIDE = 0.25, 0.4
+"""Outlines are smoothed where less than the first is edge, and not at all from the second: hair stays."""
 
 
 @dataclass(frozen=True)

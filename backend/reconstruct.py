@@ -108,7 +108,8 @@ def aligned_portrait(
 
     from ..cuda_ops.recorded import recording
     from .body import with_body
-    from .ears import FaceEnd, with_ears
+    from .ears import with_ears
+    from .face_end import FaceEnd
     from .hair_beside import with_hair_beside
     from .neck import with_neck
     from .neck_colours import neck_colours

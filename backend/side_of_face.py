@@ -18,7 +18,7 @@ from .ears import Ears
 from .masks import greatest_around, least_around
 from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
 from .networks.inversion import Painting
-from .networks.visibility import push_pull, surface_turned_to
+from .networks.visibility import DARK, MAX_LIGHT_RATIO, push_pull, surface_turned_to
 from .sideburns import before_sideburns, sideburns
 
 CHEEK_BEGINS_DEG, BEFORE_EAR_DEG = (25.0, 35.0), (85.0, 75.0)
@@ -31,9 +31,14 @@ TEMPLE_BEGINS_DEG, TEMPLE_DEG = (36.0, 44.0), ((-8.0, -2.0), (24.0, 16.0))
 EAR_BEGINS_DEG = (76.0, 82.0)
 """Azimuths between which an ear can begin: what stands off farther in front is a cheek."""
 
-ISLAND_TEXELS, CONTOUR_TEXELS, BELIEVED = 2, 2, (0.45, 0.9)
-"""What is seen and no wider than twice the first, of 128 texels, is no cheek; so near to the contour it is not
-believed; and the shares of what is believed around a texel between which that is."""
+ISLAND_TEXELS = 2
+"""What is seen and no wider than twice this, of 128 texels, is no cheek."""
+
+CONTOUR_TEXELS = 2
+"""So near to the contour what is seen is not believed."""
+
+BELIEVED = (0.45, 0.9)
+"""Shares of what is believed around a texel between which that is."""
 
 RIM_TEXELS, ROWS_COUNT = 2, ((4.0, 1.0), (12.0, 1e-3))
 """The cheek goes on as it is so near to its end. Along the contour it is so smooth, in texels, and by how much that
@@ -44,9 +49,6 @@ LEAST_SEEN = 1e-6
 
 EDGE_TEXELS, SMOOTH_TEXELS = 3, 2.0
 """So far around what is not believed what is seen draws the colours towards it; and how smooth maps of the side are."""
-
-BLACK, MAX_LIGHT_RATIO = 0.05, 2.0
-"""Two cheeks are compared by what is brighter than the first, and trusted up to the second."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def _with_sides(painting: Painting, camera: CameraBatch, picture: Tensor, ears: 
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
     around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
     ear_seen = seen * off * shown
-    light = (cheeks / cheeks.flip(-1).clamp_min(BLACK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
+    light = (cheeks / cheeks.flip(-1).clamp_min(DARK)).clamp(1.0 / MAX_LIGHT_RATIO, MAX_LIGHT_RATIO)
     around = torch.lerp(around, colour.flip(-1) * light, ear_seen.flip(-1) * ear)
     around = torch.lerp(around, colour, ear_seen).clamp(0.0, 1.0)
     filled = smoothed(push_pull(colour[None], firm[None, None])[0], SMOOTH_TEXELS)

@@ -12,6 +12,7 @@ from ..cuda_ops.paint_texels import Paint, paint_texels
 from ..cuda_ops.recorded import recorded
 from ..cuda_ops.texels import Stack
 from .camera import Camera
+from .conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from .hidden_hair import hair_shade
 from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
 from .input_view import WIDER, InputView
@@ -20,7 +21,7 @@ from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, beside_face, ramp, resampled
 from .networks.inversion import Painting
-from .networks.visibility import MARGIN_M, SOFTNESS_M, shown, surface_turned_to
+from .networks.visibility import shown, surface_turned_to
 from .side_of_face import Sides
 from .skin_grain import skin_shade
 from .solidity import solid_opacity
@@ -80,8 +81,8 @@ def paint_textures(
         surface_m,
         WIDER,
         CLEAN_OPACITY,
-        MARGIN_M,
-        SOFTNESS_M,
+        SEEN_MARGIN_M,
+        SEEN_SOFTNESS_M,
         uncut=1,
     )
     return paint_texels(stack_before(view.camera, geometry, painting.radius_m[0], texture_size), paint)

@@ -10,10 +10,10 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.ears import (
+from portrait_manifolds.backend.ears import BACK_M, RIM_M, SKIN_M, SLOPE, UNDER_M, Ears, _solid, with_ears
+from portrait_manifolds.backend.face_end import (
     ABOVE_M,
     AWAY_M_PER_DEG,
-    BACK_M,
     BEYOND_M,
     CORNER_M,
     EAR_TOP,
@@ -22,15 +22,8 @@ from portrait_manifolds.backend.ears import (
     LOBE,
     MIDDLE,
     OUTLINES,
-    RIM_M,
-    SKIN_M,
-    SLOPE,
-    UNDER_M,
-    Ears,
     FaceEnd,
-    _solid,
     on_plane,
-    with_ears,
 )
 from portrait_manifolds.backend.neck_column import ROW_M, ROWS_M, Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions

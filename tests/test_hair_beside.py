@@ -10,7 +10,7 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend import hair_beside
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.ears import BEYOND_M, FaceEnd
+from portrait_manifolds.backend.face_end import BEYOND_M, FaceEnd
 from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
 from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
 from portrait_manifolds.backend.neck_column import Silhouette

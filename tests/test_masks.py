@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from portrait_manifolds.backend.masks import (
     FAR_PX,
-    depth_within,
     dilated,
+    distance_to_edge,
     eroded,
     greatest_around,
     holes_filled,
@@ -40,12 +40,12 @@ def test_masks_are_what_scipy_makes_of_them(mask: np.ndarray, device: str) -> No
         assert np.array_equal(dilated(given, times).cpu(), ndimage.binary_dilation(mask, iterations=times))
         assert np.array_equal(eroded(given, times).cpu(), ndimage.binary_erosion(mask, iterations=times))
     if mask.all():
-        assert (depth_within(given) == FAR_PX).all()
+        assert (distance_to_edge(given) == FAR_PX).all()
     else:
         padded = np.pad(mask, 1, mode="edge")
         expected = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
-        np.testing.assert_allclose(depth_within(given).cpu(), expected, atol=1e-5)
-    assert depth_within(given).dtype == torch.float32
+        np.testing.assert_allclose(distance_to_edge(given).cpu(), expected, atol=1e-5)
+    assert distance_to_edge(given).dtype == torch.float32
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -9,12 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..conventions import CHART_HALF_EXTENT
+from ..conventions import CHART_HALF_EXTENT, SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down, ramp
-
-MARGIN_M, SOFTNESS_M = 0.010, 0.003
-"""A texel this far behind the surface that the photo shows, where sheets lie far apart in proportion, still takes the
-photo's colour; then less and less."""
 
 GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
@@ -30,9 +26,14 @@ OTHER_PARTS = 0.002
 MIRRORED = 0.1
 """How much a place's mirror image counts against what is seen of itself."""
 
-DARK, MAX_LIGHT_RATIO, NEVER = 0.05, 2.0, 1e-3
-"""The two sides of a face are compared by what is brighter than this, trusted up to this ratio, and taken to be alike
-where no place is seen on both with more than this weight."""
+DARK = 0.05
+"""The two sides of a face are compared by what is brighter than this, of 0..1."""
+
+MAX_LIGHT_RATIO = 2.0
+"""And how much brighter one of them is, is trusted up to this."""
+
+NEVER = 1e-3
+"""Where no place is seen on both with more than this weight they are taken to be alike."""
 
 BEHIND_EARS_DEG, NAPE_DEG = (96.0, 104.0), (-40.0, -28.0)
 EAR_TOP_DEG, TEMPLE_DEG, HAIRLINE_DEG = (14.0, 26.0), (60.0, 75.0), (38.0, 48.0)
@@ -70,7 +71,7 @@ def visibility(seen: Shown, projected: Tensor, depth_m: Tensor, spread: Tensor) 
     surface = F.grid_sample(seen.depth_m, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     sure = F.grid_sample(seen.sure, grid, "bilinear", "border", False)[:, 0].reshape(depth_m.shape)
     inside = (projected.abs() < 1.0).all(-1)
-    return torch.sigmoid((surface + MARGIN_M * spread - depth_m) / SOFTNESS_M) * sure * inside
+    return torch.sigmoid((surface + SEEN_MARGIN_M * spread - depth_m) / SEEN_SOFTNESS_M) * sure * inside
 
 
 def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
