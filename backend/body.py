@@ -272,4 +272,4 @@ def _laid(painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tenso
     spread = torch.lerp(spread, stays, neck).clamp_min(LEAST_SPREAD)
     spread = torch.minimum(spread, (now - CENTRE_M) / -offsets[0])
     moved = painting.moved_to(now)
-    return replace(moved, geometry=moved.geometry.laid(spread, offsets_m))
+    return replace(moved, geometry=replace(moved.geometry, spread=spread, offsets_m=offsets_m))

@@ -122,7 +122,8 @@ def _around_column(
     laid = torch.lerp(spread, (inmost - radius) / OFFSET_M, low)
     laid = torch.minimum(laid, (CENTRE_M - radius) / OFFSET_M).clamp_min(0.1)
     moved = painting.moved_to(radius)
-    sheets = moved.geometry.laid(laid, torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]]))
+    offsets_m = torch.cat([constant((OFFSET_M,), offsets.device), offsets[1:]])
+    sheets = replace(moved.geometry, spread=laid, offsets_m=offsets_m)
 
     def again(stack: Tensor) -> Tensor:
         """[1, S, C, T, T] where the sheets lie now; of the innermost nothing counts but its colours beside the neck."""

@@ -40,7 +40,7 @@ def over_wide_chart(painting: Painting) -> Painting:
         displacement_m=displacement,
         coarse_displacement_m=_wider(painting.coarse_displacement_m[:1], ratio, "bicubic"),
         radius_m=total,
-        geometry=geometry.over(WIDE_HALF_EXTENT, mean, spread[0]),
+        geometry=replace(geometry, radius_m=mean, spread=spread[0], half_extent=WIDE_HALF_EXTENT),
     )
 
 

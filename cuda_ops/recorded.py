@@ -37,9 +37,9 @@ def recording(wanted: bool = True) -> Iterator[None]:
 def recorded(work: Work) -> Work:
     """A function whose work within `recording` is recorded when it is called with tensors of the same sizes again.
 
-    Arguments and results are tensors, tuples and dataclasses of such, what has a method `mapped` for them, and whatever
-    is hashable, which a recording is of. Tensors come and go as copies. `work` uses no others but those that last, and
-    neither waits for the GPU nor takes anything from the processor.
+    Arguments and results are tensors, tuples and dataclasses of such, and whatever is hashable, which a recording is
+    of: networks, say. Tensors come and go as copies. `work` uses no others but those that last, as networks' own do,
+    and neither waits for the GPU nor takes anything from the processor.
     """
     recordings: dict[Hashable, _Recording | None] = {}
 
@@ -68,8 +68,6 @@ def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     """Arguments or results with all that is in them changed."""
     if isinstance(tree, tuple):
         return tuple(mapped(part, change) for part in tree)
-    if hasattr(tree, "mapped"):
-        return tree.mapped(change)
     if is_dataclass(tree) and not isinstance(tree, type):
         return replace(tree, **{field.name: mapped(getattr(tree, field.name), change) for field in fields(tree)})
     return change(tree)

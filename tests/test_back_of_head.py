@@ -69,7 +69,7 @@ def made(ears: torch.Tensor = NO_EARS, hair: float = 0.0, radius_m: float = HEAD
 def on_wide_chart() -> Painting:
     """An opaque ball."""
     before, *_ = made()
-    geometry = before.geometry.over(WIDE_HALF_EXTENT, before.radius_m[0], before.geometry.spread)
+    geometry = replace(before.geometry, radius_m=before.radius_m[0], half_extent=WIDE_HALF_EXTENT)
     return replace(before, opacity=torch.ones_like(before.opacity), geometry=geometry)
 
 

@@ -12,11 +12,11 @@ from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_co
 from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.networks.geometry import (
     CameraBatch,
-    SheetGeometry,
     chart_angles_deg,
     chart_grid,
     texel_directions,
 )
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.sideburns import sideburns
 
@@ -165,7 +165,7 @@ def test_hair_grows_down_a_neck_and_lower_behind() -> None:
 
 
 def test_the_photograph_lies_on_the_surface_where_the_camera_sees_it() -> None:
-    geometry = SheetGeometry(8)
+    geometry = MeanSheets(8).sheets()
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=96, height_px=96)
     rgb = torch.zeros(96, 96, 3)
     rgb[:, :48, 0] = 1.0  # red on the left

@@ -9,6 +9,7 @@ from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import SheetGeometry
 from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.training.batches import Batch, Targets, distance_outside
 from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, silhouette_loss, view_losses
 
@@ -18,7 +19,7 @@ SIZE = 2 * CONFIG.chart
 
 @pytest.fixture(scope="module")
 def geometry() -> SheetGeometry:
-    return SheetGeometry(CONFIG.sheets)
+    return MeanSheets(CONFIG.sheets).sheets()
 
 
 def solid(geometry: SheetGeometry, surface_m: float) -> Painting:

@@ -166,7 +166,7 @@ def test_cameras_project_as_the_backend_does() -> None:
 
 
 def test_sheets_lie_where_the_renderer_looks_for_them(network: Inversion) -> None:
-    geometry = network.geometry
+    geometry = network.geometry.sheets()
     displacement = 0.01 * torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(3))
     manifolds = Manifolds(geometry.radius_m, geometry.spread, displacement[0], geometry.offsets_m, CHART_HALF_EXTENT)
     points = geometry.points(displacement, 128)[0, 5].numpy()

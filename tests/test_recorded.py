@@ -7,7 +7,7 @@ import torch
 from test_surface_following import SIZE, about_ball, painting
 from torch import Tensor
 
-from portrait_manifolds.backend.networks.geometry import SheetGeometry
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.cuda_ops.recorded import _leaves, mapped, recorded, recording
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -39,7 +39,7 @@ def given(start: float, size: int = 5) -> tuple[Two, tuple[Tensor, ...]]:
 
 @torch.inference_mode()
 def test_what_comes_in_is_found_and_changed_wherever_it_is() -> None:
-    geometry = SheetGeometry(3)
+    geometry = MeanSheets(3).sheets()
     pair, others = given(1.0)
     found, (two, _), laid, name = mapped(
         (pair, others, geometry, "name"), lambda leaf: leaf + 1.0 if isinstance(leaf, Tensor) else leaf

@@ -10,7 +10,8 @@ from test_surface_following import CONFIG, about_ball, painting
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
-from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, low_down
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, low_down
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.relief import EYES_M, RELIEF, with_relief
 
 RADIUS_M = 0.11
@@ -38,7 +39,7 @@ def test_what_is_nearer_than_the_eyes_comes_nearer_and_sides_stay(yaw_deg: float
 
 
 def test_no_sheet_comes_to_the_heads_centre() -> None:
-    geometry = SheetGeometry(CONFIG.sheets)
+    geometry = MeanSheets(CONFIG.sheets).sheets()
     before = painting(geometry, torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
     least = geometry.smallest_radius(CONFIG.chart)
     small = least - geometry.mean_radius(CONFIG.chart)

@@ -1,5 +1,7 @@
 """Sheets made whole: gaps close, and only where they should."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, pinhole
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.solidity import solid_opacity
 
 SIZE = 128
@@ -16,8 +19,7 @@ CAMERA = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)
 
 @pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
 def geometry(request: pytest.FixtureRequest) -> SheetGeometry:
-    geometry = SheetGeometry(inversion_config("default").sheets)
-    return geometry.over(request.param, geometry.radius_m, geometry.spread)
+    return replace(MeanSheets(inversion_config("default").sheets).sheets(), half_extent=request.param)
 
 
 def seen(geometry: SheetGeometry, opacity: torch.Tensor, turn_deg: float = 0.0) -> torch.Tensor:

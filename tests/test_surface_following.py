@@ -8,9 +8,11 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
+from portrait_manifolds.backend.manifolds import default_offsets_m
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
 from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.mean_sheets import MeanSheets, sheets_about
 from portrait_manifolds.backend.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")
@@ -19,14 +21,12 @@ SIZE = 4 * CONFIG.chart
 
 @pytest.fixture(scope="module")
 def geometry() -> SheetGeometry:
-    return SheetGeometry(CONFIG.sheets)
+    return MeanSheets(CONFIG.sheets).sheets()
 
 
 def about_ball(radius_m: float) -> SheetGeometry:
     """Sheets about a ball."""
-    geometry = SheetGeometry(CONFIG.sheets)
-    geometry.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), radius_m))
-    return geometry
+    return sheets_about(np.full((RADIUS_SIZE, RADIUS_SIZE), radius_m), default_offsets_m(CONFIG.sheets))
 
 
 def painting(geometry: SheetGeometry, surface: torch.Tensor) -> Painting:

@@ -1,6 +1,5 @@
 """Textures: the photograph's colour where it shows the surface from the front, the networks' own elsewhere."""
 
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +38,7 @@ def painted(request: pytest.FixtureRequest) -> tuple[Painting, InputView]:
         painting = untrained()(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
     geometry = painting.geometry
     solid = (geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
-    geometry = geometry.over(request.param, geometry.radius_m, geometry.spread)
+    geometry = replace(geometry, half_extent=request.param)
     painting = replace(painting, opacity=solid.contiguous(), geometry=geometry)
     wide = look_at((0.0, 0.0, 1.4), fov_deg=16.0 * WIDER, width_px=96, height_px=96)
     white, all_of_it = np.full((96, 96, 3), 255, np.uint8), np.ones((96, 96), np.float32)
@@ -132,9 +131,9 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
 ) -> None:
     painting, view = painted
     # The same sheets, told as five times as far apart by offsets a fifth as large.
-    apart = replace(painting, geometry=deepcopy(painting.geometry))
-    apart.geometry.spread.mul_(5.0)
-    apart.geometry.offsets_m.div_(5.0)
+    usually = painting.geometry
+    spread, offsets_m = 5.0 * usually.spread, usually.offsets_m / 5.0
+    apart = replace(painting, geometry=replace(usually, spread=spread, offsets_m=offsets_m))
     centre = (0, slice(SIZE // 2 - 4, SIZE // 2 + 4), slice(SIZE // 2 - 4, SIZE // 2 + 4))  # of the innermost sheet
     usual, deep = (textures_of(one, view, SIZE)[centre][..., :3] for one in (painting, apart))
     assert deep.mean() > usual.mean() + 40.0
@@ -142,7 +141,7 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
 
     def share(geometry: SheetGeometry) -> torch.Tensor:
         network = untrained()
-        network.geometry = geometry
+        network.geometry.spread, network.geometry.offsets_m = geometry.spread, geometry.offsets_m
         half = network.config.chart * 2
         return network(pictures, [camera, camera]).visible[0, 0, half, half]
 

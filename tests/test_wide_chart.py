@@ -15,8 +15,9 @@ from portrait_manifolds.backend.backprojection import match_colours
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.made_portrait import made_portrait
-from portrait_manifolds.backend.manifolds import map_grid, sample_map
-from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg
+from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid, sample_map
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.mean_sheets import sheets_about
 from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh
 from portrait_manifolds.backend.portrait import Portrait
@@ -91,8 +92,8 @@ def test_colours_are_carried_to_where_the_chart_has_them() -> None:
 
 
 def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
-    geometry, grid = SheetGeometry(CONFIG.sheets), map_grid(128)
-    geometry.set_mean(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]))
+    grid, offsets_m = map_grid(128), default_offsets_m(CONFIG.sheets)
+    geometry = sheets_about(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]), offsets_m)
     before = painting(geometry, torch.zeros(SIZE, SIZE))
     bump = 0.004 * torch.exp(-((torch.arange(CONFIG.chart) - 0.5 * CONFIG.chart) ** 2) / 8.0)
     before = replace(before, displacement_m=(bump[:, None] * bump / 0.004)[None])
@@ -118,8 +119,8 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
 
 
 def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
-    geometry, elevation_deg = SheetGeometry(CONFIG.sheets), chart_angles_deg(128, CHART_HALF_EXTENT)[1]
-    geometry.set_mean(np.where(elevation_deg > 10.0, 0.11, 0.09))
+    elevation_deg = chart_angles_deg(128, CHART_HALF_EXTENT)[1]
+    geometry = sheets_about(np.where(elevation_deg > 10.0, 0.11, 0.09), default_offsets_m(CONFIG.sheets))
     after = over_wide_chart(painting(geometry, torch.zeros(SIZE, SIZE)))
     azimuth_deg, elevation_deg = chart_angles_deg(128, WIDE_HALF_EXTENT)
 

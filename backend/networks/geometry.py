@@ -1,22 +1,21 @@
 """The sheets that the networks paint on, as tensors: points in space, and where a camera sees them."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ...cuda_ops.render_manifolds import render_manifolds, render_opacity
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
-from ..manifolds import chart_to_direction, default_offsets_m, map_grid
+from ..manifolds import chart_to_direction, map_grid
 
 Values = TypeVar("Values", np.ndarray, Tensor)
 
@@ -26,10 +25,7 @@ ChartMap = Callable[[int, float], Tensor]
 """Makes a map of so many texels a side over a chart of that half extent."""
 
 RADIUS_SIZE = 128
-LOW_DEG, LOWEST_DEG, LOW_SPREAD = -35.0, -75.0, 5.0
-MAX_INNER_SHARE = 0.5
-"""Below the jaw the sheets spread out, to hold the neck as well as the chest behind it in the same direction.
-The innermost sheet takes at most this share of the mean radius away."""
+"""Side of the maps of radius and spread."""
 
 SMALLEST_RADIUS_M = 0.02
 """The innermost sheet stays this far from the head's centre."""
@@ -88,49 +84,14 @@ class CameraBatch:
         return -self.world_to_camera[:, 2, 3]
 
 
-class SheetGeometry(nn.Module):
-    """Mean radius, spread and offsets; shipped with the weights as buffers."""
+@dataclass(frozen=True)
+class SheetGeometry:
+    """Mean radius, spread and offsets of sheets over a chart."""
 
-    radius_m: Tensor
-    spread: Tensor
-    offsets_m: Tensor
+    radius_m: Tensor  # [G, G]
+    spread: Tensor  # [G, G]
+    offsets_m: Tensor  # [S]
     half_extent: float  # of the chart
-
-    def __init__(self, sheets: int) -> None:
-        super().__init__()
-        self.half_extent = CHART_HALF_EXTENT
-        self.register_buffer("radius_m", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
-        self.register_buffer("spread", torch.empty(RADIUS_SIZE, RADIUS_SIZE))
-        self.register_buffer("offsets_m", torch.tensor(default_offsets_m(sheets)))
-        self.set_mean(np.full((RADIUS_SIZE, RADIUS_SIZE), 0.11))
-
-    def set_mean(self, radius_m: np.ndarray) -> None:
-        """Takes a mean radius [128, 128], and a spread that keeps the innermost sheet outside the centre."""
-        low = ramp(chart_angles_deg(RADIUS_SIZE, self.half_extent)[1], (LOW_DEG, LOWEST_DEG))
-        spread = 1.0 + (LOW_SPREAD - 1.0) * smoothstep(low)
-        widest = MAX_INNER_SHARE * radius_m / max(-float(self.offsets_m[0]), 1e-6)
-        self.radius_m.copy_(torch.from_numpy(radius_m))
-        self.spread.copy_(torch.from_numpy(np.minimum(spread, widest)))
-
-    def laid(self, spread: Tensor, offsets_m: Tensor) -> "SheetGeometry":
-        """Sheets about the same mean, laid otherwise."""
-        return self._with(spread=spread, offsets_m=offsets_m)
-
-    def over(self, half_extent: float, radius_m: Tensor, spread: Tensor) -> "SheetGeometry":
-        """Sheets at the same offsets, of maps [128, 128] over a chart of another extent."""
-        other = self._with(radius_m=radius_m, spread=spread)
-        other.half_extent = half_extent
-        return other
-
-    def mapped(self, change: Callable[[Any], Any]) -> "SheetGeometry":
-        """With maps and offsets changed; see cuda_ops/recorded.py."""
-        change(self.half_extent)
-        return self._with(**{name: change(values) for name, values in self._buffers.items()})
-
-    def _with(self, **buffers: Tensor) -> "SheetGeometry":
-        other = copy(self)
-        other._buffers = {**self._buffers, **buffers}
-        return other
 
     def mean_radius(self, size: int) -> Tensor:
         """The mean radius resampled to [size, size]."""

@@ -1,9 +1,6 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
-from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +15,7 @@ from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
 from .geometry import CameraBatch, SheetGeometry, calmed, constant, resampled, texel_directions
 from .layers import enlarged
+from .mean_sheets import MeanSheets
 from .precision import autocast
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
@@ -71,8 +69,7 @@ class Painting:
         """With the first portrait's surface [G, G] elsewhere, and the sheets about it."""
         before = self.geometry
         there = before.radius_m + radius_m - self.radius_m[0]
-        sheets = before.over(before.half_extent, there, before.spread)
-        return replace(self, geometry=sheets, radius_m=radius_m[None])
+        return replace(self, geometry=replace(before, radius_m=there), radius_m=radius_m[None])
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class Inversion(nn.Module):
     def __init__(self, config: InversionConfig) -> None:
         super().__init__()
         self.config = config
-        self.geometry = SheetGeometry(config.sheets)
+        self.geometry = MeanSheets(config.sheets)
         self.encoder_w = EncoderW(config.style, Synthesis.layer_count(config))
         self.synthesis = Synthesis(config)
         self.encoder_detail = EncoderDetail(config)
@@ -132,10 +129,11 @@ class Inversion(nn.Module):
     def _decoded(self, picture: Tensor, views: CameraBatch, fine: bool) -> Decoded:
         photo = picture[:, :3]
         manifolds, voxel, matte, coarse_g, g = self._read(picture, views)
-        mean = self.geometry.mean_radius(self.config.chart)
+        geometry = self.geometry.sheets()
+        mean = geometry.mean_radius(self.config.chart)
         displacement = mean * torch.expm1(g)
         with torch.no_grad():
-            points = self.geometry.points(displacement, self.config.chart)
+            points = geometry.points(displacement, self.config.chart)
             projected, depth = views.project(points)
             behind = depth - views.depth_of_origin()[:, None, None, None]
         detail = sample_voxel(voxel.float(), projected, behind, self.config.detail.voxel_half_depth_m)
@@ -143,11 +141,11 @@ class Inversion(nn.Module):
             features = self.super_resolution(manifolds + detail)
             opacity, confidence, painted = self.decoder(features)
         opacity, confidence = torch.sigmoid(opacity.float()), torch.sigmoid(confidence.float())
-        radius = self.geometry.total_radius(displacement)
+        radius = geometry.total_radius(displacement)
         if not fine:
             opacity = F.avg_pool2d(opacity, 2)
         with torch.no_grad():
-            projected, depth = views.project(self.geometry.points(displacement, opacity.shape[-1]))
+            projected, depth = views.project(geometry.points(displacement, opacity.shape[-1]))
         opacity = opacity * hull(matte, projected)
         # What is continued smoothly over hidden places needs no texels finer than the decoder's own.
         coarse = F.avg_pool2d(opacity, 2) if fine else opacity
@@ -178,7 +176,7 @@ class Inversion(nn.Module):
             sheets.coarse_displacement_m,
             sheets.radius_m,
             sheets.matte,
-            self.geometry,
+            self.geometry.sheets(),
         )
 
     @torch.no_grad()
@@ -186,34 +184,29 @@ class Inversion(nn.Module):
         self, photo: Tensor, seen: Shown, views: CameraBatch, displacement_m: Tensor, size: int
     ) -> tuple[Tensor, Tensor]:
         """How much photos [B, 3, H, W] show of texels, [B, S, size, size], and their colours there, [B, S, 3, ...]."""
-        projected, depth = views.project(self.geometry.points(displacement_m, size))
-        turned = surface_turned_to(self.geometry, displacement_m, views, size)[:, None]
-        visible = visibility(seen, projected, depth, resampled(self.geometry.spread, size)) * turned
+        geometry = self.geometry.sheets()
+        projected, depth = views.project(geometry.points(displacement_m, size))
+        turned = surface_turned_to(geometry, displacement_m, views, size)[:, None]
+        visible = visibility(seen, projected, depth, resampled(geometry.spread, size)) * turned
         grid = projected.flatten(1, 2)  # [B, S V, U, 2]
         photographed = F.grid_sample(clean_foreground(photo, seen.sure), grid, "bilinear", "border", False)
         return visible, photographed.unflatten(2, projected.shape[1:3]).transpose(1, 2)
 
-    def mapped(self, change: Callable[[Any], Any]) -> "Inversion":
-        """With the tensors of its sheets changed; see cuda_ops/recorded.py."""
-        change(self.decoder)  # which networks they are
-        other = copy(self)
-        other._modules = self._modules | {"geometry": self.geometry.mapped(change)}
-        return other
-
     def shape(self, picture: Tensor, cameras: list[Camera]) -> Shape:
         """What `forward` says of the shape alone, for a fraction of its time."""
         _, _, matte, coarse_g, g = self._read(picture, CameraBatch.of(cameras, picture.device))
-        mean = self.geometry.mean_radius(self.config.chart)
-        return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte, self.geometry)
+        geometry = self.geometry.sheets()
+        mean = geometry.mean_radius(self.config.chart)
+        return Shape(mean * torch.expm1(g), mean * torch.expm1(coarse_g), matte, geometry)
 
     def shown(self, opacity: Tensor, radius_m: Tensor, cameras: list[Camera], size_px: int = VISIBILITY_PX) -> Shown:
         """The surface that the photographs show, from opacities [B, S, T, T] and radii [B, G, G]."""
-        pictures = []
+        geometry, pictures = self.geometry.sheets(), []
         for i, camera in enumerate(cameras):
             colourless = torch.zeros(*opacity.shape[1:], 3, device=opacity.device)
             textures = torch.cat([colourless, opacity[i, ..., None].detach()], -1)
             small = camera.resized(size_px, size_px)
-            pictures.append(self.geometry.render(textures, radius_m[i].detach(), small, mip_levels=1))
+            pictures.append(geometry.render(textures, radius_m[i].detach(), small, mip_levels=1))
         drawn = torch.stack(pictures).permute(0, 3, 1, 2)  # [B, 5, H, W]
         alpha = drawn[:, 3:4]
         return shown(alpha, drawn[:, 4:5] / alpha.clamp_min(1e-4))
@@ -231,20 +224,20 @@ class Inversion(nn.Module):
         self, synthesised: Tensor, flat: Tensor, matte: Tensor, views: CameraBatch
     ) -> tuple[Tensor, Tensor]:
         """log((r + delta) / r) of the w+ path and corrected, each [B, D, D]."""
-        size = self.config.chart
+        geometry, size = self.geometry.sheets(), self.config.chart
         with torch.autocast(synthesised.device.type, torch.bfloat16, enabled=synthesised.dtype == torch.bfloat16):
             coarse = self.displacement.coarse(synthesised)
             with torch.no_grad():
                 tried = constant(HULL_LOG_RADII, coarse.device)[None, :, None, None]
                 radii = torch.cat([coarse[:, None], tried.expand(len(coarse), -1, size, size)], 1)  # [B, 1 + R, D, D]
-                radii = self.geometry.mean_radius(size) * torch.exp(radii)
-                directions = self.geometry.kept(texel_directions, size, radii)
+                radii = geometry.mean_radius(size) * torch.exp(radii)
+                directions = geometry.kept(texel_directions, size, radii)
                 projected, _ = views.project(radii[..., None] * directions)
                 inside = hull(matte, projected[:, 1:])
                 towards = F.normalize(views.position(), dim=-1)
                 facing = torch.einsum("vuc,bc->bvu", directions, towards)
             sampled = sample_flat(flat.float(), projected[:, 0])
             corrected = self.displacement(synthesised, sampled.to(synthesised.dtype), inside, facing, coarse)
-        mean, least = (torch.log(maps(size)) for maps in (self.geometry.mean_radius, self.geometry.smallest_radius))
+        mean, least = (torch.log(maps(size)) for maps in (geometry.mean_radius, geometry.smallest_radius))
         coarse, corrected = (torch.maximum(calmed(mean + g), least) - mean for g in (coarse, corrected))
         return coarse, corrected
