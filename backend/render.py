@@ -8,6 +8,7 @@ import numpy as np
 
 from ..cuda_ops.build import BuildError
 from ..cuda_ops.native import Light, NativeScene, View, pyramid_u8
+from . import progress
 from .camera import Camera
 from .conventions import MIN_OPACITY
 from .errors import InputError
@@ -24,6 +25,10 @@ def check_samples(samples: int) -> None:
     """Raises InputError for a number of rays along a pixel's side that cannot be drawn."""
     if not 1 <= samples <= 8:
         raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
+
+
+def _drawn(share: float) -> None:
+    progress.report(share, "drawing")
 
 
 class Renderer:
@@ -63,7 +68,7 @@ class Renderer:
         """
         self._check(camera, samples)
         if self.native is not None:
-            return self.native.render(View.of(camera, samples, softness))
+            return self.native.render(View.of(camera, samples, softness), _drawn)
         from ..cuda_ops.reference import finish_picture
 
         rgba, depth = finish_picture(self._accumulated_by_reference(camera, samples))
@@ -73,7 +78,7 @@ class Renderer:
         """The same picture as compositors take it, without the empty border; raises as `render` does."""
         self._check(camera, samples)
         if self.native is not None:
-            return self.native.light(View.of(camera, samples, softness))
+            return self.native.light(View.of(camera, samples, softness), _drawn)
         accumulated = self._accumulated_by_reference(camera, samples).numpy()[::-1]
         opacity, weighted = accumulated[..., 3], accumulated[..., 4]
         depth = np.full_like(opacity, np.inf)

@@ -5,7 +5,7 @@ No torch here: a picture is drawn without importing it. Arrays of torch tensors 
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from ctypes import POINTER, Structure, byref, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache, cached_property
@@ -15,7 +15,6 @@ from weakref import finalize
 
 import numpy as np
 
-from ..backend import progress
 from .build import load_library
 from .opaque_hulls import CHART_TILES, LEAST_TEXELS, opaque_hulls
 
@@ -32,6 +31,9 @@ SCREEN_TILE_PX = 16
 """As in csrc/screen_tiles.h."""
 RAYS_AT_ONCE = 4 << 20
 """Drawn in one call, which nothing stops: less than a second's work."""
+
+Done = Callable[[float], None]
+"""Is told between calls which share of a picture is drawn; drawing ends where it raises."""
 
 _SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 
@@ -161,11 +163,11 @@ class NativeScene:
         other.levels = levels
         return other
 
-    def render(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+    def render(self, view: View, done: Done = lambda share: None) -> tuple[np.ndarray, np.ndarray]:
         """8-bit textures to RGBA [H, W, 4] (straight sRGB) and expected depth [H, W], float32."""
-        return self._draw("pm_render_u8", view, self._depth_ranges(view))
+        return self._draw("pm_render_u8", view, self._depth_ranges(view), done)
 
-    def light(self, view: View) -> Light:
+    def light(self, view: View, done: Done = lambda share: None) -> Light:
         """8-bit textures to what is not empty of the picture, in linear light."""
         view = view.upside_down()
         ranges = self._depth_ranges(view)
@@ -178,9 +180,9 @@ class NativeScene:
         width = min(ranges.shape[1] * SCREEN_TILE_PX, view.width_px - left)
         height = min(ranges.shape[0] * SCREEN_TILE_PX, view.height_px - bottom)
         part = view.part(left, bottom, width, height)
-        return Light(*self._draw("pm_light_u8", part, ranges), left, bottom)
+        return Light(*self._draw("pm_light_u8", part, ranges, done), left, bottom)
 
-    def _draw(self, name: str, view: View, ranges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, name: str, view: View, ranges: np.ndarray, done: Done) -> tuple[np.ndarray, np.ndarray]:
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
         # Between bands the interpreter sees to Ctrl-C, and whoever asked may have lost interest.
@@ -188,7 +190,7 @@ class NativeScene:
         rows = max(1, RAYS_AT_ONCE // rays_a_row)
         for first in range(0, down, rows):
             if first:
-                progress.report(first / down, "drawing")
+                done(first / down)
             band = c_int(first), c_int(min(first + rows, down))
             self._call(name, byref(self.scene), byref(view), ranges, rgba, depth, *band, c_int(0))
         return rgba, depth
