@@ -25,7 +25,7 @@ from .networks.geometry import (
     smoothstep,
     texel_directions,
 )
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
@@ -51,15 +51,14 @@ carried on from its border would hang behind the head in bits."""
 
 
 def with_back(
-    painting: Painting, neck_m: Tensor, outline_m: Tensor, ears: Tensor, hair: float
-) -> tuple[Painting, Tensor]:
-    """The first portrait of a batch with a back; and how far that goes, [G, G] in metres, 0 where there is none.
+    painting: PaintedSheets, neck_m: Tensor, outline_m: Tensor, ears: Tensor, hair: float
+) -> tuple[PaintedSheets, Tensor]:
+    """A portrait with a back; and how far that goes, [G, G] in metres, 0 where there is none.
 
     `neck_m` [G, G] is the radius of what it narrows to, and within `outline_m` [G, G] it stays; where `ears` [G, G]
-    stand out of it, they stay. Heads stay as they were so far as `hair` hangs beside the neck, 0..1. `visible` and
-    `photographed` stay as they were.
+    stand out of it, they stay. Heads stay as they were so far as `hair` hangs beside the neck, 0..1.
     """
-    before, radius = painting.geometry, painting.radius_m[0]
+    before, radius = painting.geometry, painting.radius_m
     size = len(radius)
     above = _looked_up(radius, before.kept(_above, size, radius))
     below = _looked_up(neck_m, before.kept(_below, size, radius))
@@ -74,12 +73,12 @@ def with_back(
         return torch.lerp(radius_m, torch.minimum(radius_m, outline_m - CROWN_INSIDE_M), crown)
 
     painting = painting.moved_to(within(torch.lerp(radius, narrowed, share)))
-    opacity = _carried(painting.opacity[:1, :, None], share, before.half_extent)[:, :, 0]
+    opacity = _carried(painting.opacity[:, None], share, before.half_extent)[:, 0]
     painting = replace(
         painting,
         opacity=opacity * before.kept(_before_pole, opacity.shape[-1], opacity),
-        confidence=_carried(painting.confidence[:1, :, None], share, before.half_extent)[:, :, 0],
-        painted=_carried(painting.painted[:1], share, before.half_extent),
+        confidence=_carried(painting.confidence[:, None], share, before.half_extent)[:, 0],
+        painted=_carried(painting.painted, share, before.half_extent),
     )
     return painting, within(narrowed) * (share > 0.0)
 
@@ -98,10 +97,10 @@ def _looked_up(values: Tensor, grid: Tensor) -> Tensor:
 
 
 def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
-    """A stack [1, S, C, T, T] with what lies above carried down where `share` [G, G] says."""
+    """A stack [S, C, T, T] with what lies above carried down where `share` [G, G] says."""
     size = stack.shape[-1]
     grid = kept(_above, size, stack, half_extent)
-    above = F.grid_sample(stack.flatten(1, 2), grid[None], "bilinear", "border", False).view(stack.shape)
+    above = F.grid_sample(stack.flatten(0, 1)[None], grid[None], "bilinear", "border", False).view(stack.shape)
     return torch.lerp(stack, above, resampled(share, size))
 
 

@@ -35,7 +35,7 @@ from .networks.geometry import (
     smoothstep,
     texel_directions,
 )
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import push_pull
 from .surface_following import looked_up, offset_before, sheet_level
 
@@ -97,8 +97,8 @@ SUDDEN = 2.0
 class Relaid:
     """Sheets that lay otherwise before. Everything is of the chart's `lower` rows alone."""
 
-    now: Painting  # of which the sheets alone count
-    before: Painting
+    now: PaintedSheets  # of which the sheets alone count
+    before: PaintedSheets
     ears: Tensor  # [G, G], 0..1: where they stand off
 
     @property
@@ -112,22 +112,22 @@ class Relaid:
 
     def offset_before(self, size: int) -> Tensor:
         """Where texels [S, V, U] lay, as an offset."""
-        now, before = ((painting.radius_m[0], painting.geometry.spread) for painting in (self.now, self.before))
+        now, before = ((painting.radius_m, painting.geometry.spread) for painting in (self.now, self.before))
         return offset_before(now, before, self.now.geometry.offsets_m, size, self.lower(size))
 
     def again(self, stack: Tensor) -> Tensor:
-        """What a stack [1, S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
+        """What a stack [S, C, T, T] held, where the sheets lie now; above the lower rows new ones are zero."""
         size, offsets, before = stack.shape[-1], self.now.geometry.offsets_m, self.before.geometry.offsets_m
         level = sheet_level(self.offset_before(size), before)
         level[0], level[1:] = 0.0, level[1:].clamp_min(1.0)  # the innermost is the neck's alone
-        moved = stack.new_zeros(1, len(level), *stack.shape[2:])
-        moved[:, torch.searchsorted(offsets, before)] = stack
-        moved[..., self.lower(size), :] = looked_up(stack[..., self.lower(size), :], level[None])
+        moved = stack.new_zeros(len(level), *stack.shape[1:])
+        moved[torch.searchsorted(offsets, before)] = stack
+        moved[..., self.lower(size), :] = looked_up(stack[..., self.lower(size), :], level)
         return moved
 
     def seen(self, camera: CameraBatch, size: int, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Depth [S, V, U] of texels before a camera, and maps [C, P, P] of its picture there."""
-        points = self.now.geometry.points(self.now.displacement_m, size, rows=self.lower(size))
+        points = self.now.geometry.points(self.now.displacement_m[None], size, rows=self.lower(size))
         projected, depth = camera.project(points)
         sampled = F.grid_sample(maps[None], projected.flatten(1, 2), "bilinear", "border", False)[0]
         return depth[0], sampled.unflatten(1, depth.shape[1:3])
@@ -139,10 +139,9 @@ class Relaid:
         return low[self.lower(size)]
 
 
-def with_body(painting: Painting, view: InputView, ears: Tensor) -> Painting:
-    """The first portrait of a batch with more sheets, laid for the body; as it was where the photograph shows no body.
-    Where `ears` [G, G] are, which hang as low as bodies begin, what was there stays; `visible` and `photographed` stay
-    as they were."""
+def with_body(painting: PaintedSheets, view: InputView, ears: Tensor) -> PaintedSheets:
+    """A portrait with more sheets, laid for the body; as it was where the photograph shows no body. Where `ears` [G, G]
+    are, which hang as low as bodies begin, what was there stays."""
     geometry, size = painting.geometry, painting.radius_m.shape[-1]
     surface = PersonSurface.of(painting, view)
     facing = camera_facing(view.camera)
@@ -159,30 +158,30 @@ def with_body(painting: Painting, view: InputView, ears: Tensor) -> Painting:
 
 @recorded
 def _with_levels(
-    painting: Painting,
+    painting: PaintedSheets,
     surface: PersonSurface,
     ears: Tensor,
     camera: CameraBatch,
     offsets_m: Tensor,
     inner_m: Tensor,
     outer_m: Tensor,
-) -> Painting:
+) -> PaintedSheets:
     """Of the camera of the surface, and sheets at these offsets that begin and end at such radii [G, G] or farther."""
     laid = _laid(painting, offsets_m, inner_m, outer_m)
     relaid = Relaid(laid, painting, ears)
-    stack = relaid.again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
-    confidence, painted = stack.split((1, 3), 2)
+    stack = relaid.again(torch.cat([painting.confidence[:, None], painting.painted], 1))
+    confidence, painted = stack.split((1, 3), 1)
     rows, share = relaid.lower(stack.shape[-1]), relaid.share(stack.shape[-1])
     _, colours = relaid.seen(camera, stack.shape[-1], surface.rgb)
-    painted[:, 1:, :, rows] = torch.lerp(painted[:, 1:, :, rows], colours.transpose(0, 1)[None, 1:], share)
-    confidence[:, 1:, :, rows] = torch.maximum(confidence[:, 1:, :, rows], share)
+    painted[1:, :, rows] = torch.lerp(painted[1:, :, rows], colours.transpose(0, 1)[1:], share)
+    confidence[1:, :, rows] = torch.maximum(confidence[1:, :, rows], share)
     opacity = _opacity(relaid, surface, camera)
-    return replace(laid, opacity=opacity, confidence=confidence[:, :, 0], painted=painted)
+    return replace(laid, opacity=opacity, confidence=confidence[:, 0], painted=painted)
 
 
 def _opacity(relaid: Relaid, surface: PersonSurface, camera: CameraBatch) -> Tensor:
-    """Opacity [1, S, T, T] from what it was: the body's in place of it below the jaw."""
-    opacity = relaid.again(relaid.before.opacity[:1, :, None])[:, :, 0]
+    """Opacity [S, T, T] from what it was: the body's in place of it below the jaw."""
+    opacity = relaid.again(relaid.before.opacity[:, None])[:, 0]
     size = opacity.shape[-1]
     rows, share = relaid.lower(size), relaid.share(size)
     maps = torch.stack([surface.depth_m, surface.thick_m, surface.matte])
@@ -191,8 +190,8 @@ def _opacity(relaid: Relaid, surface: PersonSurface, camera: CameraBatch) -> Ten
     body = ramp(behind, FRONT_M) * (1.0 - ramp(behind - thick, (0.0, END_M)))
     body = body * (2.0 * matte).clamp(max=1.0)  # textures are cut by the matte itself afterwards
     there = relaid.offset_before(size) <= relaid.before.geometry.offsets_m[-1]
-    head = opacity[0, :, rows] * there * (relaid.old[:, None, None] | (share > 0.0))
-    opacity[0, 1:, rows] = torch.lerp(head, body, share)[1:]
+    head = opacity[:, rows] * there * (relaid.old[:, None, None] | (share > 0.0))
+    opacity[1:, rows] = torch.lerp(head, body, share)[1:]
     return opacity
 
 
@@ -256,10 +255,10 @@ def sheet_levels(
     return first, (smooth + MARGIN_M).clamp(LEAST_SHARE * most, most)
 
 
-def _laid(painting: Painting, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor) -> Painting:
+def _laid(painting: PaintedSheets, offsets_m: Tensor, inner_m: Tensor, outer_m: Tensor) -> PaintedSheets:
     """The painting over sheets at offsets, from the neck's or radii `inner_m` to `outer_m` [G, G], before what it holds
     is laid anew."""
-    geometry, radius, offsets = painting.geometry, painting.radius_m[0], painting.geometry.offsets_m
+    geometry, radius, offsets = painting.geometry, painting.radius_m, painting.geometry.offsets_m
     size = radius.shape[-1]
     close, share, neck = (geometry.kept(made, size, radius) for made in (close_together, leaning, neck_share))
     before = radius + offsets[0] * geometry.spread

@@ -11,7 +11,7 @@ from .camera import Camera
 from .input_view import InputView
 from .masks import distance_to_edge
 from .networks.geometry import points_at, ramp, smoothed
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import push_pull
 
 VIEW_PX = 256
@@ -63,8 +63,8 @@ class PersonSurface:
     rgb: Tensor  # [3, P, P], sRGB-encoded
 
     @staticmethod
-    def of(painting: Painting, view: InputView) -> "PersonSurface":
-        """Of the first portrait of a batch."""
+    def of(painting: PaintedSheets, view: InputView) -> "PersonSurface":
+        """Of a portrait, as the photograph has it."""
         device = painting.opacity.device
         camera = view.camera.resized(VIEW_PX, VIEW_PX)
         photo = view.on(device)
@@ -89,8 +89,8 @@ class PersonSurface:
         return PersonSurface(points_at(camera, depth_m), depth_m, thick_m, matte, body, small[2:])
 
 
-def _drawn(painting: Painting, camera: Camera) -> tuple[Tensor, Tensor]:
+def _drawn(painting: PaintedSheets, camera: Camera) -> tuple[Tensor, Tensor]:
     """The portrait's depth in metres, continued over what is clear; and where it is not, 0 or 1."""
-    alpha, depth_m = painting.geometry.render_opacity(painting.opacity[0], painting.radius_m[0], camera)
+    alpha, depth_m = painting.geometry.render_opacity(painting.opacity, painting.radius_m, camera)
     known = (alpha > 0.5).float()
     return push_pull((depth_m * known)[None, None], known[None, None])[0, 0], known

@@ -15,7 +15,7 @@ from ..cuda_ops.recorded import recorded
 from .face_end import CORNER_M, ROUNDS, FaceEnd, over_halves
 from .neck_column import Silhouette, at_heights
 from .networks.geometry import ramp, resampled
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 SLOPE = (0.9, 0.3)
 """How much an ear's front falls back for each metre farther out, at its middle and its lobe."""
@@ -56,11 +56,9 @@ class Ears:
 
 
 def with_ears(
-    painting: Painting, silhouette: Silhouette, ends: tuple[FaceEnd, FaceEnd]
-) -> tuple[Painting, Silhouette, Ears]:
-    """The first portrait of a batch with ears that stand off the head; the silhouette without them; and where they
-    are. `visible` and `photographed` stay as they were.
-    """
+    painting: PaintedSheets, silhouette: Silhouette, ends: tuple[FaceEnd, FaceEnd]
+) -> tuple[PaintedSheets, Silhouette, Ears]:
+    """A portrait with ears that stand off the head; the silhouette without them; and where they are."""
     radius, beside, off, solid = over_halves(painting, ends, _shape, _standing_off)
     halves = radius.chunk(2, 1)
     hidden = torch.cat([torch.full_like(half, end.hidden) for half, end in zip(halves, ends, strict=True)], 1)
@@ -84,7 +82,7 @@ def _behind_ear(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
     return ends_m + end.ear * (end.side * behind_m - ends_m)
 
 
-def _solid(painting: Painting, ears: Tensor) -> Painting:
+def _solid(painting: PaintedSheets, ears: Tensor) -> PaintedSheets:
     """The painting with ears that are opaque and the photograph's, whatever the networks put in those directions."""
     inside = ramp(painting.geometry.offsets_m, SKIN_M)[:, None, None]
 

@@ -11,7 +11,7 @@ from ..cuda_ops.tensor_calls import sent
 from .camera import Camera
 from .neck_column import ROWS_M, Silhouette
 from .networks.geometry import ramp, texel_directions
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
 """Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
@@ -105,14 +105,14 @@ class FaceEnd:
 
 
 def over_halves(
-    painting: Painting,
+    painting: PaintedSheets,
     ends: tuple[FaceEnd, FaceEnd],
     known: Callable[[FaceEnd], np.ndarray],
     laid: Callable[[Tensor, Tensor, Tensor, float], tuple[Tensor, ...]],
 ) -> list[Tensor]:
     """Chart maps [G, G] of which `laid` makes the half [G, G / 2] to either side, of directions [G, G / 2, 3], the
-    first portrait's radius in them, what is `known` of the face's end at ROWS_M [len(ROWS_M), N], and the side."""
-    radius = painting.radius_m[0]
+    portrait's radius in them, what is `known` of the face's end at ROWS_M [len(ROWS_M), N], and the side."""
+    radius = painting.radius_m
     directions = painting.geometry.kept(texel_directions, len(radius), radius)
     halves = [
         laid(towards, radius_m, sent(known(end), radius.device, radius.dtype), end.side)

@@ -13,7 +13,7 @@ from ..cuda_ops.recorded import recorded
 from .face_end import ROUNDS, FaceEnd, over_halves
 from .neck_column import at_heights
 from .networks.geometry import ramp
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 AXIS_M = -0.010
 """Where the ellipse is widest, before the head's centre."""
@@ -31,8 +31,8 @@ BEHIND_DEG = (105.0, 90.0)
 """And up to which azimuths."""
 
 
-def with_hair_beside(painting: Painting, ends: tuple[FaceEnd, FaceEnd]) -> Painting:
-    """The first portrait of a batch with hair that goes back beside the face."""
+def with_hair_beside(painting: PaintedSheets, ends: tuple[FaceEnd, FaceEnd]) -> PaintedSheets:
+    """A portrait with hair that goes back beside the face."""
     (radius,) = over_halves(painting, ends, _known, _set_back)
     return painting.moved_to(radius)
 

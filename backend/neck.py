@@ -29,7 +29,7 @@ from .networks.geometry import (
     resampled,
     rows_below,
 )
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .surface_following import looked_up, offset_before, sheet_level
 
 OFFSET_M = -0.042
@@ -65,14 +65,13 @@ LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 """Sheets come no closer together than this share of before, and no nearer to the head's centre."""
 
 
-def with_neck(painting: Painting, silhouette: Silhouette, ears: Tensor) -> tuple[Painting, Tensor]:
-    """The first portrait of a batch with sheets laid so that the innermost is a neck; and how far the head goes on
+def with_neck(painting: PaintedSheets, silhouette: Silhouette, ears: Tensor) -> tuple[PaintedSheets, Tensor]:
+    """A portrait with sheets laid so that the innermost is a neck; and how far the head goes on
     above it, [T, T] in metres, for `without_tabs`.
 
-    `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell;
-    `visible` and `photographed` stay as they were.
+    `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell.
     """
-    geometry, radius, hair = painting.geometry, painting.radius_m[0], silhouette.hair()
+    geometry, radius, hair = painting.geometry, painting.radius_m, silhouette.hair()
     shape = (silhouette, len(radius), geometry.half_extent, radius.device)
     column = column_radius(*shape)
     hanging = column_radius(*shape, hair=True) if hair > 0.0 else column
@@ -82,7 +81,7 @@ def with_neck(painting: Painting, silhouette: Silhouette, ears: Tensor) -> tuple
     outline = resampled(outline_radius(silhouette, len(radius) // 2, geometry.half_extent, radius.device), len(radius))
     painting, back_m = with_back(painting, column, outline, ears, hair)
     farthest = _farthest(column, hanging, hair, size, geometry.half_extent)
-    to_ears = ramp(ears, ON_EARS) * (painting.radius_m[0] + EAR_M)
+    to_ears = ramp(ears, ON_EARS) * (painting.radius_m + EAR_M)
     farthest = torch.maximum(farthest, resampled(torch.maximum(to_ears, back_m + EAR_M), size))
     return _around_column(painting, column, farthest), farthest
 
@@ -108,12 +107,12 @@ def without_tabs(
 
 @recorded
 def _around_column(
-    painting: Painting,
+    painting: PaintedSheets,
     column: Tensor,  # [G, G]
     farthest: Tensor,  # [T, T], of the head
-) -> Painting:
+) -> PaintedSheets:
     geometry = painting.geometry
-    old, spread, offsets = painting.radius_m[0], geometry.spread, geometry.offsets_m
+    old, spread, offsets = painting.radius_m, geometry.spread, geometry.offsets_m
     size = old.shape[-1]
     low, free = geometry.kept(neck_share, size, old), geometry.kept(_free, size, old)
     inmost = torch.minimum(column, old - UNDER_SKIN_M + free)  # a metre below the jaw: no bound
@@ -126,22 +125,22 @@ def _around_column(
     sheets = replace(moved.geometry, spread=laid, offsets_m=offsets_m)
 
     def again(stack: Tensor) -> Tensor:
-        """[1, S, C, T, T] where the sheets lie now; of the innermost nothing counts but its colours beside the neck."""
+        """[S, C, T, T] where the sheets lie now; of the innermost nothing counts but its colours beside the neck."""
         rows = rows_below(stack.shape[-1], BEGINS_DEG[0], geometry.half_extent)
         before = offset_before((radius, laid), (old, spread), sheets.offsets_m, stack.shape[-1], rows)
         moved = stack.clone()
-        moved[..., rows, :] = looked_up(stack[..., rows, :], sheet_level(before, offsets)[None])
+        moved[..., rows, :] = looked_up(stack[..., rows, :], sheet_level(before, offsets))
         return moved
 
-    opacity = again(painting.opacity[:1, :, None])[:, :, 0]
-    colours = again(torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2))
-    confidence, painted = colours[:, :, 0], colours[:, :, 1:]
+    opacity = again(painting.opacity[:, None])[:, 0]
+    colours = again(torch.cat([painting.confidence[:, None], painting.painted], 1))
+    confidence, painted = colours[:, 0], colours[:, 1:]
     middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
     before_end = _before_end(middle, apart, sheets.offsets_m[:, None, None], farthest)
     # A texel sooner: to the next one sheets go out by a centimetre, and what ends between them would, too.
     opacity = opacity * least_around(before_end, 1)
-    opacity[:, 0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
-    confidence[:, 0] = 0.0  # of the photograph: it shows the neck once, in front
+    opacity[0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
+    confidence[0] = 0.0  # of the photograph: it shows the neck once, in front
     return replace(moved, opacity=opacity, confidence=confidence, painted=painted, geometry=sheets)
 
 

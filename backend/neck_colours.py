@@ -15,7 +15,7 @@ from .masks import least_around
 from .neck import BEGINS_DEG, behind_ears, neck_share
 from .neck_column import AXIS_M, Silhouette, at_heights
 from .networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below, smoothed
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import push_pull
 
 INSET_M, EDGE_DEG = (0.006, 0.01), (50.0, 90.0)
@@ -37,8 +37,8 @@ SOFT_SHARE, COARSER = 0.015, 4
 for that: what is seen between strands beside the neck would go around it in stripes."""
 
 
-def neck_colours(painting: Painting, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int) -> Tensor:
-    """Colours [3, size, size] of the innermost sheet of a batch's first portrait, sRGB-encoded: what is painted on it
+def neck_colours(painting: PaintedSheets, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int) -> Tensor:
+    """Colours [3, size, size] of the innermost sheet of a portrait, sRGB-encoded: what is painted on it
     where it is not the neck's.
 
     `picture` [4, H, H] is what the camera sees, 0..1, and the person's opacity; what is not surely the person's is left
@@ -52,8 +52,8 @@ def neck_colours(painting: Painting, silhouette: Silhouette, camera: Camera, pic
     surely = (least_around(picture[3:], picture.shape[-1] // PX_AN_EDGE_PX) > 0.9).float()
     picture = torch.cat([picture[:3] * surely, surely])
     picture = F.interpolate(picture[None], 2 * (PICTURE_PX,), mode="bilinear", align_corners=False, antialias=True)
-    colours = _around(geometry, painting.displacement_m[:1], axes, edges, views, picture, hair)
-    painted = resampled(painting.painted[0, 0], size)
+    colours = _around(geometry, painting.displacement_m[None], axes, edges, views, picture, hair)
+    painted = resampled(painting.painted[0], size)
     return torch.lerp(painted, F.adaptive_avg_pool2d(colours, size), geometry.kept(neck_share, size, painted))
 
 

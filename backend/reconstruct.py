@@ -131,8 +131,8 @@ def aligned_portrait(
     with torch.inference_mode(), played, LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
         person = detector.person(crop)
         picture = as_input(crop, person).to(device_name)
-        painting = network(picture, [camera], fine_colours=False)
-        matte = painting.matte[0, 0].cpu().numpy()
+        painting = network(picture, [camera], fine_colours=False).first()
+        matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
         painting = over_wide_chart(with_relief(following(painting), camera))
@@ -154,12 +154,12 @@ def aligned_portrait(
         progress.report(0.95, "finishing")
         geometry, steps = painting.geometry, SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():
-            textures = refine_on_gpu(textures, geometry, painting.radius_m[0], view, steps, sides.believed)
+            textures = refine_on_gpu(textures, geometry, painting.radius_m, view, steps, sides.believed)
             steps = 0
         manifolds = Manifolds(
             geometry.radius_m.cpu().numpy(),
             geometry.spread.cpu().numpy(),
-            painting.displacement_m[0].cpu().numpy(),
+            painting.displacement_m.cpu().numpy(),
             geometry.offsets_m.cpu().numpy(),
             geometry.half_extent,
         )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ..cuda_ops.recorded import recorded
 from .camera import Camera
 from .networks.geometry import CameraBatch, low_down, texel_directions
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 RELIEF = 0.09
 """So much farther before or behind the eyes everything is to lie, as a share."""
@@ -20,8 +20,8 @@ EYES_M = 0.085
 """How far the eyes lie before the head's centre."""
 
 
-def with_relief(painting: Painting, camera: Camera) -> Painting:
-    """The first portrait of a batch with more depth along the rays of its photograph's camera.
+def with_relief(painting: PaintedSheets, camera: Camera) -> PaintedSheets:
+    """A portrait with more depth along the rays of its photograph's camera.
 
     Sheets move along directions from the head's centre, by what the rays' movement has along these: a head's sides stay
     where the silhouette has them. Below the jaw nothing moves.
@@ -30,12 +30,12 @@ def with_relief(painting: Painting, camera: Camera) -> Painting:
 
 
 @recorded
-def _deeper(painting: Painting, camera: CameraBatch) -> Painting:
-    geometry, displacement = painting.geometry, painting.displacement_m[:1]
+def _deeper(painting: PaintedSheets, camera: CameraBatch) -> PaintedSheets:
+    geometry, displacement = painting.geometry, painting.displacement_m
     size = displacement.shape[-1]
     mean = geometry.mean_radius(size)
     directions = geometry.kept(texel_directions, size, displacement)
-    points = (mean + displacement[0])[..., None] * directions  # [D, D, 3]
+    points = (mean + displacement)[..., None] * directions  # [D, D, 3]
     position = camera.position()[0]
     towards = F.normalize(position - points, dim=-1)
     moved = RELIEF * (points @ F.normalize(position, dim=-1) - EYES_M)

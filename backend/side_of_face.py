@@ -17,7 +17,7 @@ from .camera import Camera
 from .ears import Ears
 from .masks import greatest_around, least_around
 from .networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import DARK, MAX_LIGHT_RATIO, push_pull, surface_turned_to
 from .sideburns import before_sideburns, sideburns
 
@@ -62,8 +62,8 @@ class Sides:
         return Sides(resampled(self.believed, size), resampled(self.sideburns, size))
 
 
-def with_sides(painting: Painting, camera: Camera, picture: Tensor, ears: Ears) -> tuple[Painting, Sides]:
-    """The first portrait of a batch with the cheeks' colours on the sides of its face, and what else they are.
+def with_sides(painting: PaintedSheets, camera: Camera, picture: Tensor, ears: Ears) -> tuple[PaintedSheets, Sides]:
+    """A portrait with the cheeks' colours on the sides of its face, and what else they are.
 
     `picture` [1, 4, H, W] is what the networks saw, the camera's.
     """
@@ -71,7 +71,9 @@ def with_sides(painting: Painting, camera: Camera, picture: Tensor, ears: Ears) 
 
 
 @recorded
-def _with_sides(painting: Painting, camera: CameraBatch, picture: Tensor, ears: Ears) -> tuple[Painting, Sides]:
+def _with_sides(
+    painting: PaintedSheets, camera: CameraBatch, picture: Tensor, ears: Ears
+) -> tuple[PaintedSheets, Sides]:
     size, kept = painting.painted.shape[-1], painting.geometry.kept
     colour, seen = _seen(painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])
@@ -100,13 +102,13 @@ def _with_sides(painting: Painting, camera: CameraBatch, picture: Tensor, ears: 
     return replace(painting, painted=painted), Sides(believed, hair)
 
 
-def _seen(painting: Painting, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
+def _seen(painting: PaintedSheets, camera: CameraBatch, picture: Tensor) -> tuple[Tensor, Tensor]:
     """Of the painting's surface its colours in the picture [3, C, C], and how well they are seen [C, C]."""
-    size, middle_m = painting.painted.shape[-1], picture.new_zeros(1)
-    turned = surface_turned_to(painting.geometry, painting.displacement_m, camera, size)[0]
-    projected, _ = camera.project(painting.geometry.points(painting.displacement_m, size, middle_m))
-    person = (least_around(painting.matte[:1], 2) > 0.9).float()
-    maps = torch.cat([picture[:1, :3], person], 1)
+    size, middle_m, displacement_m = painting.painted.shape[-1], picture.new_zeros(1), painting.displacement_m[None]
+    turned = surface_turned_to(painting.geometry, displacement_m, camera, size)[0]
+    projected, _ = camera.project(painting.geometry.points(displacement_m, size, middle_m))
+    person = (least_around(painting.matte, 2) > 0.9).float()
+    maps = torch.cat([picture[:1, :3], person[None, None]], 1)
     sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "border", False)[0]
     return sampled[:3], sampled[3] * turned
 

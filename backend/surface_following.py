@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..cuda_ops.recorded import recorded
 from .networks.geometry import beside_face, calmed, resampled, smoothed
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import push_pull
 
 SMOOTHING = 1.0
@@ -22,27 +22,25 @@ SMOOTHING = 1.0
 
 
 @recorded
-def following(painting: Painting) -> Painting:
-    """The first portrait of a batch with its sheets moved; `visible` and `photographed` stay as they were."""
-    geometry = painting.geometry
-    offsets = geometry.offsets_m
-    opacity = painting.opacity[:1]
+def following(painting: PaintedSheets) -> PaintedSheets:
+    """A portrait with its sheets moved."""
+    geometry, offsets = painting.geometry, painting.geometry.offsets_m
     size = painting.displacement_m.shape[-1]
     spread = resampled(geometry.spread, size)
-    moved = _surface_offset(opacity, offsets, size)  # [1, D, D], in offsets
-    radius = resampled(geometry.radius_m, size) + painting.displacement_m[:1]
+    moved = _surface_offset(painting.opacity, offsets, size)  # [D, D], in offsets
+    radius = resampled(geometry.radius_m, size) + painting.displacement_m
     moved = moved * geometry.kept(beside_face, size, moved)
     # The surface found is steep where the displacement was not: it is calmed as that was.
-    moved = (torch.exp(calmed(torch.log(radius + moved * spread))) - radius) / spread
+    moved = (torch.exp(calmed(torch.log(radius + moved * spread)[None])[0]) - radius) / spread
     moved = torch.maximum(moved, (geometry.smallest_radius(size) - radius) / spread)
-    displacement = painting.displacement_m[:1] + moved * spread
-    before = sheet_level(offsets[:, None, None] + moved, offsets)[None]
-    maps = torch.cat([painting.confidence[:1, :, None], painting.painted[:1]], 2)
-    confidence, painted = looked_up(maps, before).split((1, 3), 2)
+    displacement = painting.displacement_m + moved * spread
+    before = sheet_level(offsets[:, None, None] + moved, offsets)
+    maps = torch.cat([painting.confidence[:, None], painting.painted], 1)
+    confidence, painted = looked_up(maps, before).split((1, 3), 1)
     return replace(
         painting,
-        opacity=looked_up(opacity[:, :, None], before)[:, :, 0],
-        confidence=confidence[:, :, 0],
+        opacity=looked_up(painting.opacity[:, None], before)[:, 0],
+        confidence=confidence[:, 0],
         painted=painted,
         displacement_m=displacement,
         radius_m=geometry.total_radius(displacement),
@@ -50,15 +48,15 @@ def following(painting: Painting) -> Painting:
 
 
 def _surface_offset(opacity: Tensor, offsets: Tensor, size: int) -> Tensor:
-    """Where along the directions of a smaller map the surface is met from outside, of opacities [1, S, T, T]."""
-    outside = torch.cumprod(1.0 - opacity.flip(1), 1)
-    clear = torch.cat([torch.ones_like(outside[:, :1]), outside[:, :-1]], 1)
-    share = opacity.flip(1) * clear  # of what is met from outside, outermost first
-    total = share.sum(1, keepdim=True)
-    offset = (share * offsets.flip(0)[:, None, None]).sum(1, keepdim=True)
+    """Where along the directions of a smaller map the surface is met from outside, of opacities [S, T, T]."""
+    outside = torch.cumprod(1.0 - opacity.flip(0), 0)
+    clear = torch.cat([torch.ones_like(outside[:1]), outside[:-1]])
+    share = opacity.flip(0) * clear  # of what is met from outside, outermost first
+    total = share.sum(0, keepdim=True)
+    offset = (share * offsets.flip(0)[:, None, None]).sum(0, keepdim=True)
     offset, total = (F.adaptive_avg_pool2d(x, size) for x in (offset, total))
-    filled = push_pull(offset / total.clamp_min(1e-3), total)
-    return smoothed(filled[:, 0], SMOOTHING)
+    filled = push_pull((offset / total.clamp_min(1e-3))[None], total[None])
+    return smoothed(filled[0], SMOOTHING)[0]
 
 
 def sheet_level(offset: Tensor, offsets_m: Tensor) -> Tensor:
@@ -80,10 +78,10 @@ def offset_before(
 
 
 def looked_up(stack: Tensor, before: Tensor) -> Tensor:
-    """Sheets [1, S, C, V, U] at fractional sheets [1, N, D, D], or of as many texels."""
-    sheets, size = stack.shape[1], stack.shape[-1]
-    level = resampled(before[0], size)  # [N, V, U]
+    """Sheets [S, C, V, U] at fractional sheets [N, D, D], or of as many texels: [N, C, V, U]."""
+    sheets, size = len(stack), stack.shape[-1]
+    level = resampled(before, size)  # [N, V, U]
     below = level.floor().clamp(0, sheets - 2)
     share = (level - below)[:, None]
-    index = below.long()[:, None].expand(-1, stack.shape[2], -1, -1)
-    return torch.lerp(stack[0].gather(0, index), stack[0].gather(0, index + 1), share)[None]
+    index = below.long()[:, None].expand(-1, stack.shape[1], -1, -1)
+    return torch.lerp(stack.gather(0, index), stack.gather(0, index + 1), share)

@@ -20,7 +20,7 @@ from .jaw_shadow import jaw_shadow
 from .masks import greatest_around
 from .neck import without_tabs
 from .networks.geometry import CameraBatch, SheetGeometry, beside_face, ramp, resampled
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 from .networks.visibility import shown, surface_turned_to
 from .side_of_face import Sides
 from .skin_grain import skin_shade
@@ -45,14 +45,14 @@ CLEAN_OPACITY = 0.5
 
 @torch.inference_mode()
 def paint_textures(
-    painting: Painting,
+    painting: PaintedSheets,
     view: InputView,
     innermost: Tensor,
     ears: Tensor,
     farthest_m: Tensor,
     sides: Sides,
 ) -> Tensor:
-    """Textures [S, T, T, 4] uint8 of the first photograph of a painting's batch.
+    """Textures [S, T, T, 4] uint8 of a portrait and its photograph.
 
     `innermost` [3, T, T] is `neck_colours`', `ears` [G, G] are `with_ears`', and `farthest_m` [O, O], as large as the
     opacity, is `with_neck`'s; `sides` are `with_sides`'.
@@ -62,19 +62,19 @@ def paint_textures(
     geometry = painting.geometry
     photo = view.on(device)
     matte, wanted = photo.opacity, photo.opacity * photo.inside
-    opacity = solid_opacity(geometry, _firm_opacity(painting), painting.radius_m[0], view.camera, wanted)
-    opacity = without_tabs(geometry, painting.radius_m[0], opacity, ears, farthest_m)
+    opacity = solid_opacity(geometry, _firm_opacity(painting), painting.radius_m, view.camera, wanted)
+    opacity = without_tabs(geometry, painting.radius_m, opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
-    opacity[0] *= _near_person(geometry, painting.displacement_m[:1], camera, matte, opacity.shape[-1])
-    turned = surface_turned_to(geometry, painting.displacement_m[:1], camera, texture_size)[0] * sides.believed
-    surface_m = _surface_depth(geometry, opacity, painting.radius_m[0], view)
-    seen = Seen.of(geometry, painting.displacement_m[:1], camera, photo, turned, surface_m)
-    painted, innermost, shade = _continued(painting.painted[0], innermost, seen, sides, geometry.half_extent)
+    opacity[0] *= _near_person(geometry, painting.displacement_m[None], camera, matte, opacity.shape[-1])
+    turned = surface_turned_to(geometry, painting.displacement_m[None], camera, texture_size)[0] * sides.believed
+    surface_m = _surface_depth(geometry, opacity, painting.radius_m, view)
+    seen = Seen.of(geometry, painting.displacement_m[None], camera, photo, turned, surface_m)
+    painted, innermost, shade = _continued(painting.painted, innermost, seen, sides, geometry.half_extent)
     paint = Paint(
         opacity if opacity.shape[-1] <= texture_size else _reduced(opacity, texture_size),
         painted,
         innermost,
-        painting.confidence[0],
+        painting.confidence,
         shade,
         turned,
         torch.cat([photo.rgb, matte[..., None]], -1),
@@ -85,12 +85,12 @@ def paint_textures(
         SEEN_SOFTNESS_M,
         uncut=1,
     )
-    return paint_texels(stack_before(view.camera, geometry, painting.radius_m[0], texture_size), paint)
+    return paint_texels(stack_before(view.camera, geometry, painting.radius_m, texture_size), paint)
 
 
-def _firm_opacity(painting: Painting) -> Tensor:
-    """Opacity [S, O, O] of the first portrait of a batch."""
-    opacity = painting.opacity[0]
+def _firm_opacity(painting: PaintedSheets) -> Tensor:
+    """Opacity [S, O, O] without its mist."""
+    opacity = painting.opacity
     beside = painting.geometry.kept(beside_face, opacity.shape[-1], opacity)
     return torch.lerp(ramp(opacity, FACE_OPACITY), ramp(opacity, (EMPTY_OPACITY, 1.0)), beside)
 

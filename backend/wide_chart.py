@@ -14,7 +14,7 @@ from torch import Tensor
 from ..cuda_ops.recorded import recorded
 from .conventions import WIDE_HALF_EXTENT
 from .networks.geometry import kept, lasting, region, resampled, smoothed
-from .networks.inversion import Painting
+from .networks.painted_sheets import PaintedSheets
 
 BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
 """Azimuths behind which, and elevations above which, the head is smoothed; by a Gaussian of so many of 128 texels. The
@@ -22,25 +22,23 @@ photograph says nothing of its shape there: hair would end above the ears in a s
 
 
 @recorded
-def over_wide_chart(painting: Painting) -> Painting:
-    """The first portrait of a batch over the wide chart; maps keep their sizes, `visible` and `photographed` stay as
-    they were."""
+def over_wide_chart(painting: PaintedSheets) -> PaintedSheets:
+    """A portrait over the wide chart; maps keep their sizes."""
     geometry = painting.geometry
     ratio = WIDE_HALF_EXTENT / geometry.half_extent
-    displacement = _wider(painting.displacement_m[:1], ratio, "bicubic")
-    total, spread = (_wider(x, ratio, "bicubic") for x in (painting.radius_m[:1], geometry.spread[None]))
-    total = torch.lerp(
-        total, smoothed(total, SMOOTH_TEXELS), kept(_behind_ears, total.shape[-1], total, WIDE_HALF_EXTENT)
+    displacement, total, spread = (
+        _wider(x, ratio, "bicubic") for x in (painting.displacement_m, painting.radius_m, geometry.spread)
     )
+    behind_ears = kept(_behind_ears, total.shape[-1], total, WIDE_HALF_EXTENT)
+    total = torch.lerp(total, smoothed(total[None], SMOOTH_TEXELS)[0], behind_ears)
     # What the displacement's coarser texels lose of the face goes into the radius.
-    mean = (total - resampled(displacement, total.shape[-1]))[0]
+    mean = total - resampled(displacement, total.shape[-1])
     return replace(
         painting,
-        **{name: _wider(getattr(painting, name)[:1], ratio) for name in ("opacity", "confidence", "painted")},
+        **{name: _wider(getattr(painting, name), ratio) for name in ("opacity", "confidence", "painted")},
         displacement_m=displacement,
-        coarse_displacement_m=_wider(painting.coarse_displacement_m[:1], ratio, "bicubic"),
         radius_m=total,
-        geometry=replace(geometry, radius_m=mean, spread=spread[0], half_extent=WIDE_HALF_EXTENT),
+        geometry=replace(geometry, radius_m=mean, spread=spread, half_extent=WIDE_HALF_EXTENT),
     )
 
 

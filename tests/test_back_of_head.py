@@ -24,7 +24,7 @@ from portrait_manifolds.backend.back_of_head import (
 )
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 
 RADIUS_SIZE, HEAD_M, NECK_M = 128, 0.1, 0.06
 HEADS = {20: (0.90, 0.94), 10: (0.84, 0.90), 0: (0.80, 0.86), -10: (0.77, 0.84), -20: (0.75, 0.82)}
@@ -35,7 +35,7 @@ NO_EARS, NECK = torch.zeros(RADIUS_SIZE, RADIUS_SIZE), torch.full((RADIUS_SIZE, 
 WIDE = torch.full((RADIUS_SIZE, RADIUS_SIZE), 0.3)
 """An outline wider than the head."""
 
-Made = tuple[Painting, Painting, torch.Tensor]
+Made = tuple[PaintedSheets, PaintedSheets, torch.Tensor]
 
 
 def angles_deg(size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,18 +66,18 @@ def made(ears: torch.Tensor = NO_EARS, hair: float = 0.0, radius_m: float = HEAD
     return before, *with_back(before, NECK, WIDE, ears, hair)
 
 
-def on_wide_chart() -> Painting:
+def on_wide_chart() -> PaintedSheets:
     """An opaque ball."""
     before, *_ = made()
-    geometry = replace(before.geometry, radius_m=before.radius_m[0], half_extent=WIDE_HALF_EXTENT)
+    geometry = replace(before.geometry, radius_m=before.radius_m, half_extent=WIDE_HALF_EXTENT)
     return replace(before, opacity=torch.ones_like(before.opacity), geometry=geometry)
 
 
-def at(portrait: Painting, azimuth_deg: float, elevation_deg: float) -> tuple[torch.Tensor, torch.Tensor]:
+def at(portrait: PaintedSheets, azimuth_deg: float, elevation_deg: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Opacities and colours of the texel nearest to a direction."""
     azimuth, elevation = angles_deg(SIZE)
     row, column = divmod(int(((azimuth - azimuth_deg).abs() + (elevation - elevation_deg).abs()).argmin()), SIZE)
-    return portrait.opacity[0, :, row, column], portrait.painted[0, :, :, row, column]
+    return portrait.opacity[:, row, column], portrait.painted[:, :, row, column]
 
 
 def test_what_sides_and_crown_hide_stays_within_the_outline() -> None:
@@ -92,8 +92,7 @@ def test_what_sides_and_crown_hide_stays_within_the_outline() -> None:
     stays = (elevation_deg > CROWN_DEG[1][0] + 3.0) | (azimuth_deg < BEHIND_CROWN_DEG[0] - 3.0)
     ears = torch.ones_like(outline)
     held, with_ears, haired = (
-        with_back(before, NECK, outline, *given)[0].radius_m[0]
-        for given in ((NO_EARS, 0.0), (ears, 0.0), (NO_EARS, 1.0))
+        with_back(before, NECK, outline, *given)[0].radius_m for given in ((NO_EARS, 0.0), (ears, 0.0), (NO_EARS, 1.0))
     )
     for radius, there, inside_m in (
         (held, sides, INSIDE_M),
@@ -102,31 +101,31 @@ def test_what_sides_and_crown_hide_stays_within_the_outline() -> None:
     ):
         torch.testing.assert_close(radius[there], outline[there] - inside_m, atol=5e-4, rtol=0.0)
     for radius, there in ((held, stays), (haired, stays), (haired, hair), (with_ears, sides), (with_ears, crown)):
-        torch.testing.assert_close(radius[there], before.radius_m[0][there], atol=1e-3, rtol=0.0)
-    assert float((before.radius_m[0] - held)[sides | crown].min()) > 0.01
+        torch.testing.assert_close(radius[there], before.radius_m[there], atol=1e-3, rtol=0.0)
+    assert float((before.radius_m - held)[sides | crown].min()) > 0.01
 
 
 def test_it_ends_at_the_neck() -> None:
     _, after, ends_m = made()
-    radius, low = after.radius_m[0], behind(BELOW_DEG[1], BELOW_DEG[1] + 3.0)
+    radius, low = after.radius_m, behind(BELOW_DEG[1], BELOW_DEG[1] + 3.0)
     assert NECK_M < float(radius[low].mean()) < NECK_M + 0.004
     torch.testing.assert_close(radius[low], ends_m[low])
-    torch.testing.assert_close(after.geometry.total_radius(after.displacement_m[:1])[0], radius)
+    torch.testing.assert_close(after.geometry.total_radius(after.displacement_m), radius)
 
 
 def test_it_is_as_round_as_heads_are() -> None:
     before = on_wide_chart()
-    nape = with_nape(before.geometry, before.radius_m[0], NECK, 0.0)
+    nape = with_nape(before.geometry, before.radius_m, NECK, 0.0)
     after, _ = with_back(before, nape, WIDE, NO_EARS, 0.0)
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(RADIUS_SIZE, WIDE_HALF_EXTENT))
     for level_deg, shares in HEADS.items():
         ring = ((azimuth_deg - 130.0).abs() < 5.0) & ((elevation_deg - level_deg).abs() < 2.0)
-        assert shares[0] < float(after.radius_m[0, ring].mean()) / HEAD_M < shares[1]
+        assert shares[0] < float(after.radius_m[ring].mean()) / HEAD_M < shares[1]
 
 
 def test_a_neck_goes_over_into_the_head_at_the_nape_alone() -> None:
     before, *_ = made()
-    radius = before.radius_m[0]
+    radius = before.radius_m
     nape = with_nape(before.geometry, radius, NECK, 0.0)
     whole = behind(NAPE_DEG[1], BELOW_DEG[0])
     torch.testing.assert_close(nape[whole], torch.full_like(nape, NAPE_SHARE * HEAD_M)[whole])
@@ -157,7 +156,7 @@ def test_what_lies_above_is_carried_down() -> None:
 def test_the_face_the_crown_and_what_is_below_stay() -> None:
     before, after, ends_m = made()
     stays = elsewhere(RADIUS_SIZE)
-    assert torch.equal(after.radius_m[0, stays], before.radius_m[0, stays]) and float(ends_m[stays].max()) == 0.0
+    assert torch.equal(after.radius_m[stays], before.radius_m[stays]) and float(ends_m[stays].max()) == 0.0
     stays = elsewhere(SIZE)
     for name in ("opacity", "painted", "confidence"):
         assert torch.equal(getattr(after, name)[..., stays], getattr(before, name)[..., stays])
@@ -167,7 +166,7 @@ def test_the_face_the_crown_and_what_is_below_stay() -> None:
 def test_hair_beside_the_neck_stays(hair: float, changed: float) -> None:
     before, after, _ = made(hair=hair)
     _, without, _ = made()
-    moved, whole = (x.radius_m[0] - before.radius_m[0] for x in (after, without))
+    moved, whole = (x.radius_m - before.radius_m for x in (after, without))
     torch.testing.assert_close(moved, changed * whole, atol=1e-5, rtol=0.0)
 
 
@@ -175,6 +174,6 @@ def test_ears_stay_where_they_stand_out_of_it_and_go_where_they_do_not() -> None
     ears = torch.ones_like(NO_EARS)
     before, after, _ = made(ears)
     low = behind(BELOW_DEG[1], 0.0)
-    assert torch.equal(after.radius_m[0, low], before.radius_m[0, low])
+    assert torch.equal(after.radius_m[low], before.radius_m[low])
     before, after, _ = made(ears, radius_m=NECK_M - 0.01)
-    assert float((after.radius_m[0, low] - before.radius_m[0, low]).min()) > 0.001
+    assert float((after.radius_m[low] - before.radius_m[low]).min()) > 0.001

@@ -42,7 +42,7 @@ from portrait_manifolds.backend.neck import neck_share, with_neck
 from portrait_manifolds.backend.neck_colours import neck_colours
 from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import beside_face, chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 
 PX, HEAD_M, NECK_M = 256, 0.09, 0.05
 FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
@@ -51,7 +51,7 @@ FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20
 RED = (0.8, 0.2, 0.1)
 AHEAD = (0.0, 1.0)
 
-Portraits = tuple[Painting, Painting]
+Portraits = tuple[PaintedSheets, PaintedSheets]
 
 
 def camera(yaw_deg: float = 0.0) -> Camera:
@@ -78,16 +78,16 @@ def photograph(body: bool = True, shown: np.ndarray | None = None) -> InputView:
 def bodied() -> Portraits:
     """Before and after: a green ball on a neck, and the board cut into steps by the sheets."""
     first = painting(about_ball(0.10), torch.zeros(SIZE, SIZE))
-    points = first.geometry.points(first.displacement_m, SIZE)
+    points = first.geometry.points(first.displacement_m[None], SIZE)[0]
     x, y, z = points.unbind(-1)
     board = torch.stack([FRONT_M - z, z + DEEP_M - FRONT_M, TOP_M - y, HALF_M - x.abs()]).amin(0)
     solid = torch.sigmoid(torch.maximum(board, HEAD_M - points.norm(dim=-1)) / 2e-3)
     view = photograph()
-    matte = torch.from_numpy(view.opacity)[None]
-    first = replace(first, opacity=solid, matte=matte[None])
-    silhouette = Silhouette.of(matte[0].numpy(), camera())
+    matte = torch.from_numpy(view.opacity)
+    first = replace(first, opacity=solid, matte=matte)
+    silhouette = Silhouette.of(view.opacity, camera())
     before, _ = with_neck(first, silhouette, NO_EARS)
-    before.painted[0, 0] = neck_colours(before, silhouette, camera(), view.on(matte.device).person(), SIZE)
+    before.painted[0] = neck_colours(before, silhouette, camera(), view.on(matte.device).person(), SIZE)
     return before, with_body(before, view, NO_EARS)
 
 
@@ -155,22 +155,22 @@ def test_more_sheets_are_laid_and_the_portrait_holds_them(bodied: Portraits) -> 
     offsets = geometry.offsets_m
     assert len(offsets) > len(old) and torch.isin(old, offsets).all() and (offsets.diff() > 0.0).all()
     assert offsets.diff().max() < old.diff().max() and old.diff().max() > WIDEST_GAP_M
-    assert after.opacity.shape[1] == after.painted.shape[1] == after.confidence.shape[1] == len(offsets)
-    maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], offsets)
+    assert len(after.opacity) == len(after.painted) == len(after.confidence) == len(offsets)
+    maps = (geometry.radius_m, geometry.spread, after.displacement_m, offsets)
     manifolds = Manifolds(*(x.numpy() for x in maps), half_extent=CHART_HALF_EXTENT)
-    np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m[0].numpy(), atol=1e-6)
-    assert len(before.opacity[0]) == len(before.geometry.offsets_m) == len(old)  # as they were
+    np.testing.assert_allclose(manifolds.total_radius_m(), after.radius_m.numpy(), atol=1e-6)
+    assert len(before.opacity) == len(before.geometry.offsets_m) == len(old)  # as they were
 
 
 def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) -> None:
     before, after = bodied
     old = torch.isin(after.geometry.offsets_m, before.geometry.offsets_m)
     for name in ("opacity", "painted", "confidence"):
-        was, now = (getattr(x, name)[0, ..., : lower(SIZE, CHART_HALF_EXTENT).start, :] for x in (before, after))
+        was, now = (getattr(x, name)[..., : lower(SIZE, CHART_HALF_EXTENT).start, :] for x in (before, after))
         assert torch.equal(now[old], was)
-    assert not after.opacity[0, ~old, : lower(SIZE, CHART_HALF_EXTENT).start].any()
+    assert not after.opacity[~old, : lower(SIZE, CHART_HALF_EXTENT).start].any()
     high = slice(0, lower(128, CHART_HALF_EXTENT).start)
-    assert torch.equal(after.radius_m[0, high], before.radius_m[0, high])
+    assert torch.equal(after.radius_m[high], before.radius_m[high])
     assert torch.equal(after.geometry.spread[high], before.geometry.spread[high])
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE, CHART_HALF_EXTENT)
     beyond = ndimage.binary_dilation(
@@ -178,15 +178,15 @@ def test_the_head_stays_and_sheets_between_are_clear_there(bodied: Portraits) ->
     )  # between texels radii are interpolated
     head = torch.from_numpy(~beyond & ((elevation_deg > CLOSE_ELEVATION_DEG[0] + 2.0) | (azimuth_deg > 50.0)))
     assert head[lower(SIZE, CHART_HALF_EXTENT)].any()
-    torch.testing.assert_close(after.opacity[0, old][:, head], before.opacity[0, :, head], atol=1e-4, rtol=0.0)
-    assert after.opacity[0, ~old][:, head].max() == 0.0
+    torch.testing.assert_close(after.opacity[old][:, head], before.opacity[:, head], atol=1e-4, rtol=0.0)
+    assert after.opacity[~old][:, head].max() == 0.0
 
 
 def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
     before, after = bodied
 
-    def inner(portrait: Painting) -> torch.Tensor:
-        return portrait.radius_m[0] + portrait.geometry.offsets_m[0] * portrait.geometry.spread
+    def inner(portrait: PaintedSheets) -> torch.Tensor:
+        return portrait.radius_m + portrait.geometry.offsets_m[0] * portrait.geometry.spread
 
     neck = (leaning(128, CHART_HALF_EXTENT) == 1.0) & (neck_share(128, CHART_HALF_EXTENT) == 1.0)
     was, now = inner(before), inner(after)
@@ -203,8 +203,8 @@ def test_the_innermost_sheet_stays_the_necks(bodied: Portraits) -> None:
         & torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0] < 109.0)
     )
     assert float((now - was)[beginning & (was < nearest)].abs().max()) < 2e-3 and (beginning & (was < nearest)).any()
-    torch.testing.assert_close(after.opacity[0, 0], before.opacity[0, 0], atol=1e-6, rtol=0.0)  # wherever it lies now
-    torch.testing.assert_close(after.painted[0, 0], before.painted[0, 0], atol=1e-6, rtol=0.0)
+    torch.testing.assert_close(after.opacity[0], before.opacity[0], atol=1e-6, rtol=0.0)  # wherever it lies now
+    torch.testing.assert_close(after.painted[0], before.painted[0], atol=1e-6, rtol=0.0)
 
 
 def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
@@ -214,10 +214,10 @@ def test_of_a_step_in_the_sheets_before_nothing_is_left_below(
     before, (_, elevation_deg) = bodied[0], chart_angles_deg(128, CHART_HALF_EXTENT)
     first, last = torch.tensor(0.06), torch.full((128, 128), 0.3)
     monkeypatch.setattr(body, "sheet_levels", lambda *_: (first, last))
-    stepped = before.moved_to(before.radius_m[0] + 0.03 * torch.from_numpy(elevation_deg < -44.0))
+    stepped = before.moved_to(before.radius_m + 0.03 * torch.from_numpy(elevation_deg < -44.0))
     after = with_body(stepped, photograph(), NO_EARS)
     wanted = (last / lean_level(texel_directions(128, CHART_HALF_EXTENT), AHEAD)).clamp(max=FARTHEST_M)
-    outer = after.radius_m[0] + before.geometry.offsets_m[-2] * after.geometry.spread
+    outer = after.radius_m + before.geometry.offsets_m[-2] * after.geometry.spread
     whole = leaning(128, CHART_HALF_EXTENT) == 1.0
     torch.testing.assert_close(outer[whole], wanted[whole], atol=1e-5, rtol=0.0)
 
@@ -241,10 +241,10 @@ def test_sheets_come_close_together_under_the_chin(bodied: Portraits) -> None:
     assert after.geometry.spread[chin].max() <= CLOSE + 1e-6 < 1.0 <= before.geometry.spread[chin].min()
 
 
-def drawn(portrait: Painting, yaw_deg: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def drawn(portrait: PaintedSheets, yaw_deg: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Opacity, depth and colour."""
-    textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
-    seen = portrait.geometry.render(textures[0], portrait.radius_m[0], camera(yaw_deg))
+    textures = torch.cat([portrait.painted, portrait.opacity[:, None]], 1).permute(0, 2, 3, 1).contiguous()
+    seen = portrait.geometry.render(textures, portrait.radius_m, camera(yaw_deg))
     return seen[..., 3], seen[..., 4] / seen[..., 3].clamp_min(1e-4), seen[..., :3]
 
 
@@ -277,8 +277,8 @@ def test_an_ear_is_not_the_bodys(bodied: Portraits) -> None:
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
     there = (azimuth_deg > 79.0) & (azimuth_deg < 101.0) & (elevation_deg > -48.0) & (elevation_deg < -40.0)
     bodys, ear = (with_body(distrusted, photograph(), where) for where in (NO_EARS, ears))
-    assert bodys.confidence[0, 1:, there].max() > 0.9 and not ear.confidence[0, 1:, there].any()
-    assert (bodys.opacity - ear.opacity)[0, 1:, there].abs().max() > 0.9
+    assert bodys.confidence[1:, there].max() > 0.9 and not ear.confidence[1:, there].any()
+    assert (bodys.opacity - ear.opacity)[1:, there].abs().max() > 0.9
 
 
 def set_back(bodied: Portraits, name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tensor, PersonSurface]:
@@ -330,10 +330,10 @@ def test_the_body_is_thin_at_its_outline_but_not_where_the_photograph_ends(bodie
 @pytest.mark.parametrize("seed", range(3))
 def test_sheets_of_any_head_are_a_portraits(bodied: Portraits, seed: int) -> None:
     before, _ = bodied
-    noise = torch.randn(1, *before.displacement_m.shape[1:], generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(before.displacement_m.shape, generator=torch.Generator().manual_seed(seed))
     displacement = before.displacement_m + 0.01 * noise
     portrait = replace(before, displacement_m=displacement, radius_m=before.geometry.total_radius(displacement))
     after = with_body(portrait, photograph(), NO_EARS)
     geometry = after.geometry
-    maps = (geometry.radius_m, geometry.spread, after.displacement_m[0], geometry.offsets_m)
+    maps = (geometry.radius_m, geometry.spread, after.displacement_m, geometry.offsets_m)
     assert Manifolds(*(x.numpy() for x in maps), half_extent=CHART_HALF_EXTENT).sheets > CONFIG.sheets

@@ -27,12 +27,12 @@ from portrait_manifolds.backend.face_end import (
 )
 from portrait_manifolds.backend.neck_column import ROW_M, ROWS_M, Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 
 HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
 PIXEL_M = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX
 HEIGHTS_M = (0.04, 0.02, 0.0, -0.02, -0.04, -0.06, -0.075, -0.09)
-Sides = tuple[Painting, Painting, Silhouette, Ears]
+Sides = tuple[PaintedSheets, PaintedSheets, Silhouette, Ears]
 RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.2, 0.8, 0.2], [0.1, 0.1, 0.9])
 
 
@@ -60,7 +60,7 @@ def picture_of(view: Camera, beside_m: float, face_m: float = FACE_M) -> torch.T
 def sided(view: Camera, beside_m: float) -> Sides:
     """Before and after: a ball, and the person of `picture_of` before it."""
     person = picture_of(view, beside_m)[:, 3:]
-    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=person)
+    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=person[0, 0])
     silhouette = Silhouette.of(person[0, 0].numpy(), view)
     return before, *with_ears(before, silhouette, FaceEnd.both(view, landmarks_px(view), silhouette))
 
@@ -70,9 +70,9 @@ def eared() -> Sides:
     return sided(camera(), EAR_M)
 
 
-def surface(portrait: Painting) -> torch.Tensor:
+def surface(portrait: PaintedSheets) -> torch.Tensor:
     """Points [G, G, 3] of the middle sheet."""
-    radius = portrait.radius_m[0]
+    radius = portrait.radius_m
     return radius[..., None] * texel_directions(len(radius), CHART_HALF_EXTENT)
 
 
@@ -98,7 +98,7 @@ def test_sides_go_straight_back_and_ears_stand_off_them(eared: Sides) -> None:
         near = z[ear] > front_m - 0.5 * RIM_M
         np.testing.assert_allclose(z[ear][near], front_m[near], atol=0.004)
         assert near.any() and z[ear].min() > back_m - 0.003 and (z[ear] < front_m - RIM_M + 0.004).any()
-    torch.testing.assert_close(after.geometry.radius_m, after.radius_m[0] - (before.radius_m - HEAD_M)[0])
+    torch.testing.assert_close(after.geometry.radius_m, after.radius_m - (before.radius_m - HEAD_M))
 
 
 def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
@@ -113,12 +113,12 @@ def test_ears_are_solid_and_as_wide_as_the_silhouette(eared: Sides) -> None:
     assert ears[there].min() == 1.0 and not ears[x.abs() < wall - 0.005].any()
     inner = resampled(ears, SIZE) == 1.0
     offsets = after.geometry.offsets_m
-    assert float(after.opacity[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0
+    assert float(after.opacity[offsets < SKIN_M[1]][:, inner].min()) == 1.0
     bare = replace(after, opacity=torch.zeros_like(after.opacity), confidence=torch.zeros_like(after.confidence))
     bare = _solid(bare, ears)
     for maps in (bare.opacity, bare.confidence):
-        assert float(maps[0, offsets < SKIN_M[1]][:, inner].min()) == 1.0 == float(maps.max())
-        assert not maps[0, offsets > SKIN_M[0]].any() and not maps[0][:, resampled(ears, SIZE) == 0.0].any()
+        assert float(maps[offsets < SKIN_M[1]][:, inner].min()) == 1.0 == float(maps.max())
+        assert not maps[offsets > SKIN_M[0]].any() and not maps[:, resampled(ears, SIZE) == 0.0].any()
 
 
 def test_a_temple_above_an_ear_is_none(eared: Sides) -> None:
@@ -139,9 +139,9 @@ def test_the_face_what_is_above_and_what_is_below_stay(eared: Sides) -> None:
     azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(128, CHART_HALF_EXTENT))
     y = surface(before)[..., 1]
     same = (azimuth_deg < 40.0) | (y > HEIGHTS_M[EAR_TOP] + ABOVE_M + 0.003) | (y < HEIGHTS_M[-1])
-    torch.testing.assert_close(after.radius_m[0][same], before.radius_m[0][same])
+    torch.testing.assert_close(after.radius_m[same], before.radius_m[same])
     changed = (azimuth_deg > 60.0) & (azimuth_deg < 80.0) & (elevation_deg.abs() < 8.0)
-    assert (after.radius_m[0] < before.radius_m[0] - 0.005)[changed].all()
+    assert (after.radius_m < before.radius_m - 0.005)[changed].all()
 
 
 @pytest.mark.parametrize("yaw_deg", [28.0, -28.0])
@@ -155,11 +155,11 @@ def test_hair_stays_and_below_it_the_face_s_side_goes_straight_back() -> None:
     before, after, _, ears = sided(camera(), HAIR_M)  # as low as its lobes hang
     y = surface(before)[..., 1]
     hair, below = y > HEIGHTS_M[LOBE] + ROW_M, (y < HEIGHTS_M[LOBE] - ROW_M) & (y > HEIGHTS_M[LOBE] - 2.0 * ROW_M)
-    torch.testing.assert_close(after.radius_m[0][hair], before.radius_m[0][hair])
+    torch.testing.assert_close(after.radius_m[hair], before.radius_m[hair])
     torch.testing.assert_close(after.painted, before.painted)
     azimuth_deg = torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0])
     beside = below & (azimuth_deg > 60.0) & (azimuth_deg < 80.0)
-    assert beside.sum() > 20 and (after.radius_m[0] < before.radius_m[0] - 0.002)[beside].all()
+    assert beside.sum() > 20 and (after.radius_m < before.radius_m - 0.002)[beside].all()
     assert float(ears.solid.max()) == 0.0 and float(ears.beside[beside].mean()) > 0.6
 
 
@@ -185,7 +185,7 @@ def test_what_is_seen_below_ears_stays() -> None:
     at, x = surface(before), surface(before)[..., 0].abs()
     jaw = (at[..., 1] < HEIGHTS_M[JAW_ANGLE]) & (x < FACE_M) & (at[..., 2] > 0.02)
     assert jaw.sum() > 100
-    assert (after.radius_m[0] - before.radius_m[0])[jaw].abs().max() < 0.002
+    assert (after.radius_m - before.radius_m)[jaw].abs().max() < 0.002
 
 
 def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> None:

@@ -15,7 +15,7 @@ from portrait_manifolds.backend.neck import neck_share, with_neck
 from portrait_manifolds.backend.neck_colours import INSET_M, neck_colours
 from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 
 NO_EARS = torch.zeros(128, 128)
 COLLAR_M = -0.14
@@ -23,7 +23,7 @@ COLLAR_M = -0.14
 
 def test_a_collar_goes_on_around_the_neck() -> None:
     """In front the column has the picture's own colours, beside and behind those of the silhouette's edges."""
-    bare = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
+    bare = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON)
     heights = np.linspace(PX, -PX, PX)[:, None] * 0.5 * (2.4 * np.tan(np.radians(12.0)) / PX)
     dressed = torch.tensor(heights < -0.14).expand(PX, PX)
     picture = torch.where(dressed, torch.tensor(GREEN)[:, None, None], torch.tensor(RED)[:, None, None])
@@ -33,7 +33,7 @@ def test_a_collar_goes_on_around_the_neck() -> None:
     after, _ = with_neck(bare, silhouette, NO_EARS)
     size = 4 * SIZE
     colours = neck_colours(after, silhouette, camera(), picture, size)
-    points = after.geometry.points(after.displacement_m, size, after.geometry.offsets_m[:1])[0, 0]
+    points = after.geometry.points(after.displacement_m[None], size, after.geometry.offsets_m[:1])[0, 0]
     azimuth_deg = torch.tensor(chart_angles_deg(size, CHART_HALF_EXTENT)[0])
     beside = (azimuth_deg > 92.0) & (azimuth_deg < 109.0)
     skin, collar = (
@@ -44,9 +44,9 @@ def test_a_collar_goes_on_around_the_neck() -> None:
     assert len(collar) and float((collar - collar.new_tensor(GREEN)).abs().max()) < 0.05
 
 
-def collared() -> tuple[Painting, Silhouette, Camera, torch.Tensor]:
+def collared() -> tuple[PaintedSheets, Silhouette, Camera, torch.Tensor]:
     """A black neck in a collar that is white below COLLAR_M, and what `neck_colours` takes of it."""
-    bare = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
+    bare = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON)
     row = round(float(camera().project(np.array([[0.0, COLLAR_M, 0.0]]))[0][0, 1]))
     striped = (torch.arange(PX) >= row).float()[:, None].expand(3, PX, PX)
     silhouette = Silhouette.of(PERSON.numpy(), camera())
@@ -59,7 +59,7 @@ def test_a_collar_s_edge_is_as_sharp_as_textures_are() -> None:
     after, *given = collared()
     size = 8 * SIZE
     colours = neck_colours(after, *given, size)[0]
-    height_m = after.geometry.points(after.displacement_m, size, after.geometry.offsets_m[:1])[0, 0, ..., 1]
+    height_m = after.geometry.points(after.displacement_m[None], size, after.geometry.offsets_m[:1])[0, 0, ..., 1]
     azimuth_deg = torch.tensor(chart_angles_deg(size, CHART_HALF_EXTENT)[0])
     behind = (azimuth_deg > 92.0) & (azimuth_deg < 109.0) & (height_m > -0.17) & (height_m < -0.08)
     neither = height_m[behind & (colours > 0.1) & (colours < 0.9)]
@@ -84,13 +84,13 @@ def test_a_collar_s_edge_has_no_teeth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_not_the_neck_s_keeps_what_is_painted() -> None:
-    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON[None, None])
+    before = replace(painting(about_ball(HEAD_M), torch.zeros(SIZE, SIZE)), matte=PERSON)
     silhouette = Silhouette.of(PERSON.numpy(), camera())
     after, _ = with_neck(before, silhouette, NO_EARS)
     picture = torch.ones(4, PX, PX)
     colours = neck_colours(after, silhouette, camera(), picture, SIZE)
     share = neck_share(SIZE, CHART_HALF_EXTENT)
-    assert torch.equal(colours[:, share == 0.0], after.painted[0, 0][:, share == 0.0])
+    assert torch.equal(colours[:, share == 0.0], after.painted[0][:, share == 0.0])
     assert (share == 1.0).any() and float((colours[:, share == 1.0] - 1.0).abs().max()) < 1e-4
 
 
@@ -103,7 +103,7 @@ def test_hanging_hair_has_no_stripes_and_a_collar_has() -> None:
         after, _ = with_neck(before, silhouette, NO_EARS)
         picture = torch.cat([striped, matte[None]])
         colours = neck_colours(after, silhouette, camera(), picture, 4 * SIZE)
-        points = after.geometry.points(after.displacement_m, 4 * SIZE, after.geometry.offsets_m[:1])[0, 0]
+        points = after.geometry.points(after.displacement_m[None], 4 * SIZE, after.geometry.offsets_m[:1])[0, 0]
         low = (points[..., 1] < -0.09) & (points[..., 1] > -0.14)
         contrast.append(
             float(colours[:, low & torch.tensor(chart_angles_deg(4 * SIZE, CHART_HALF_EXTENT)[0] > 100.0)].std())

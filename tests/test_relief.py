@@ -22,7 +22,7 @@ def test_what_is_nearer_than_the_eyes_comes_nearer_and_sides_stay(yaw_deg: float
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64).orbited(yaw_deg)
     before = painting(about_ball(RADIUS_M), torch.zeros(4 * CONFIG.chart, 4 * CONFIG.chart))
     after = with_relief(before, camera)
-    moved_m = after.displacement_m[0].numpy()
+    moved_m = after.displacement_m.numpy()
     directions, (_, elevation_deg) = (
         chart_to_direction(map_grid(CONFIG.chart)),
         chart_angles_deg(CONFIG.chart, CHART_HALF_EXTENT),
@@ -44,6 +44,6 @@ def test_no_sheet_comes_to_the_heads_centre() -> None:
     least = geometry.smallest_radius(CONFIG.chart)
     small = least - geometry.mean_radius(CONFIG.chart)
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64)
-    after = with_relief(replace(before, displacement_m=small[None]), camera)
-    total = geometry.mean_radius(CONFIG.chart) + after.displacement_m[0]
+    after = with_relief(replace(before, displacement_m=small), camera)
+    total = geometry.mean_radius(CONFIG.chart) + after.displacement_m
     assert (total >= least - 1e-7).all() and (total > least + 1e-4).any()

@@ -16,7 +16,7 @@ from portrait_manifolds.backend import side_of_face
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled
-from portrait_manifolds.backend.networks.inversion import Painting
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.side_of_face import with_sides
 
@@ -25,20 +25,22 @@ SIDE = (AZIMUTH_DEG > 66.0) & (AZIMUTH_DEG < 74.0) & (ELEVATION_DEG < 4.0) & (EL
 ON_THE_RIGHT = torch.arange(SIZE) < SIZE // 2  # columns of the person's right
 
 
-def continued(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, Tensor]:
+def continued(sides: Sides, view: Camera, picture: Tensor) -> tuple[PaintedSheets, PaintedSheets, Tensor]:
     """Before and after, and what is believed."""
     before, after, made = with_what_was_made(sides, view, picture)
     return before, after, made.believed
 
 
-def with_what_was_made(sides: Sides, view: Camera, picture: Tensor) -> tuple[Painting, Painting, side_of_face.Sides]:
+def with_what_was_made(
+    sides: Sides, view: Camera, picture: Tensor
+) -> tuple[PaintedSheets, PaintedSheets, side_of_face.Sides]:
     _, before, _, ears = sides
     return before, *with_sides(before, view, picture, ears)
 
 
 def test_sides_take_the_faces_colour_not_the_ears_and_the_face_stays() -> None:
     before, after, believed = continued(sided(camera(), EAR_M), camera(), picture_of(camera(), EAR_M))
-    red, green, blue = after.painted[0, :, :, SIDE].mean((0, 2))
+    red, green, blue = after.painted[:, :, SIDE].mean((0, 2))
     assert red > 2.0 * green and red > 4.0 * blue
     assert believed[SIDE].max() < 0.2
     front = (AZIMUTH_DEG < 20.0) & (ELEVATION_DEG.abs() < 30.0)
@@ -51,7 +53,7 @@ def test_what_else_is_seen_at_the_contour_is_not_drawn_out() -> None:
     view = camera()
     picture = picture_of(view, EAR_M, face_m=FACE_M - 0.006)
     _, after, _ = continued(sided(view, EAR_M), view, picture)
-    red, green, _ = after.painted[0, :, :, SIDE].mean((0, 2))
+    red, green, _ = after.painted[:, :, SIDE].mean((0, 2))
     assert red > 2.0 * green
 
 
@@ -62,7 +64,7 @@ def test_cheeks_go_on_as_light_as_they_are_at_their_height() -> None:
     _, after, _ = continued(sided(view, EAR_M), view, picture)
     side = (AZIMUTH_DEG > 66.0) & (AZIMUTH_DEG < 74.0)
     upper, lower = (side & ((ELEVATION_DEG - middle).abs() < 2.0) for middle in (8.0, -16.0))
-    assert float(after.painted[0, :, 0, upper].max()) < 0.5 < 0.8 < float(after.painted[0, :, 0, lower].min())
+    assert float(after.painted[:, 0, upper].max()) < 0.5 < 0.8 < float(after.painted[:, 0, lower].min())
 
 
 def test_the_side_that_is_turned_away_is_the_cheek_and_the_other_ears_mirror_image() -> None:
@@ -70,10 +72,10 @@ def test_the_side_that_is_turned_away_is_the_cheek_and_the_other_ears_mirror_ima
     sides = sided(view, EAR_M)
     _, after, believed = continued(sides, view, picture_of(view, EAR_M))
     far = SIDE & ON_THE_RIGHT
-    red, green, _ = after.painted[0, :, :, far].mean((0, 2))
+    red, green, _ = after.painted[:, :, far].mean((0, 2))
     assert red > 2.0 * green and float(believed[far].max()) < 0.2
     ear = (resampled(sides[-1].solid, SIZE) > 0.99) & (ELEVATION_DEG.abs() < 10.0)
-    red, green, _ = after.painted[0, 0]
+    red, green, _ = after.painted[0]
     seen = ear & (green > red)  # its front, which is all that is turned to the camera
     assert seen.sum() > 10 and (green > red)[seen.flip(-1)].all()
     back = ear & (green < 0.2)
@@ -107,7 +109,7 @@ def test_temples_go_on_to_the_sideburns_as_what_is_seen_around_them() -> None:
     picture = picture_of(view, EAR_M, face_m=FACE_M - 0.004)  # the rest shows what lies behind
     _, after, made = with_what_was_made(sided(view, EAR_M), view, picture)
     contour = (AZIMUTH_DEG > 50.0) & (AZIMUTH_DEG < 56.0) & (ELEVATION_DEG > 13.0) & (ELEVATION_DEG < 15.0)
-    red, green, _ = after.painted[0, :, :, contour].mean((0, 2))
+    red, green, _ = after.painted[:, :, contour].mean((0, 2))
     assert red > 3.0 * green and float(made.believed[contour].max()) < 0.1
     _, _, covered = with_what_was_made(sided(view, HAIR_M), view, picture_of(view, HAIR_M))
     assert float(covered.believed[contour].min()) == 1.0
@@ -119,7 +121,7 @@ def test_a_face_that_stands_out_beside_is_no_ear() -> None:
     *others, ears = sided(view, EAR_M)
     everywhere = replace(ears, off=torch.ones_like(ears.off), solid=torch.ones_like(ears.solid))
     _, after, believed = continued((*others, everywhere), view, picture_of(view, EAR_M))
-    red, green, _ = after.painted[0, :, :, SIDE].mean((0, 2))
+    red, green, _ = after.painted[:, :, SIDE].mean((0, 2))
     assert red > 2.0 * green and float(believed[SIDE].max()) < 0.2
 
 
@@ -138,7 +140,7 @@ def test_a_portrait_is_painted_and_sharpened_where_the_photograph_is_believed(mo
     found: dict[str, Any] = {}
     made, refine = side_of_face.with_sides, reconstructing.refine
 
-    def doubting(*given: Any) -> tuple[Painting, side_of_face.Sides]:
+    def doubting(*given: Any) -> tuple[PaintedSheets, side_of_face.Sides]:
         painting, sides = made(*given)
         return painting, replace(sides, believed=0.0 * sides.believed)
 

@@ -11,8 +11,8 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import default_offsets_m
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
-from portrait_manifolds.backend.networks.inversion import Painting
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets, sheets_about
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")
@@ -29,21 +29,20 @@ def about_ball(radius_m: float) -> SheetGeometry:
     return sheets_about(np.full((RADIUS_SIZE, RADIUS_SIZE), radius_m), default_offsets_m(CONFIG.sheets))
 
 
-def painting(geometry: SheetGeometry, surface: torch.Tensor) -> Painting:
+def painting(geometry: SheetGeometry, surface: torch.Tensor) -> PaintedSheets:
     """Opaque up to the offsets `surface` [T, T], green."""
     offsets, chart = geometry.offsets_m, CONFIG.chart
-    opacity = torch.sigmoid((surface - offsets[:, None, None]) / 1e-3)[None]
-    colour = torch.tensor([0.2, 0.8, 0.2])[:, None, None].expand(1, CONFIG.sheets, 3, SIZE, SIZE).contiguous()
-    still = torch.zeros(1, chart, chart)
-    one = torch.ones_like(opacity)
-    radius = geometry.total_radius(still)
-    return Painting(opacity, one, one, colour, colour, still, still, radius, torch.ones(1, 1, 64, 64), geometry)
+    opacity = torch.sigmoid((surface - offsets[:, None, None]) / 1e-3)
+    colour = torch.tensor([0.2, 0.8, 0.2])[:, None, None].expand(CONFIG.sheets, 3, SIZE, SIZE).contiguous()
+    still = torch.zeros(chart, chart)
+    one, radius = torch.ones_like(opacity), geometry.total_radius(still)
+    return PaintedSheets(opacity, one, colour, still, radius, torch.ones(64, 64), geometry)
 
 
-def drawn(portrait: Painting, yaw_deg: float) -> torch.Tensor:
+def drawn(portrait: PaintedSheets, yaw_deg: float) -> torch.Tensor:
     camera = look_at((0.0, 0.0, 1.0), fov_deg=25.0, width_px=96, height_px=96).orbited(yaw_deg)
-    textures = torch.cat([portrait.painted, portrait.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
-    return portrait.geometry.render(textures[0], portrait.radius_m[0], camera)
+    textures = torch.cat([portrait.painted, portrait.opacity[:, None]], 1).permute(0, 2, 3, 1).contiguous()
+    return portrait.geometry.render(textures, portrait.radius_m, camera)
 
 
 def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -> None:
@@ -51,12 +50,12 @@ def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -
     before = painting(geometry, 0.03 * beside)
     after = following(before)
     offsets = geometry.offsets_m
-    moved = after.displacement_m[0] / resampled(geometry.spread, CONFIG.chart)
+    moved = after.displacement_m / resampled(geometry.spread, CONFIG.chart)
     outside = beside_face(CONFIG.chart, CHART_HALF_EXTENT) == 1
     assert (moved[outside] - 0.03).abs().median() < 0.005
     assert moved[CONFIG.chart // 2, CONFIG.chart // 2].abs() < 1e-6  # the face stays
-    outer = after.opacity[0, offsets > 0.012]
-    assert outer[:, beside == 1].mean() < 0.05 < before.opacity[0, offsets > 0.012][:, beside == 1].mean()
+    outer = after.opacity[offsets > 0.012]
+    assert outer[:, beside == 1].mean() < 0.05 < before.opacity[offsets > 0.012][:, beside == 1].mean()
     for yaw_deg in (0.0, 30.0):  # the outline moves by less than sheets lie apart; moved but not looked up it is 0.17
         assert (drawn(after, yaw_deg)[..., 3] - drawn(before, yaw_deg)[..., 3]).abs().mean() < 0.05
 
@@ -67,18 +66,18 @@ def test_steps_of_a_surface_across_sheets_close(geometry: SheetGeometry) -> None
     offsets = geometry.offsets_m
     on = (level >= offsets[:, None, None]) & torch.cat([level < offsets[1:, None, None], level[None] >= 1.0])
     before = painting(geometry, level)
-    before.opacity[0] = torch.where(on, 0.98, 0.0)
-    before.opacity[0, offsets < 0.0] = 0.98
+    before.opacity[:] = torch.where(on, 0.98, 0.0)
+    before.opacity[offsets < 0.0] = 0.98
     after = following(before)
-    outer = after.opacity[0, offsets > 0.02]
-    assert outer.mean() < 0.3 * before.opacity[0, offsets > 0.02].mean()
+    outer = after.opacity[offsets > 0.02]
+    assert outer.mean() < 0.3 * before.opacity[offsets > 0.02].mean()
 
 
 def test_the_innermost_sheet_stays_outside_the_centre(geometry: SheetGeometry) -> None:
     before = painting(geometry, torch.full((SIZE, SIZE), -10.0))
-    before.opacity[0, 0] = 1.0
+    before.opacity[0] = 1.0
     after = following(before)
-    inner = after.radius_m[0] + geometry.offsets_m[0] * geometry.spread
+    inner = after.radius_m + geometry.offsets_m[0] * geometry.spread
     assert inner.min() > 0.01
 
 

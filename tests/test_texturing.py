@@ -18,7 +18,8 @@ from portrait_manifolds.backend.networks.geometry import (
     resampled,
     texel_directions,
 )
-from portrait_manifolds.backend.networks.inversion import Inversion, Painting
+from portrait_manifolds.backend.networks.inversion import Inversion
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.side_of_face import Sides
 
@@ -31,13 +32,13 @@ def untrained() -> Inversion:
 
 
 @pytest.fixture(scope="module", params=[CHART_HALF_EXTENT, WIDE_HALF_EXTENT])
-def painted(request: pytest.FixtureRequest) -> tuple[Painting, InputView]:
+def painted(request: pytest.FixtureRequest) -> tuple[PaintedSheets, InputView]:
     """A grey painting of a head before a white photograph."""
     camera = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=64, height_px=64)
     with torch.inference_mode():
-        painting = untrained()(torch.full((2, 4, 64, 64), 0.5), [camera, camera])
+        painting = untrained()(torch.full((2, 4, 64, 64), 0.5), [camera, camera]).first()
     geometry = painting.geometry
-    solid = (geometry.offsets_m < 1e-3).float()[None, :, None, None].expand_as(painting.opacity)
+    solid = (geometry.offsets_m < 1e-3).float()[:, None, None].expand_as(painting.opacity)
     geometry = replace(geometry, half_extent=request.param)
     painting = replace(painting, opacity=solid.contiguous(), geometry=geometry)
     wide = look_at((0.0, 0.0, 1.4), fov_deg=16.0 * WIDER, width_px=96, height_px=96)
@@ -47,7 +48,7 @@ def painted(request: pytest.FixtureRequest) -> tuple[Painting, InputView]:
 
 
 def textures_of(
-    painting: Painting,
+    painting: PaintedSheets,
     view: InputView,
     size: int,
     farthest_m: float = 1.0,
@@ -56,8 +57,8 @@ def textures_of(
     sideburns: float = 0.0,
 ) -> np.ndarray:
     farthest = torch.full(painting.opacity.shape[-2:], farthest_m)
-    everywhere = torch.full_like(painting.radius_m[0], ears)
-    innermost = resampled(painting.painted[0, 0], size)
+    everywhere = torch.full_like(painting.radius_m, ears)
+    innermost = resampled(painting.painted[0], size)
     sides = Sides(torch.full((size, size), believed), torch.full((size, size), sideburns))
     return texturing.paint_textures(painting, view, innermost, everywhere, farthest, sides).numpy()
 
@@ -69,7 +70,7 @@ def front(textures: np.ndarray) -> float:
 
 
 def test_what_is_seen_along_its_side_keeps_the_networks_colour(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting, view = painted
     believed = front(textures_of(painting, view, SIZE))
@@ -77,7 +78,7 @@ def test_what_is_seen_along_its_side_keeps_the_networks_colour(
     assert front(textures_of(painting, view, SIZE)) < believed - 40.0
 
 
-def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Painting, InputView]) -> None:
+def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[PaintedSheets, InputView]) -> None:
     painting, view = painted
     stripe = ((np.arange(96) >= 50) & (np.arange(96) < 60))[:, None]
     foreground = Foreground(view.foreground.opacity, np.where(stripe, view.foreground.rgb, 0.0).astype(np.float32))
@@ -85,7 +86,7 @@ def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Painting, I
     painting = replace(painting, confidence=torch.ones_like(painting.confidence))
     textures = textures_of(painting, striped, SIZE)
     drawn = painting.geometry.render(
-        torch.from_numpy(textures).float() / 255.0, painting.radius_m[0], view.camera.resized(384, 384)
+        torch.from_numpy(textures).float() / 255.0, painting.radius_m, view.camera.resized(384, 384)
     ).numpy()
     middle = drawn[188:196, :, 1].mean(0)
     bright = np.flatnonzero(middle > 0.3)  # linear light
@@ -93,7 +94,7 @@ def test_the_photograph_lies_where_the_camera_sees_it(painted: tuple[Painting, I
 
 
 def test_strands_shade_what_is_hidden_and_not_the_photograph(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting, view = painted
     plain = textures_of(painting, view, SIZE).astype(float)
@@ -104,7 +105,7 @@ def test_strands_shade_what_is_hidden_and_not_the_photograph(
     assert front(shaded) > 0.5 * front(plain) + 5.0
 
 
-def test_what_is_clear_has_no_colour(painted: tuple[Painting, InputView]) -> None:
+def test_what_is_clear_has_no_colour(painted: tuple[PaintedSheets, InputView]) -> None:
     painting, view = painted
     half = view.foreground.opacity * (np.arange(96) < 48)
     textures = textures_of(painting, replace(view, foreground=replace(view.foreground, opacity=half)), SIZE)
@@ -113,11 +114,11 @@ def test_what_is_clear_has_no_colour(painted: tuple[Painting, InputView]) -> Non
 
 
 @torch.inference_mode()
-def test_on_the_face_no_sheet_is_hardly_opaque(painted: tuple[Painting, InputView]) -> None:
+def test_on_the_face_no_sheet_is_hardly_opaque(painted: tuple[PaintedSheets, InputView]) -> None:
     """A shell before the skin is a second edge from beside; beside the face hair may be thin."""
     painting, view = painted
     shell, skin = (painting.geometry.offsets_m > limit for limit in (0.004, -0.001))
-    opacity = torch.where(shell, 0.2, torch.where(skin, 0.9, 1.0))[None, :, None, None].expand_as(painting.opacity)
+    opacity = torch.where(shell, 0.2, torch.where(skin, 0.9, 1.0))[:, None, None].expand_as(painting.opacity)
     textures = textures_of(replace(painting, opacity=opacity.contiguous()), view, SIZE)[..., 3]
     azimuth_deg, elevation_deg = chart_angles_deg(SIZE, painting.geometry.half_extent)
     on_face = (azimuth_deg < 25.0) & (np.abs(elevation_deg) < 15.0)
@@ -127,7 +128,7 @@ def test_on_the_face_no_sheet_is_hardly_opaque(painted: tuple[Painting, InputVie
 
 
 def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
-    painted: tuple[Painting, InputView],
+    painted: tuple[PaintedSheets, InputView],
 ) -> None:
     painting, view = painted
     # The same sheets, told as five times as far apart by offsets a fifth as large.
@@ -152,7 +153,7 @@ def test_the_photograph_reaches_deeper_where_sheets_lie_farther_apart(
 @pytest.mark.parametrize("painted", [CHART_HALF_EXTENT], indirect=True)  # it counts that chart's texels
 @torch.inference_mode()
 def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_the_matte(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting, view = painted
     half = replace(view.foreground, opacity=view.foreground.opacity * (np.arange(96) < 48))
@@ -167,7 +168,7 @@ def test_the_innermost_sheet_ends_a_little_beside_the_person_and_the_others_at_t
 
 
 def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
-    painted: tuple[Painting, InputView],
+    painted: tuple[PaintedSheets, InputView],
 ) -> None:
     offsets = painted[0].geometry.offsets_m
     sheet = int((offsets < 1e-3).sum()) - 1  # the outermost that is solid
@@ -182,7 +183,7 @@ def test_what_is_farther_out_behind_lobes_than_the_head_goes_on_is_clear(
 
 
 def test_the_hidden_scalp_has_the_photograph_s_colours(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painting, view = painted
     half_extent = painting.geometry.half_extent
@@ -205,7 +206,7 @@ def test_the_hidden_scalp_has_the_photograph_s_colours(
 
 
 def test_sideburns_are_painted_as_hidden_scalp(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In its colours, with its strands."""
     monkeypatch.setattr(texturing, "scalp_colours", lambda seen, sideburns, half_extent: sideburns.expand(3, -1, -1))
@@ -216,7 +217,7 @@ def test_sideburns_are_painted_as_hidden_scalp(
 
 
 def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
-    painted: tuple[Painting, InputView],
+    painted: tuple[PaintedSheets, InputView],
 ) -> None:
     painting, view = painted
     believed, doubted = (textures_of(painting, view, SIZE, believed=share) for share in (1.0, 0.0))
@@ -226,7 +227,7 @@ def test_where_the_photograph_is_not_believed_the_networks_colour_stays(
 
 @pytest.mark.parametrize("shade", ["skin_shade", "jaw_shadow"])
 def test_grain_and_shadow_shade_what_the_photograph_does_not_show(
-    painted: tuple[Painting, InputView], monkeypatch: pytest.MonkeyPatch, shade: str
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch, shade: str
 ) -> None:
     painting, view = painted
     plain = front(textures_of(painting, view, SIZE, believed=0.0))

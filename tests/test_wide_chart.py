@@ -96,7 +96,7 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
     geometry = sheets_about(0.1 + 0.01 * np.sin(3.0 * grid[..., 0]) * np.cos(2.0 * grid[..., 1]), offsets_m)
     before = painting(geometry, torch.zeros(SIZE, SIZE))
     bump = 0.004 * torch.exp(-((torch.arange(CONFIG.chart) - 0.5 * CONFIG.chart) ** 2) / 8.0)
-    before = replace(before, displacement_m=(bump[:, None] * bump / 0.004)[None])
+    before = replace(before, displacement_m=bump[:, None] * bump / 0.004)
     before = replace(before, radius_m=geometry.total_radius(before.displacement_m))
     after = over_wide_chart(before)
     assert after.geometry.half_extent == WIDE_HALF_EXTENT and geometry.half_extent == CHART_HALF_EXTENT
@@ -107,7 +107,7 @@ def test_a_head_stays_as_it_was_and_goes_on_behind_the_ears() -> None:
         (np.abs(grid).max(-1) < CHART_HALF_EXTENT - 0.05) & (chart_angles_deg(128, CHART_HALF_EXTENT)[0] < 90.0)
     ]
     old, new = (
-        sample_map(p.radius_m[0].numpy(), inside, extent)
+        sample_map(p.radius_m.numpy(), inside, extent)
         for p, extent in ((before, CHART_HALF_EXTENT), (after, WIDE_HALF_EXTENT))
     )
     assert np.abs(old - new).max() < 2e-4
@@ -127,7 +127,7 @@ def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
     def steepest(least_deg: float, most_deg: float) -> float:
         """Between neighbours in a column, in metres."""
         there = (azimuth_deg > least_deg) & (azimuth_deg < most_deg) & (np.abs(elevation_deg - 10.0) < 15.0)
-        steps = np.abs(np.diff(after.radius_m[0].numpy(), axis=0))
+        steps = np.abs(np.diff(after.radius_m.numpy(), axis=0))
         return float(steps[there[1:] & there[:-1]].max())
 
     assert steepest(0.0, 90.0) > 0.008 and steepest(118.0, 135.0) < 0.003

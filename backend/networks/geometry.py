@@ -102,7 +102,7 @@ class SheetGeometry:
         return SMALLEST_RADIUS_M - self.offsets_m[0] * resampled(self.spread, size)
 
     def total_radius(self, displacement_m: Tensor) -> Tensor:
-        """r + delta [B, G, G] at the resolution of r, for the renderer; displacement [B, D, D]."""
+        """r + delta [..., G, G] at the resolution of r, for the renderer; displacement [..., D, D]."""
         return self.radius_m + resampled(displacement_m, RADIUS_SIZE)
 
     def kept(self, made: ChartMap, size: int, like: Tensor) -> Tensor:

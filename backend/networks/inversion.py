@@ -1,6 +1,6 @@
 """The whole network: a photograph in its aligned crop to a painted stack of sheets, in one forward pass."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from .encoder_w import EncoderW
 from .geometry import CameraBatch, SheetGeometry, calmed, constant, resampled, texel_directions
 from .layers import enlarged
 from .mean_sheets import MeanSheets
+from .painted_sheets import PaintedSheets
 from .precision import autocast
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
@@ -65,11 +66,17 @@ class Painting:
         colour = torch.lerp(self.painted, self.photographed, share[:, :, None])
         return torch.cat([colour, self.opacity[:, :, None]], 2).permute(0, 1, 3, 4, 2).contiguous()
 
-    def moved_to(self, radius_m: Tensor) -> "Painting":
-        """With the first portrait's surface [G, G] elsewhere, and the sheets about it."""
-        before = self.geometry
-        there = before.radius_m + radius_m - self.radius_m[0]
-        return replace(self, geometry=replace(before, radius_m=there), radius_m=radius_m[None])
+    def first(self) -> PaintedSheets:
+        """The first photograph's, without what is of its own view."""
+        return PaintedSheets(
+            self.opacity[0],
+            self.confidence[0],
+            self.painted[0],
+            self.displacement_m[0],
+            self.radius_m[0],
+            self.matte[0, 0],
+            self.geometry,
+        )
 
 
 @dataclass(frozen=True)
