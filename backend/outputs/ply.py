@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from ..atomic import atomic_path
 from ..errors import InputError
-from ..manifolds import map_grid
+from ..manifolds import ANTIPODE, map_grid
 from ..portrait import Portrait
 from .provenance import DIGITAL_SOURCE_TYPE
 
@@ -71,7 +71,8 @@ def visible_texels(portrait: Portrait) -> np.ndarray:
             gap = float(manifolds.offsets_m[sheet] - manifolds.offsets_m[sheet - 1]) * slip
             cover = 1.0 - (1.0 - _eroded(cover, int(reach))) * (1.0 - opacity[sheet] / np.float32(255.0))
             reach = reach - int(reach) + gap
-    return visible
+    on_head = np.hypot(*np.moveaxis(map_grid(size, manifolds.half_extent), -1, 0)) < ANTIPODE
+    return visible & on_head  # in the corners of a wide chart are no directions
 
 
 def _splats(portrait: Portrait, sheet: int, visible: np.ndarray) -> np.ndarray:
