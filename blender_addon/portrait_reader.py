@@ -3,6 +3,8 @@
 import json
 from functools import lru_cache
 from hashlib import blake2b
+from math import prod
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +58,7 @@ def _digest(path: Path, size: int, changed_ns: int) -> str:
 def _tensor(entry: dict, data: memoryview) -> np.ndarray:
     start, end = entry["data_offsets"]
     dtype = np.dtype(_DTYPES[entry["dtype"]])
-    count = int(np.prod(entry["shape"], dtype=np.int64))
-    if not 0 <= start <= end <= len(data) or count * dtype.itemsize != end - start:
+    shape = [index(side) for side in entry["shape"]]
+    if not 0 <= start <= end <= len(data) or prod(shape) * dtype.itemsize != end - start:
         raise ValueError("a tensor is not where it should be")
-    return np.frombuffer(data[start:end], dtype).reshape(entry["shape"])
+    return np.frombuffer(data[start:end], dtype).reshape(shape)

@@ -107,12 +107,13 @@ def test_in_blender(script: str, check: str, folder: Path, tmp_path: Path) -> No
 def test_a_set_up_that_fails_in_any_way_ends() -> None:
     """The preferences wait for its end."""
     script = (
-        "import time\n"
+        "import threading, time\n"
         "from portrait_manifolds.blender_addon.setup_backend import SetUp\n"
         "def broken(*_): raise RuntimeError('out of threads')\n"
         "SetUp._install = broken\n"
         "set_up, end = SetUp(None), time.time() + 20.0\n"
         "while not set_up.done and time.time() < end: time.sleep(0.01)\n"
+        "[thread.join(20.0) for thread in threading.enumerate() if thread is not threading.main_thread()]\n"
         "assert set_up.done and 'out of threads' in set_up.error, (set_up.done, set_up.error)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
