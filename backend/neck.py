@@ -54,6 +54,9 @@ that comes to hold; elevations in degrees; and how many metres at these."""
 ENDLESS_M, ENDING_M = 0.2, 0.004
 """Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
 
+BEHIND_HEAD_DEG = (92.0, 100.0)
+"""Azimuths from which it ends a texel sooner; before, there may be shoulders."""
+
 BEHIND_LOBES_DEG, TAB_M, TABS_M = (84.0, -46.0, -16.0), 0.002, 0.05
 """Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within the
 second of the head's end stays, and what is farther out than the third: a shoulder."""
@@ -137,8 +140,9 @@ def _around_column(
     confidence, painted = colours[:, 0], colours[:, 1:]
     middle, apart = (resampled(x, opacity.shape[-1]) for x in (radius, laid))
     before_end = _before_end(middle, apart, sheets.offsets_m[:, None, None], farthest)
-    # A texel sooner: to the next one sheets go out by a centimetre, and what ends between them would, too.
-    opacity = opacity * least_around(before_end, 1)
+    # A texel sooner: to the next one sheets go out by a centimetre, and hair that ends between them would, too.
+    sooner = geometry.kept(_behind_head, opacity.shape[-1], opacity)
+    opacity = opacity * torch.lerp(before_end, least_around(before_end, 1), sooner)
     opacity[0] = ramp(resampled(low, opacity.shape[-1]), WHOLE)
     confidence[0] = 0.0  # of the photograph: it shows the neck once, in front
     return replace(moved, opacity=opacity, confidence=confidence, painted=painted, geometry=sheets)
@@ -162,6 +166,12 @@ def _farthest(column_m: Tensor, hanging_m: Tensor, hair: float, size: int, half_
     farthest = column + kept(_nape_m, size, column, half_extent)
     hanging = hanging + kept(_before_ears_m, size, column, half_extent)
     return torch.lerp(farthest, torch.maximum(farthest, hanging), hair)
+
+
+@cache
+def _behind_head(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1."""
+    return lasting(ramp(chart_angles_deg(size, half_extent)[0], BEHIND_HEAD_DEG))
 
 
 @cache
