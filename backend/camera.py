@@ -83,7 +83,7 @@ class Camera:
     def rays(self) -> tuple[np.ndarray, np.ndarray]:
         """Origin [3] and directions [H, W, 3] through the pixels' centres; a direction's depth is one metre."""
         centres = np.meshgrid(np.arange(self.width_px) + 0.5, np.arange(self.height_px) + 0.5)
-        return self.position_m, self._directions(np.stack(centres, axis=-1))
+        return self.position_m, self.directions(np.stack(centres, axis=-1))
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points [..., 3] in portrait space to pixels [..., 2] and depth [...] in metres (negative behind)."""
@@ -97,9 +97,9 @@ class Camera:
 
     def unproject(self, pixels: np.ndarray, depth: np.ndarray | float) -> np.ndarray:
         """The inverse of `project`: pixels [..., 2] and depth [...] in metres to points [..., 3] in portrait space."""
-        return self.position_m + np.asarray(depth)[..., None] * self._directions(np.asarray(pixels))
+        return self.position_m + np.asarray(depth)[..., None] * self.directions(np.asarray(pixels))
 
-    def _directions(self, pixels: np.ndarray) -> np.ndarray:
+    def directions(self, pixels: np.ndarray) -> np.ndarray:
         """Directions [..., 3] through pixels [..., 2]; a direction's depth is one metre."""
         x, y = (pixels[..., 0] - self.cx_px) / self.fx_px, (pixels[..., 1] - self.cy_px) / self.fy_px
         return np.asarray(np.stack([x, -y, -np.ones_like(x)], axis=-1) @ self.camera_to_world[:3, :3].T)

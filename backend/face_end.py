@@ -123,6 +123,5 @@ def over_halves(
 
 def on_plane(camera: Camera, pixels: np.ndarray, z_m: float) -> np.ndarray:
     """Where rays through pixels [N, 2] meet the plane z = z_m, [N, 3] in metres."""
-    x, y = (pixels - (camera.cx_px, camera.cy_px)).T / ((camera.fx_px,), (camera.fy_px,))
-    rays = np.stack([x, -y, -np.ones_like(x)], 1) @ camera.camera_to_world[:3, :3].T
+    rays = camera.directions(pixels)
     return camera.position_m + rays * ((z_m - camera.position_m[2]) / rays[:, 2:])

@@ -49,8 +49,8 @@ NEAR_SKIN_COUNTS, ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = 0.4, (6.0, 12.0), (38
 BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 """Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
 
-HAIRLINE_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
-FADES_DEG, BEHIND_LOBES_DEG = 9.0, (86.0, 96.0)
+NECK_HAIR_ENDS_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
+NECK_HAIR_FADES_DEG, NECK_HAIR_BEGINS_DEG = 9.0, (86.0, 96.0)
 """Azimuths, and the elevations down to which a neck is hairy there; how softly that ends, and where it begins."""
 
 RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
@@ -198,8 +198,11 @@ def _above_sideburns(size: int, half_extent: float) -> Tensor:
 def _hairy_neck(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where hair grows on a neck."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    above_deg = elevation_deg - np.interp(azimuth_deg, *np.transpose(HAIRLINE_DEG))
-    return lasting(ramp(above_deg, (-FADES_DEG / 2.0, FADES_DEG / 2.0)) * ramp(azimuth_deg, BEHIND_LOBES_DEG))
+    above_deg = elevation_deg - np.interp(azimuth_deg, *np.transpose(NECK_HAIR_ENDS_DEG))
+    return lasting(
+        ramp(above_deg, (-NECK_HAIR_FADES_DEG / 2.0, NECK_HAIR_FADES_DEG / 2.0))
+        * ramp(azimuth_deg, NECK_HAIR_BEGINS_DEG)
+    )
 
 
 @cache

@@ -69,8 +69,8 @@ LEAST_SPREAD, CENTRE_M = 0.6, 0.012
 
 
 def with_neck(painting: PaintedSheets, silhouette: Silhouette, ears: Tensor) -> tuple[PaintedSheets, Tensor]:
-    """A portrait with sheets laid so that the innermost is a neck; and how far the head goes on
-    above it, [T, T] in metres, for `without_tabs`.
+    """A portrait with sheets laid so that the innermost is a neck; and how far the head goes on above it, [T, T] in
+    metres, for `without_tabs`.
 
     `silhouette` and `ears` [G, G] are what `with_ears` says. The neck's colours are for `neck_colours` to tell.
     """
