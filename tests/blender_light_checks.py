@@ -15,14 +15,20 @@ from portrait_manifolds.blender_addon.native_object import sheets_of
 OPERATORS = session.OPERATORS
 
 
-def check_shadow_on_portrait(folder: Path) -> None:
-    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
+def sunlit(folder: Path) -> tuple[bpy.types.Object, bpy.types.Scene]:
+    """A portrait's root in a small, quick scene, whose only light is a sun behind the camera; that is active."""
     root, _ = session.new_scene(folder, "small.portrait")
     scene = bpy.context.scene
     session.exact_cycles(scene)
     scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
     session.sky(scene, (1.0, 1.0, 1.0), 0.0)
     bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))  # shines along +y, into the face
+    return root, scene
+
+
+def check_shadow_on_portrait(folder: Path) -> None:
+    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
+    root, scene = sunlit(folder)
     bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
     board = bpy.context.object
     board.visible_camera = False
@@ -112,12 +118,7 @@ def check_light_on_set(folder: Path) -> None:
 
 def check_light_and_shadow(folder: Path) -> None:
     """With compositing's shadows a shaded half of the head does not dim the lit half: shadows count once."""
-    root, _ = session.new_scene(folder, "small.portrait")
-    scene = bpy.context.scene
-    session.exact_cycles(scene)
-    scene.cycles.samples, scene.cycles.max_bounces, scene.render.resolution_percentage = 16, 1, 20
-    session.sky(scene, (1.0, 1.0, 1.0), 0.0)
-    bpy.ops.object.light_add(type="SUN", rotation=(np.pi / 2, 0.0, 0.0))
+    root, scene = sunlit(folder)
     bpy.context.object.data.energy = 3.0
     look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
     bpy.context.view_layer.objects.active = root
