@@ -8,14 +8,14 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .alignment import Alignment
-from .backprojection import Seen, match_colours
 from .camera import Camera
-from .compositing import over_grey
 from .errors import InputError
-from .photograph import decode_layer, photograph_of, read_photograph
+from .photo.alignment import Alignment
+from .photo.photograph import decode_layer, photograph_of, read_photograph
+from .picture.compositing import over_grey
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
+from .texture.backprojection import Seen, match_colours
 
 log = logging.getLogger(__name__)
 

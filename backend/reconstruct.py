@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from . import progress
-from .alignment import Alignment, LandmarkTemplate, align, check_fov, sample_crop
 from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
-from .face_search import DOUBTFUL, find_faces
-from .input_view import input_view
-from .landmarks import LandmarkDetector
 from .manifolds import Manifolds
-from .photograph import Photograph, load_photograph, photograph_of
+from .photo.alignment import Alignment, LandmarkTemplate, align, check_fov, sample_crop
+from .photo.face_search import DOUBTFUL, find_faces
+from .photo.input_view import input_view
+from .photo.landmarks import LandmarkDetector
+from .photo.photograph import Photograph, load_photograph, photograph_of
 from .portrait import Crop, Portrait
 from .refine import refine, refine_on_gpu, sharpens_on_gpu
 
@@ -107,20 +107,20 @@ def aligned_portrait(
     import torch
 
     from ..cuda_ops.recorded import recording
-    from .body import with_body
-    from .ears import with_ears
-    from .face_end import FaceEnd
-    from .hair_beside import with_hair_beside
-    from .neck import with_neck
-    from .neck_colours import neck_colours
-    from .neck_column import Silhouette, without_walls
     from .networks.inversion import as_input
     from .networks.weights import load_weights
-    from .relief import with_relief
-    from .side_of_face import with_sides
-    from .surface_following import following
-    from .texturing import paint_textures
-    from .wide_chart import over_wide_chart
+    from .shape.body import with_body
+    from .shape.ears import with_ears
+    from .shape.face_end import FaceEnd
+    from .shape.hair_beside import with_hair_beside
+    from .shape.neck import with_neck
+    from .shape.neck_column import Silhouette, without_walls
+    from .shape.relief import with_relief
+    from .shape.surface_following import following
+    from .shape.wide_chart import over_wide_chart
+    from .texture.neck_colours import neck_colours
+    from .texture.side_of_face import with_sides
+    from .texture.texturing import paint_textures
 
     weights = load_weights(device_name)
     network = weights.network

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .backprojection import LEAST_OPACITY, match_colours
-from .input_view import InputView
+from .photo.input_view import InputView
 from .portrait import Portrait
+from .texture.backprojection import LEAST_OPACITY, match_colours
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,8 +61,8 @@ def refine_on_gpu(
     believed: "Tensor",
 ) -> "Tensor":
     """What `refine` makes of textures [S, T, T, 4] uint8 on sheets of r + delta [G, G], before they leave the GPU."""
-    from .backprojection_cuda import PortraitOnGpu
-    from .texturing import stack_before
+    from .texture.backprojection_cuda import PortraitOnGpu
+    from .texture.texturing import stack_before
 
     photo = view.on(textures.device)
     weight = photo.opacity.sqrt() * (photo.inside & (photo.opacity > LEAST_OPACITY))

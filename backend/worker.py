@@ -25,12 +25,12 @@ from typing import Any, TextIO, TypeVar
 import numpy as np
 
 from . import progress
-from .animation import render_frames
 from .atomic import atomic_path
 from .camera import Camera
 from .errors import InputError, ProcessingError
-from .layered_picture import layered_picture
-from .look import Look
+from .frames.animation import render_frames
+from .picture.layered_picture import layered_picture
+from .picture.look import Look
 from .portrait import Portrait
 from .version import installed_version
 

@@ -20,7 +20,7 @@ class ShownLook:
     edge_softness: float
 
     def to_dict(self) -> dict:
-        """As backend/look.py reads it."""
+        """As backend/picture/look.py reads it."""
         gain = [2.0**self.exposure * value for value in self.tint]
         return {"gain": gain, "opacity": self.opacity, "softness": self.edge_softness}
 

@@ -13,8 +13,8 @@ import bpy
 from mathutils import Vector
 
 from ..backend.camera import Camera, focal_px
-from ..backend.camera_paths import NEAREST_M
 from ..backend.errors import InputError
+from ..backend.frames.camera_paths import NEAREST_M
 from .cameras import SENSOR_WIDTH_MM, pose_to_blender, set_blender_camera
 from .keyframes import Key, clear_keys, set_keys
 

@@ -98,7 +98,7 @@ def check_photo_camera(folder: Path) -> None:
 
 def check_rigs(folder: Path) -> None:
     """Orbit and swing follow the backend's paths; push-in nears; every rig has keys; parameters rewrite them."""
-    from portrait_manifolds.backend.camera_paths import orbit, swing
+    from portrait_manifolds.backend.frames.camera_paths import orbit, swing
 
     root, _ = session.new_scene(folder, "small.portrait")
     scene, photo = bpy.context.scene, photo_view(bpy.context.view_layer.objects.active)

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from portrait_manifolds import blender_addon
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.blender_addon.backend_process import backend, stop_backend
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.job_operator import STEP_S

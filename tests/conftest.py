@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
 from portrait_manifolds.backend.portrait import Crop, Portrait
 

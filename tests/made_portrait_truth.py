@@ -9,7 +9,7 @@ import numpy as np
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import MIN_OPACITY, linear_to_srgb, srgb_to_linear
-from portrait_manifolds.backend.made_portrait import (
+from portrait_manifolds.backend.made.made_portrait import (
     displacement_m,
     made_offsets_m,
     paint,

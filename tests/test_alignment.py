@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from portrait_manifolds.backend.alignment import (
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CROP_SCALE
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.photo.alignment import (
     EYE_LEFT,
     EYE_RIGHT,
     MOUTH_LEFT,
@@ -16,10 +19,7 @@ from portrait_manifolds.backend.alignment import (
     invert_crop,
     sample_crop,
 )  # fmt: skip
-from portrait_manifolds.backend.camera import Camera, look_at
-from portrait_manifolds.backend.conventions import CROP_SCALE
-from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.photograph import Photograph
+from portrait_manifolds.backend.photo.photograph import Photograph
 from portrait_manifolds.backend.reconstruct import align_photograph, reconstruct
 
 

@@ -6,7 +6,10 @@ import pytest
 import torch
 from test_surface_following import SIZE, about_ball, painting
 
-from portrait_manifolds.backend.back_of_head import (
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.shape.back_of_head import (
     BEGINS_DEG,
     BEHIND_CROWN_DEG,
     BELOW_DEG,
@@ -22,9 +25,6 @@ from portrait_manifolds.backend.back_of_head import (
     with_back,
     with_nape,
 )
-from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 
 RADIUS_SIZE, HEAD_M, NECK_M = 128, 0.1, 0.06
 HEADS = {20: (0.90, 0.94), 10: (0.84, 0.90), 0: (0.80, 0.86), -10: (0.77, 0.84), -20: (0.75, 0.82)}

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from portrait_manifolds.backend.backprojection import Seen, match_colours
 from portrait_manifolds.backend.camera import Camera
-from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.texture.backprojection import Seen, match_colours
 
 
 @pytest.fixture(scope="module")

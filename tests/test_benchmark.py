@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portrait_manifolds.backend import benchmark
+from portrait_manifolds.backend.benchmark import benchmark
 from portrait_manifolds.backend.portrait import Portrait
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 
 TESTS = Path(__file__).parent
 PYTHON = os.environ.get("PORTRAIT_MANIFOLDS_BPY", sys.executable)

@@ -9,8 +9,15 @@ from scipy import ndimage
 from test_neck import NO_EARS
 from test_surface_following import CONFIG, SIZE, about_ball, painting
 
-from portrait_manifolds.backend import body, body_surface
-from portrait_manifolds.backend.body import (
+from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
+from portrait_manifolds.backend.manifolds import Manifolds
+from portrait_manifolds.backend.networks.geometry import beside_face, chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.photo.input_view import InputView
+from portrait_manifolds.backend.photo.matting import Foreground
+from portrait_manifolds.backend.shape import body, body_surface
+from portrait_manifolds.backend.shape.body import (
     CLOSE,
     CLOSE_ELEVATION_DEG,
     FARTHEST_M,
@@ -23,7 +30,7 @@ from portrait_manifolds.backend.body import (
     sheet_levels,
     with_body,
 )
-from portrait_manifolds.backend.body_surface import (
+from portrait_manifolds.backend.shape.body_surface import (
     BACK_M,
     CHEST_SHARE,
     EDGE_M,
@@ -33,16 +40,9 @@ from portrait_manifolds.backend.body_surface import (
     THICK_M,
     PersonSurface,
 )
-from portrait_manifolds.backend.camera import Camera, look_at
-from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.input_view import InputView
-from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.matting import Foreground
-from portrait_manifolds.backend.neck import neck_share, with_neck
-from portrait_manifolds.backend.neck_colours import neck_colours
-from portrait_manifolds.backend.neck_column import Silhouette
-from portrait_manifolds.backend.networks.geometry import beside_face, chart_angles_deg, texel_directions
-from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.shape.neck import neck_share, with_neck
+from portrait_manifolds.backend.shape.neck_column import Silhouette
+from portrait_manifolds.backend.texture.neck_colours import neck_colours
 
 PX, HEAD_M, NECK_M = 256, 0.09, 0.05
 FRONT_M, DEEP_M, TOP_M, HALF_M = 0.05, 0.10, -0.17, 0.20

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portrait_manifolds.backend.camera import look_at
-from portrait_manifolds.backend.camera_paths import PATHS, dolly_zoom, orbit, path_cameras, swing
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.frames.camera_paths import PATHS, dolly_zoom, orbit, path_cameras, swing
 
 fields_of_view = st.floats(3.0, 60.0)
 

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend.camera import load_cameras, look_at, save_cameras
-from portrait_manifolds.backend.camera_paths import dolly_zoom
 from portrait_manifolds.backend.cli import main, parse
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.frames.camera_paths import dolly_zoom
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.version import installed_version
 

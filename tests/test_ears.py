@@ -10,8 +10,10 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.ears import BACK_M, RIM_M, SKIN_M, SLOPE, UNDER_M, Ears, _solid, with_ears
-from portrait_manifolds.backend.face_end import (
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.shape.ears import BACK_M, RIM_M, SKIN_M, SLOPE, UNDER_M, Ears, _solid, with_ears
+from portrait_manifolds.backend.shape.face_end import (
     ABOVE_M,
     AWAY_M_PER_DEG,
     BEYOND_M,
@@ -25,9 +27,7 @@ from portrait_manifolds.backend.face_end import (
     FaceEnd,
     on_plane,
 )
-from portrait_manifolds.backend.neck_column import ROW_M, ROWS_M, Silhouette
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
-from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.shape.neck_column import ROW_M, ROWS_M, Silhouette
 
 HEAD_M, FACE_M, EAR_M, HAIR_M = 0.1, 0.08, 0.1, 0.14
 PIXEL_M = 2.0 * 1.2 * np.tan(np.radians(12.0)) / PX

@@ -12,11 +12,11 @@ from scipy import ndimage
 
 from portrait_manifolds.backend.edit import edit, load_painted, reshape
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.input_view import InputView
-from portrait_manifolds.backend.made_portrait import made_portrait
-from portrait_manifolds.backend.matting import Foreground
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
-from portrait_manifolds.backend.photograph import photograph_of
+from portrait_manifolds.backend.photo.input_view import InputView
+from portrait_manifolds.backend.photo.matting import Foreground
+from portrait_manifolds.backend.photo.photograph import photograph_of
 from portrait_manifolds.backend.portrait import Crop, Portrait
 from portrait_manifolds.backend.reconstruct import align_photograph, find_face
 from portrait_manifolds.backend.refine import refine

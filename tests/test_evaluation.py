@@ -10,10 +10,8 @@ import pytest
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import Camera, load_cameras, look_at
 from portrait_manifolds.backend.cli.evaluate import Evaluate
-from portrait_manifolds.backend.compositing import over_light
 from portrait_manifolds.backend.conventions import srgb_to_linear
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError, WriteError
@@ -40,12 +38,14 @@ from portrait_manifolds.backend.evaluation.pictures import hole_share, laplacian
 from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
 from portrait_manifolds.backend.evaluation.true_cameras import TrueCameras, load_turns, true_cameras, with_depth_seen
 from portrait_manifolds.backend.evaluation.true_picture import true_picture
-from portrait_manifolds.backend.landmarks import LandmarkDetector
 from portrait_manifolds.backend.networks import weights
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.outputs.jpeg import MAX_BYTES
 from portrait_manifolds.backend.outputs.png import to_bytes
-from portrait_manifolds.backend.photograph import load_photograph
+from portrait_manifolds.backend.photo.alignment import LandmarkTemplate
+from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
+from portrait_manifolds.backend.photo.photograph import load_photograph
+from portrait_manifolds.backend.picture.compositing import over_light
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.training.examples import pack, save_shard
 from portrait_manifolds.backend.training.export_views import TrainExportViews

@@ -17,7 +17,7 @@ from plyfile import PlyData
 from portrait_manifolds.backend.camera import Camera, save_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.made_portrait import made_camera, made_offsets_m, made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_camera, made_offsets_m, made_portrait
 from portrait_manifolds.backend.manifolds import direction_to_chart
 from portrait_manifolds.backend.outputs.glb import export_glb
 from portrait_manifolds.backend.outputs.ply import SIGMA_TEXELS, export_ply, overlap_opacity, visible_texels

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portrait_manifolds.backend.face_confidence import face_confidence
-from portrait_manifolds.backend.face_search import SURE, find_faces
-from portrait_manifolds.backend.landmarks import LandmarkDetector
+from portrait_manifolds.backend.photo.face_confidence import face_confidence
+from portrait_manifolds.backend.photo.face_search import SURE, find_faces
+from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 
 
 def wide_photo(*places: tuple[int, int, int]) -> np.ndarray:

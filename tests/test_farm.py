@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portrait_manifolds.backend import animation
 from portrait_manifolds.backend.camera import save_cameras
-from portrait_manifolds.backend.camera_paths import path_cameras
 from portrait_manifolds.backend.cli import parse
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.frames import animation
+from portrait_manifolds.backend.frames.camera_paths import path_cameras
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Portrait
 

@@ -8,16 +8,16 @@ from test_ears import EAR_M, FACE_M, HAIR_M, landmarks_px, picture_of, surface
 from test_neck import camera
 from test_surface_following import SIZE, about_ball, painting
 
-from portrait_manifolds.backend import hair_beside
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.face_end import BEYOND_M, FaceEnd
-from portrait_manifolds.backend.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
-from portrait_manifolds.backend.hair_beside import FACE_M as FROM_FACE_M
-from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct
+from portrait_manifolds.backend.shape import hair_beside
+from portrait_manifolds.backend.shape.face_end import BEYOND_M, FaceEnd
+from portrait_manifolds.backend.shape.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
+from portrait_manifolds.backend.shape.hair_beside import FACE_M as FROM_FACE_M
+from portrait_manifolds.backend.shape.neck_column import Silhouette
 
 HEAD_M = 0.14
 AZIMUTH_DEG = torch.tensor(chart_angles_deg(128, CHART_HALF_EXTENT)[0])

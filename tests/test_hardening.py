@@ -17,7 +17,7 @@ from portrait_manifolds.backend import camera, worker
 from portrait_manifolds.backend.camera import MAX_CAMERAS, MAX_JSON_BYTES, Camera, load_cameras, look_at, save_cameras
 from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.photograph import (
+from portrait_manifolds.backend.photo.photograph import (
     MAX_CMYK_PIXELS,
     MAX_COSTLY_PIXELS,
     MAX_PIXELS,
@@ -55,7 +55,7 @@ def test_a_small_file_of_a_huge_picture_is_refused_unread(tmp_path: Path, kind: 
 PEAK_BYTES_A_PIXEL = """
 import sys
 from pathlib import Path
-from portrait_manifolds.backend import photograph
+from portrait_manifolds.backend.photo import photograph
 
 def peak_kb():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
@@ -262,7 +262,7 @@ WRITING = {
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from portrait_manifolds.backend.made_portrait import made_portrait
+    from portrait_manifolds.backend.made.made_portrait import made_portrait
     from portrait_manifolds.backend.outputs.png import save_png
 
     folder = tmp_path_factory.mktemp("inputs")

@@ -5,11 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from portrait_manifolds.backend import hidden_scalp
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
-from portrait_manifolds.backend.input_view import ViewTensors
 from portrait_manifolds.backend.networks.geometry import (
     CameraBatch,
     chart_angles_deg,
@@ -18,7 +15,10 @@ from portrait_manifolds.backend.networks.geometry import (
 )
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
-from portrait_manifolds.backend.sideburns import sideburns
+from portrait_manifolds.backend.photo.input_view import ViewTensors
+from portrait_manifolds.backend.texture import hidden_scalp
+from portrait_manifolds.backend.texture.hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
+from portrait_manifolds.backend.texture.sideburns import sideburns
 
 SIZE = 128
 NO_SIDEBURNS = torch.zeros(SIZE, SIZE)

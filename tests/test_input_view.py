@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from portrait_manifolds.backend.alignment import Alignment, sample_crop
 from portrait_manifolds.backend.camera import look_at
-from portrait_manifolds.backend.input_view import WIDER, InputView, input_view
-from portrait_manifolds.backend.matting import Foreground
+from portrait_manifolds.backend.photo.alignment import Alignment, sample_crop
+from portrait_manifolds.backend.photo.input_view import WIDER, InputView, input_view
+from portrait_manifolds.backend.photo.matting import Foreground
 
 
 def test_outside_the_photo_the_person_goes_on_and_fades() -> None:

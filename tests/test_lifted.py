@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from portrait_manifolds.backend.alignment import Alignment
 from portrait_manifolds.backend.camera import Camera, look_at
+from portrait_manifolds.backend.photo.alignment import Alignment
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example, pair_example, photo_example
 from portrait_manifolds.backend.training.preview import pair_tile
 from portrait_manifolds.backend.training.real import RealPortrait

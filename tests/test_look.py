@@ -5,8 +5,8 @@ import pytest
 
 from portrait_manifolds.backend.conventions import srgb_to_linear
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.layered_picture import layered_picture, premultiplied
-from portrait_manifolds.backend.look import Look
+from portrait_manifolds.backend.picture.layered_picture import layered_picture, premultiplied
+from portrait_manifolds.backend.picture.look import Look
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops.native import Light
 

@@ -6,7 +6,7 @@ from made_portrait_truth import entries_m, field, trace
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, srgb_to_linear
-from portrait_manifolds.backend.made_portrait import (
+from portrait_manifolds.backend.made.made_portrait import (
     PICTURE_WIDTH_M,
     displacement_m,
     made_camera,

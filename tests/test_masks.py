@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from portrait_manifolds.backend.masks import (
+from portrait_manifolds.backend.photo.masks import (
     FAR_PX,
     dilated,
     distance_to_edge,

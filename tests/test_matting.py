@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from portrait_manifolds.backend import matting
-from portrait_manifolds.backend.matting import _without_steps, cut_out
+from portrait_manifolds.backend.photo import matting
+from portrait_manifolds.backend.photo.matting import _without_steps, cut_out
 
 SIDE = 160
 

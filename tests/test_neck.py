@@ -8,11 +8,13 @@ import torch
 from neck_scene import BLUE, HEAD_M, NECK_M, PERSON, PX, RED, WIDE, camera, rows
 from test_surface_following import SIZE, about_ball, painting
 
-from portrait_manifolds.backend.back_of_head import with_nape
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.masks import eroded, greatest_around
-from portrait_manifolds.backend.neck import (
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.photo.masks import eroded, greatest_around
+from portrait_manifolds.backend.shape.back_of_head import with_nape
+from portrait_manifolds.backend.shape.neck import (
     EAR_M,
     ENDING_M,
     OFFSET_M,
@@ -21,8 +23,7 @@ from portrait_manifolds.backend.neck import (
     with_neck,
     without_tabs,
 )
-from portrait_manifolds.backend.neck_colours import neck_colours
-from portrait_manifolds.backend.neck_column import (
+from portrait_manifolds.backend.shape.neck_column import (
     BACK_M,
     FRONT_M,
     LOWEST_M,
@@ -34,9 +35,8 @@ from portrait_manifolds.backend.neck_column import (
     outline_radius,
     without_walls,
 )
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
-from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
-from portrait_manifolds.backend.surface_following import looked_up, offset_before, sheet_level
+from portrait_manifolds.backend.shape.surface_following import looked_up, offset_before, sheet_level
+from portrait_manifolds.backend.texture.neck_colours import neck_colours
 
 NO_EARS = torch.zeros(128, 128)
 

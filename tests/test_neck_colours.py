@@ -8,14 +8,14 @@ import torch
 from neck_scene import BLUE, GREEN, HEAD_M, PERSON, PX, RED, WIDE, camera
 from test_surface_following import SIZE, about_ball, painting
 
-from portrait_manifolds.backend import neck_colours as neck_colours_module
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.neck import neck_share, with_neck
-from portrait_manifolds.backend.neck_colours import INSET_M, neck_colours
-from portrait_manifolds.backend.neck_column import Silhouette
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.shape.neck import neck_share, with_neck
+from portrait_manifolds.backend.shape.neck_column import Silhouette
+from portrait_manifolds.backend.texture import neck_colours as neck_colours_module
+from portrait_manifolds.backend.texture.neck_colours import INSET_M, neck_colours
 
 NO_EARS = torch.zeros(128, 128)
 COLLAR_M = -0.14

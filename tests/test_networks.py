@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError, ProcessingError
@@ -27,6 +26,7 @@ from portrait_manifolds.backend.networks.visibility import (
     visibility,
 )
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
+from portrait_manifolds.backend.photo.alignment import LandmarkTemplate
 from portrait_manifolds.backend.training.checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from portrait_manifolds.backend.training.loop import TrainConfig, train
 

@@ -16,13 +16,13 @@ from PIL import Image
 
 from portrait_manifolds.backend.atomic import atomic_path
 from portrait_manifolds.backend.batch.settings import Settings
-from portrait_manifolds.backend.compositing import over_background
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.outputs.exr import save_exr
 from portrait_manifolds.backend.outputs.mp4 import MAX_FPS, MIN_FPS, Mp4Writer, frame_rate
 from portrait_manifolds.backend.outputs.png import save_png
 from portrait_manifolds.backend.outputs.provenance import DIGITAL_SOURCE_TYPE
+from portrait_manifolds.backend.picture.compositing import over_background
 
 NOTE = 'Synthetic view of <Zoë & Søren>, "made up"'
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from portrait_manifolds.backend.landmarks import LandmarkDetector
+from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.quiet import without_chatter
 
 

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from portrait_manifolds import reconstruct
-from portrait_manifolds.backend import neck_column, relief
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.input_view import ViewTensors
-from portrait_manifolds.backend.neck import OFFSET_M
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
-from portrait_manifolds.backend.photograph import load_photograph, photograph_of
+from portrait_manifolds.backend.photo.input_view import ViewTensors
+from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.shape import neck_column, relief
+from portrait_manifolds.backend.shape.neck import OFFSET_M
 
 needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 

@@ -6,9 +6,9 @@ from PIL import Image
 from scipy import ndimage
 
 from portrait_manifolds import reconstruct
-from portrait_manifolds.backend.alignment import sample_crop
 from portrait_manifolds.backend.evaluation.pictures import laplacian_energy, picture_figures
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.photo.alignment import sample_crop
 from portrait_manifolds.backend.refine import sharpens_on_gpu
 from portrait_manifolds.cuda_ops import render_manifolds, tensor_calls
 

@@ -15,7 +15,7 @@ from portrait_manifolds.backend import progress, render
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.render import Renderer

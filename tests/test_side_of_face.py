@@ -12,13 +12,13 @@ from test_surface_following import SIZE
 from torch import Tensor
 
 from portrait_manifolds.backend import reconstruct as reconstructing
-from portrait_manifolds.backend import side_of_face
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
-from portrait_manifolds.backend.side_of_face import with_sides
+from portrait_manifolds.backend.texture import side_of_face
+from portrait_manifolds.backend.texture.side_of_face import with_sides
 
 AZIMUTH_DEG, ELEVATION_DEG = (torch.tensor(x) for x in chart_angles_deg(SIZE, CHART_HALF_EXTENT))
 SIDE = (AZIMUTH_DEG > 66.0) & (AZIMUTH_DEG < 74.0) & (ELEVATION_DEG < 4.0) & (ELEVATION_DEG > -14.0)

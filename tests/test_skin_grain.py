@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
-from portrait_manifolds.backend.hidden_scalp import Seen
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.skin_grain import MOST, skin_shade
+from portrait_manifolds.backend.texture.hidden_scalp import Seen
+from portrait_manifolds.backend.texture.skin_grain import MOST, skin_shade
 
 SIZE = 256
 AZIMUTH_DEG, ELEVATION_DEG = (torch.tensor(x) for x in chart_angles_deg(SIZE, WIDE_HALF_EXTENT))

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from portrait_manifolds.backend import solidity
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, pinhole
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
-from portrait_manifolds.backend.solidity import solid_opacity
+from portrait_manifolds.backend.texture import solidity
+from portrait_manifolds.backend.texture.solidity import solid_opacity
 
 SIZE = 128
 CAMERA = look_at((0.0, 0.0, 1.4), fov_deg=16.0, width_px=128, height_px=128)

@@ -13,7 +13,7 @@ from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets, sheets_about
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
-from portrait_manifolds.backend.surface_following import following, offset_before
+from portrait_manifolds.backend.shape.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")
 SIZE = 4 * CONFIG.chart

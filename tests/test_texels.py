@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid, resample_map
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops import build

@@ -7,13 +7,13 @@ import torch
 from skimage import data
 from test_texels import gaps, paint, soft_opacity
 
-from portrait_manifolds.backend.backprojection import _levels, match_colours, stack_of
-from portrait_manifolds.backend.backprojection_cuda import PortraitOnGpu
-from portrait_manifolds.backend.backprojection_cuda import _levels as levels_of_tensor
-from portrait_manifolds.backend.benchmark_texels import on_gpu
-from portrait_manifolds.backend.made_portrait import made_camera, made_portrait
+from portrait_manifolds.backend.benchmark.texels import on_gpu
+from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.reconstruct import reconstruct
+from portrait_manifolds.backend.texture.backprojection import _levels, match_colours, stack_of
+from portrait_manifolds.backend.texture.backprojection_cuda import PortraitOnGpu
+from portrait_manifolds.backend.texture.backprojection_cuda import _levels as levels_of_tensor
 from portrait_manifolds.cuda_ops.close_sheets import close_sheets
 from portrait_manifolds.cuda_ops.close_sheets_reference import close_sheets_reference
 from portrait_manifolds.cuda_ops.native import pyramid_u8

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from portrait_manifolds.backend import texturing
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.input_view import WIDER, InputView
-from portrait_manifolds.backend.matting import Foreground
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.geometry import (
     SheetGeometry,
@@ -21,7 +18,10 @@ from portrait_manifolds.backend.networks.geometry import (
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
-from portrait_manifolds.backend.side_of_face import Sides
+from portrait_manifolds.backend.photo.input_view import WIDER, InputView
+from portrait_manifolds.backend.photo.matting import Foreground
+from portrait_manifolds.backend.texture import texturing
+from portrait_manifolds.backend.texture.side_of_face import Sides
 
 SIZE = 64
 

@@ -11,13 +11,13 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from portrait_manifolds.backend.alignment import LandmarkTemplate
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import DISPLACEMENT_SIZE
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.weights import load_weights, save_weights
+from portrait_manifolds.backend.photo.alignment import LandmarkTemplate
 from portrait_manifolds.backend.training import loop
 from portrait_manifolds.backend.training.batches import batches
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example, pack, save_shard

@@ -11,17 +11,17 @@ from plyfile import PlyData
 from scipy import ndimage
 from test_surface_following import CONFIG, SIZE, drawn, painting
 
-from portrait_manifolds.backend.backprojection import match_colours
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid, sample_map
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.mean_sheets import sheets_about
 from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.backend.wide_chart import over_wide_chart
+from portrait_manifolds.backend.shape.wide_chart import over_wide_chart
+from portrait_manifolds.backend.texture.backprojection import match_colours
 from portrait_manifolds.cuda_ops.render_manifolds import Implementation, finish_picture, render_manifolds
 
 BALL_M = 0.1

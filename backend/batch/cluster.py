@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from ..animation import draw_frames
 from ..camera import Camera
 from ..errors import InputError, ProcessingError
+from ..frames.animation import draw_frames
 from ..portrait import Portrait
 from .cores import WORKER_BYTES, default_workers
 from .outcome import Outcome, publish, unfinished_folder

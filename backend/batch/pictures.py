@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from ..atomic import atomic_path
-from ..compositing import over_background
 from ..errors import InputError
 from ..outputs.provenance import exif_note
-from ..photograph import open_picture, read_photograph
+from ..photo.photograph import open_picture, read_photograph
+from ..picture.compositing import over_background
 from ..portrait import PROVENANCE
 
 SIDE_PX = 144

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..camera import MAX_CAMERAS, Camera, load_cameras
-from ..camera_paths import PATHS, path_cameras
 from ..errors import InputError
+from ..frames.camera_paths import PATHS, path_cameras
 from ..networks.manifest import read_manifest
 from ..outputs.mp4 import frame_rate
 from ..portrait import Portrait

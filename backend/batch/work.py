@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from errno import ENAMETOOLONG
 from pathlib import Path
 
-from ..animation import Draw, draw_frames, render_film
 from ..errors import InputError, ProcessingError, WriteError
+from ..frames.animation import Draw, draw_frames, render_film
 from ..outputs.png import save_png
-from ..photograph import Photograph, decode_photograph, read_photograph
+from ..photo.photograph import Photograph, decode_photograph, read_photograph
 from ..reconstruct import reconstruct
 from .outcome import Outcome, publish, unfinished_folder
 from .photos import Task

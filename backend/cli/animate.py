@@ -4,11 +4,11 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from ..animation import CAMERAS, render_film, render_frames
 from ..camera import save_cameras
-from ..camera_paths import dolly_zoom, path_cameras
 from ..errors import InputError
-from ..frame_files import other_frames
+from ..frames.animation import CAMERAS, render_film, render_frames
+from ..frames.camera_paths import dolly_zoom, path_cameras
+from ..frames.frame_files import other_frames
 from ..portrait import Portrait
 from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
 

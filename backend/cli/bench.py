@@ -16,7 +16,7 @@ class Bench:
 
     def run(self) -> None:
         """Prints the rows."""
-        from ..benchmark import run_benchmark
+        from ..benchmark.benchmark import run_benchmark
         from ..reconstruct import choose_device
 
         rows = run_benchmark(choose_device(self.device))

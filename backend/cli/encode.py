@@ -6,9 +6,9 @@ from typing import Annotated
 
 import tyro
 
-from ..animation import CAMERAS, encode_frames
 from ..camera import load_cameras
 from ..errors import InputError
+from ..frames.animation import CAMERAS, encode_frames
 from .options import Output, parse_colour, parse_frames
 
 

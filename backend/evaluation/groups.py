@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..alignment import MOUTH_LEFT, MOUTH_RIGHT
 from ..errors import InputError
 from ..input_file import read_input
+from ..photo.alignment import MOUTH_LEFT, MOUTH_RIGHT
 from .pictures import medians
 
 Groups = dict[str, dict[str, dict[str, float]]]

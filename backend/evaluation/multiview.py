@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..alignment import LandmarkTemplate
 from ..camera import Camera
-from ..compositing import over_grey, over_light
 from ..edit import load_painted
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
 from ..manifolds import direction_to_chart
 from ..networks.geometry import ON_FACE, face_distance
-from ..photograph import load_photograph
+from ..photo.alignment import LandmarkTemplate
+from ..photo.landmarks import LandmarkDetector
+from ..photo.photograph import load_photograph
+from ..picture.compositing import over_grey, over_light
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
 from .pictures import medians, picture_figures

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..alignment import LandmarkTemplate, invert_crop, sample_crop
-from ..compositing import over_grey
 from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
-from ..photograph import load_photograph
+from ..photo.alignment import LandmarkTemplate, invert_crop, sample_crop
+from ..photo.landmarks import LandmarkDetector
+from ..photo.photograph import load_photograph
+from ..picture.compositing import over_grey
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
 from .groups import GROUPS_FILE, measured_groups, read_groups

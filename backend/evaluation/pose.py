@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..alignment import LandmarkTemplate
+from ..photo.alignment import LandmarkTemplate
 
 
 def seen_turn_deg(before_px: np.ndarray, after_px: np.ndarray, template: LandmarkTemplate) -> tuple[float, float]:

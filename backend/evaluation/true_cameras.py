@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..alignment import LandmarkTemplate
 from ..camera import Camera, load_cameras
 from ..errors import InputError
 from ..input_file import read_input
-from ..landmarks import LandmarkDetector
+from ..photo.alignment import LandmarkTemplate
+from ..photo.landmarks import LandmarkDetector
 from ..portrait import Portrait
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from ..compositing import GREY, over_grey
 from ..conventions import srgb_to_linear
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
+from ..photo.landmarks import LandmarkDetector
+from ..picture.compositing import GREY, over_grey
 
 DIFFERENT = 24.0 / 255.0
 """What is farther than this from a plain background in some channel is the person; soft hair for the greater part."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load, save
 
-from ..alignment import LandmarkTemplate
 from ..atomic import atomic_path
 from ..errors import ProcessingError
+from ..photo.alignment import LandmarkTemplate
 from .config import SizeName, inversion_config
 from .inversion import Inversion
 from .manifest import FOLDER, MANIFEST, read_manifest

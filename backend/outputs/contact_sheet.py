@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ..atomic import atomic_path
-from ..compositing import over_background
+from ..picture.compositing import over_background
 from ..portrait import PROVENANCE
 from .jpeg import save_small_jpeg
 from .provenance import exif_note

@@ -7,7 +7,7 @@ import OpenEXR
 
 from ..atomic import atomic_path
 from ..errors import WriteError
-from ..layered_picture import premultiplied
+from ..picture.layered_picture import premultiplied
 from ..portrait import PROVENANCE
 from .provenance import DIGITAL_SOURCE_TYPE, MADE_OF, SOFTWARE
 

@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..atomic import atomic_path
-from ..compositing import to_bytes
+from ..picture.compositing import to_bytes
 from ..portrait import PROVENANCE
 from .provenance import MADE_OF, SOFTWARE, xmp_packet
 

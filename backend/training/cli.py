@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
+from ..photo.landmarks import LandmarkDetector
 from .example_maker import ExampleMaker
 from .fit_preview import fit_sheet
 from .library import Library, open_library

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..landmarks import POINTS
+from ..photo.landmarks import POINTS
 from .assets import HeadModel
 
 LANDMARKS_68 = (

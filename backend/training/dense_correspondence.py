@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from ..landmarks import POINTS
+from ..photo.landmarks import POINTS
 from .assets import EYEBALL_LEFT, EYEBALL_RIGHT, FACE_INNER, HeadModel, vertex_normals
 from .correspondence import FOREHEAD_OUTLINE, IRIS_LEFT, IRIS_RIGHT, LANDMARKS_68, OUTLINE, LandmarkMap, sparse_map
 from .fitting import FaceFits, fit_faces

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..alignment import LandmarkTemplate
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
+from ..photo.alignment import LandmarkTemplate
+from ..photo.landmarks import LandmarkDetector
 from .examples import Example, pair_example, photo_example, subject_example
 from .library import Library
 from .real import RealPortrait, real_portrait

@@ -16,13 +16,13 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from ...cuda_ops.rasterise import Mesh
-from ..alignment import LandmarkTemplate, align
 from ..atomic import atomic_path
 from ..camera import Camera
 from ..conventions import DISPLACEMENT_SIZE, PROMISED_PITCH_DEG, PROMISED_YAW_DEG, srgb_to_linear
 from ..errors import InputError, ProcessingError
-from ..landmarks import LandmarkDetector
 from ..networks.inversion import as_input
+from ..photo.alignment import LandmarkTemplate, align
+from ..photo.landmarks import LandmarkDetector
 from .lifted import lifted_pair
 from .photography import decoded_srgb, degraded, encoded_srgb, graded, sample_background, sample_look
 from .real import RealPortrait

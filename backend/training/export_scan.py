@@ -8,9 +8,9 @@ from PIL import Image, UnidentifiedImageError
 
 from ...cuda_ops.rasterise import Mesh, Texture, make_texture
 from ..camera import Camera, look_at
-from ..compositing import over_light
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
+from ..photo.landmarks import LandmarkDetector
+from ..picture.compositing import over_light
 from .assets import vertex_normals
 from .examples import pack
 from .export_views import export_views

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ...cuda_ops.rasterise import rasterise
-from ..alignment import crop_from_landmarks, invert_crop, sample_crop
+from ..photo.alignment import crop_from_landmarks, invert_crop, sample_crop
 from .assets import triangulate, vertex_normals
 from .library import Library
 from .meshes import plain_mesh, positions

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..alignment import crop_from_landmarks, crop_half_size_px, invert_crop
 from ..camera import Camera, focal_px
 from ..conventions import FFHQ_FOV_DEG
-from ..landmarks import POINTS
+from ..photo.alignment import crop_from_landmarks, crop_half_size_px, invert_crop
+from ..photo.landmarks import POINTS
 from .assets import FACE, HeadModel
 from .correspondence import OUTLINE, LandmarkMap
 

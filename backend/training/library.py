@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from ..atomic import atomic_path
 from ..conventions import srgb_to_linear
-from ..landmarks import LandmarkDetector
+from ..photo.landmarks import LandmarkDetector
 from .assets import SKIN, HeadModel, data_folder, load_head_model, load_wardrobe
 from .atlas import SkinAtlas, make_skin_atlas
 from .correspondence import LandmarkMap, sparse_map

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..alignment import LandmarkTemplate
 from ..errors import InputError
-from ..landmarks import LandmarkDetector
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
+from ..photo.alignment import LandmarkTemplate
+from ..photo.landmarks import LandmarkDetector
 from .carrying import carry, unpack
 from .cli import SourceConfig
 from .example_maker import ExampleMaker

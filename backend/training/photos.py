@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
-from ..landmarks import POINTS, LandmarkDetector
+from ..photo.landmarks import POINTS, LandmarkDetector
 
 log = logging.getLogger(__name__)
 

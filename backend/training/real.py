@@ -11,9 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from ...cuda_ops.rasterise import rasterise
-from ..alignment import Alignment, LandmarkTemplate, align, sample_crop
 from ..camera import Camera
-from ..landmarks import LandmarkDetector
+from ..photo.alignment import Alignment, LandmarkTemplate, align, sample_crop
+from ..photo.landmarks import LandmarkDetector
 from .assets import FACE, SKIN, triangulate
 from .fitting import FaceFits
 from .library import Library

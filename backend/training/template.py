@@ -7,11 +7,11 @@ from safetensors.numpy import save_file
 from scipy import ndimage
 
 from ...cuda_ops.rasterise import Mesh
-from ..alignment import LandmarkTemplate
 from ..atomic import atomic_path
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import map_grid
 from ..networks.geometry import RADIUS_SIZE
+from ..photo.alignment import LandmarkTemplate
 from .assets import SKIN, HeadModel, Wardrobe
 from .correspondence import FOREHEAD_OUTLINE, OUTLINE, LandmarkMap
 from .meshes import plain_mesh

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...cuda_ops.rasterise import Mesh, Texture, rasterise
-from ..alignment import crop_from_landmarks
 from ..camera import Camera, look_at
+from ..photo.alignment import crop_from_landmarks
 from .meshes import positions
 from .photography import Look, encoded_srgb, graded
 from .subject import Subject

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from portrait_manifolds.backend.example_portrait import example_photo
+from portrait_manifolds.backend.made.example_portrait import example_photo
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Polygon, Rectangle
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, PORTRAIT_TO_BLENDER
-from portrait_manifolds.backend.made_portrait import made_offsets_m, paint, skin_m
+from portrait_manifolds.backend.made.made_portrait import made_offsets_m, paint, skin_m
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
 
 RED, GREEN, BLUE, INK, PALE = "#c8322d", "#2e8b3d", "#2b62c4", "#333333", "#b9b9b9"

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from portrait_manifolds.backend.alignment import sample_crop
-from portrait_manifolds.backend.compositing import over_background
-from portrait_manifolds.backend.example_portrait import example_photo, example_portrait
+from portrait_manifolds.backend.made.example_portrait import example_photo, example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import BACKGROUND, save_contact_sheet
+from portrait_manifolds.backend.photo.alignment import sample_crop
+from portrait_manifolds.backend.picture.compositing import over_background
 from portrait_manifolds.backend.portrait import Portrait
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from portrait_manifolds.backend.batch.photos import find_tasks
 from portrait_manifolds.backend.batch.run import run_batch
 from portrait_manifolds.backend.batch.settings import Settings
-from portrait_manifolds.backend.example_portrait import example_photo
+from portrait_manifolds.backend.made.example_portrait import example_photo
 
 
 def main(folder: Path, photos: Path | None = None, side_px: int = 384, texture_size: int = 512) -> None:

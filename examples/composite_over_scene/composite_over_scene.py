@@ -13,7 +13,7 @@ import bpy
 from PIL import Image
 
 from portrait_manifolds import blender_addon
-from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.made.example_portrait import example_portrait
 from portrait_manifolds.blender_addon.cameras import set_blender_camera
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from portrait_manifolds import blender_addon
-from portrait_manifolds.backend.animation import render_film
 from portrait_manifolds.backend.camera import load_cameras
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
-from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.frames.animation import render_film
+from portrait_manifolds.backend.made.example_portrait import example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.png import save_png
 

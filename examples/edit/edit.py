@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from portrait_manifolds import Portrait
 from portrait_manifolds.backend.edit import edit, load_painted
-from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.made.example_portrait import example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.png import save_png
 

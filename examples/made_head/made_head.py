@@ -6,9 +6,9 @@ Usage: python made_head.py [FOLDER]
 import sys
 from pathlib import Path
 
-from portrait_manifolds.backend.animation import render_film
-from portrait_manifolds.backend.camera_paths import dolly_zoom
-from portrait_manifolds.backend.made_portrait import made_portrait
+from portrait_manifolds.backend.frames.animation import render_film
+from portrait_manifolds.backend.frames.camera_paths import dolly_zoom
+from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.glb import export_glb
 

@@ -6,9 +6,9 @@ Usage: python orbit.py [FOLDER [PHOTO or HEAD.portrait]]
 import sys
 from pathlib import Path
 
-from portrait_manifolds.backend.animation import render_film
-from portrait_manifolds.backend.camera_paths import orbit
-from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.frames.animation import render_film
+from portrait_manifolds.backend.frames.camera_paths import orbit
+from portrait_manifolds.backend.made.example_portrait import example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 
 YAWS_DEG, PITCHES_DEG = (-40, -20, 0, 20, 40), (20, 0, -20)

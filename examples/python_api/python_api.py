@@ -10,7 +10,7 @@ import numpy as np
 
 from portrait_manifolds.backend.camera import look_at, save_cameras
 from portrait_manifolds.backend.conventions import EYE_DISTANCE_M
-from portrait_manifolds.backend.example_portrait import example_portrait
+from portrait_manifolds.backend.made.example_portrait import example_portrait
 from portrait_manifolds.backend.outputs.contact_sheet import save_contact_sheet
 from portrait_manifolds.backend.outputs.exr import save_exr
 

@@ -20,7 +20,7 @@ from portrait_manifolds.backend.camera import load_cameras, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.photograph import FORMATS, decode_photograph
+from portrait_manifolds.backend.photo.photograph import FORMATS, decode_photograph
 from portrait_manifolds.backend.portrait import Crop, Portrait
 from portrait_manifolds.backend.worker import Worker
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait

@@ -1,0 +1,1 @@
+"""What is drawn of a portrait to a picture: with its look, over other portraits, over a background."""

@@ -1,0 +1,212 @@
+"""The scalp that the photograph does not show, in the colours of what it shows of it.
+
+The networks continue the sides of a head by a colour of their own, between hair and skin: seen from beside, a strip of
+another colour ran behind the hair. Here hair goes on as hair, and a bald head as skin.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
+from ..networks.geometry import (
+    CameraBatch,
+    SheetGeometry,
+    chart_angles_deg,
+    constant,
+    from_front_deg,
+    kept,
+    lasting,
+    ramp,
+    region,
+    resampled,
+    smoothed,
+)
+from ..networks.visibility import OTHER_PARTS, push_pull, scalp_maps
+from ..photo.input_view import ViewTensors
+from ..photo.masks import least_around
+
+INSIDE_PX = 2
+"""So near to the person's outline colours are not believed."""
+
+FACE_DEG, FACE_TOP_DEG, FACE_END_DEG = (40.0, 30.0), (16.0, 10.0), (-32.0, -26.0)
+"""Azimuths and elevations between which a face is skin, but for eyes, mouth and beard, which are left out as rare."""
+
+ROUNDS, RARE, LEAST_DEVIATION = 3, 3.0, 0.03
+"""How often the skin's colours are told anew, what lies so many deviations from them counts little, and they deviate by
+at least this much, in logarithms."""
+
+HAIR, SKIN_COUNTS = (1.5, 3.5), 0.002
+"""From how many deviations from the skin a colour is hair's, and how much skin counts where there is hair."""
+
+NEAR_SKIN_COUNTS, ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = 0.4, (6.0, 12.0), (38.0, 50.0)
+"""How much skin counts where sideburns take their colours from, and that region's elevations and azimuths."""
+
+BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
+"""Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
+
+NECK_HAIR_ENDS_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
+NECK_HAIR_FADES_DEG, NECK_HAIR_BEGINS_DEG = 9.0, (86.0, 96.0)
+"""Azimuths, and the elevations down to which a neck is hairy there; how softly that ends, and where it begins."""
+
+RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
+"""Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
+and what is continued is so smooth."""
+
+STRAND_TEXELS = 2.0
+"""Hair is told from skin by colours averaged over so many of 128 texels, or only its darkest strands would be hair."""
+
+MEET_TEXELS, LEAST_NEAR = (6.0, 3.0, 1.5), 0.05
+"""What is continued goes over into what is seen beside it within some of so many of 128 texels, what is left then
+within fewer: each as far as so much is seen, averaged over them."""
+
+BLACK = 0.03
+"""Added to colours before their logarithms are taken."""
+
+LUMA, DARK = (0.2126, 0.7152, 0.0722), 0.02
+"""Weights of brightness, and what is added to it before its logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a photograph shows of a portrait's surface, over the chart."""
+
+    colour: Tensor  # [3, T, T], sRGB-encoded
+    known: Tensor  # [T, T], 0..1: within the person, and turned to the camera
+
+    @staticmethod
+    def of(
+        geometry: SheetGeometry,
+        displacement_m: Tensor,
+        camera: CameraBatch,
+        photo: ViewTensors,
+        turned: Tensor,
+        surface_m: Tensor,
+    ) -> "Seen":
+        """Of a surface of displacement [1, D, D], which is `turned` [T, T] to the camera so far and hidden by what that
+        sees first, at depth `surface_m` [P, P]."""
+        size, middle_m = turned.shape[-1], displacement_m.new_zeros(1)
+        projected, depth_m = camera.project(geometry.points(displacement_m, size, middle_m))
+        nearest_m = F.grid_sample(surface_m[None, None], projected[:, 0], "bilinear", "border", False)[0, 0]
+        behind_m = depth_m[0, 0] - nearest_m - SEEN_MARGIN_M * resampled(geometry.spread, size)
+        person = least_around(photo.opacity * photo.inside, INSIDE_PX)
+        maps = torch.cat([photo.rgb, person[..., None]], -1).permute(2, 0, 1)[None]
+        sampled = F.grid_sample(maps, projected[:, 0], "bilinear", "zeros", False)[0]
+        return Seen(sampled[:3], sampled[3] * turned * torch.sigmoid(-behind_m / SEEN_SOFTNESS_M))
+
+    def log_brightness(self) -> Tensor:
+        """Logarithm of the luma (Rec. 709) of its sRGB-encoded colours, [T, T]."""
+        return torch.log(torch.einsum("c,cvu->vu", constant(LUMA, self.colour.device), self.colour) + DARK)
+
+    def averaged(self, texels: float) -> "Seen":
+        """Colours averaged over so many texels, by a Gaussian."""
+        colour, around = smoothed(torch.cat([self.colour * self.known, self.known[None]]), texels).split((3, 1))
+        return Seen(colour / around.clamp_min(1e-6), self.known)
+
+    def reduced(self, size: int) -> "Seen":
+        """As maps [size, size]."""
+        known = F.adaptive_avg_pool2d(self.known[None], size)[0]
+        colour = F.adaptive_avg_pool2d(self.colour * self.known, size)
+        return Seen(colour / known.clamp_min(1e-4), known)
+
+
+def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
+    """The scalp's colours over the chart [3, T, T], smooth where they are not known; of `sideburns` [T, T] those of
+    what is near them."""
+    size = seen.known.shape[-1]
+    scalp = _least(kept(scalp_maps, size, seen.known, half_extent)[1], OTHER_PARTS)
+    hairness = _hairness(seen.averaged(STRAND_TEXELS), half_extent)
+    hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
+    scalp = scalp * _least(hair, SKIN_COUNTS)
+    colours = _meeting(seen, scalp, _continued(seen, scalp))
+    above = kept(_above_sideburns, size, seen.known, half_extent)
+    return torch.lerp(colours, _continued(seen, above * _least(hairness, NEAR_SKIN_COUNTS)), sideburns)
+
+
+def _continued(seen: Seen, weight: Tensor) -> Tensor:
+    """Colours [3, T, T] of what is seen, counting as `weight` [T, T] says, smoothly continued to where it is not.
+
+    What is hardly turned to the camera counts as well: it is what borders on the hidden.
+    """
+    weight = weight * seen.known.sqrt()
+    colour = Seen(seen.colour, weight).averaged(RIM_TEXELS).colour
+    return smoothed(push_pull(colour[None], weight[None, None])[0], SOFT_TEXELS)
+
+
+def _meeting(seen: Seen, weight: Tensor, colours: Tensor) -> Tensor:
+    """Colours [3, T, T] that are near to what is seen as that is: light or shadow at the head's rim ends softly, not
+    where the photograph does."""
+    weight = weight * seen.known.square()
+    for texels in MEET_TEXELS:
+        apart, near = smoothed(torch.cat([(seen.colour - colours) * weight, weight[None]]), texels).split((3, 1))
+        colours = colours + apart / (near + LEAST_NEAR)
+    return colours.clamp(0.0, 1.0)
+
+
+def hidden_parts(sideburns: Tensor, half_extent: float) -> Tensor:
+    """Chart map [T, T], 0..1: where the scalp may be hidden, and `sideburns` [T, T]."""
+    return torch.maximum(kept(scalp_maps, sideburns.shape[-1], sideburns, half_extent)[0], sideburns)
+
+
+def with_scalp(painted: Tensor, colours: Tensor, known: Tensor, hidden: Tensor) -> Tensor:
+    """What is painted [S, 3, T, T] with these colours [3, T, T] where the scalp may be `hidden` and is not `known`,
+    [T, T] each."""
+    return torch.lerp(painted, colours, hidden * (1.0 - known))
+
+
+def with_hairline(innermost: Tensor, colours: Tensor, half_extent: float) -> Tensor:
+    """A neck's colours [3, T, T] with the scalp's [3, C, C] where hair grows on it."""
+    size = innermost.shape[-1]
+    return torch.lerp(innermost, resampled(colours, size), kept(_hairy_neck, size, innermost, half_extent))
+
+
+def _least(share: Tensor, least: float) -> Tensor:
+    return least + (1.0 - least) * share
+
+
+def _hairness(seen: Seen, half_extent: float) -> Tensor:
+    """How far colours are other than the face's skin [T, T], 0..1."""
+    red, green, blue = torch.log(seen.colour.clamp(0.0, 1.0) + BLACK)
+    features = torch.stack([red - green, blue - green, (red + green + blue) / 6.0])
+    skin = weight = seen.known * kept(_face, seen.known.shape[-1], seen.known, half_extent)
+    for _ in range(ROUNDS):
+        total = weight.sum().clamp_min(1e-3)
+        mean = (features * weight).sum((1, 2), keepdim=True) / total
+        variance = ((features - mean).square() * weight).sum((1, 2), keepdim=True) / total
+        squared = (features - mean).square() / variance.clamp_min(LEAST_DEVIATION**2)
+        weight = skin * torch.exp(-0.5 * squared.sum(0) / RARE**2)
+    return ramp(squared.mean(0).sqrt(), HAIR).square()
+
+
+@cache
+def _face(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where a face is mostly skin."""
+    return lasting(region(size, half_extent, (FACE_DEG,), (FACE_TOP_DEG, FACE_END_DEG)))
+
+
+@cache
+def _above_sideburns(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: hair, if there is any, that sideburns go on from."""
+    return lasting(OTHER_PARTS**2 + region(size, half_extent, (BEHIND_TEMPLE_DEG,), (ABOVE_SIDEBURNS_DEG,)))
+
+
+@cache
+def _hairy_neck(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where hair grows on a neck."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    above_deg = elevation_deg - np.interp(azimuth_deg, *np.transpose(NECK_HAIR_ENDS_DEG))
+    return lasting(
+        ramp(above_deg, (-NECK_HAIR_FADES_DEG / 2.0, NECK_HAIR_FADES_DEG / 2.0))
+        * ramp(azimuth_deg, NECK_HAIR_BEGINS_DEG)
+    )
+
+
+@cache
+def _border(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: what borders on the scalp that a photograph hides."""
+    above_ears = region(size, half_extent, elevation_deg=(ABOVE_EARS_DEG,))
+    return lasting(above_ears * ramp(from_front_deg(size, half_extent), BORDER_DEG))
