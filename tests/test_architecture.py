@@ -6,6 +6,30 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+BACKEND = ROOT / "backend"
+
+STAGES = (
+    "conventions errors progress atomic quiet version input_file",
+    "camera manifolds",
+    "portrait portrait_file render",
+    "photo",
+    "networks",
+    "shape",
+    "texture",
+    "refine",
+    "reconstruct",
+    "picture",
+    "edit",
+    "outputs",
+    "frames",
+    "made",
+    "benchmark",
+    "batch",
+    "evaluation",
+    "training",
+    "cli worker blender_process __main__",
+)
+"""Files and folders of backend/: each imports from its own line and from those above it."""
 
 
 def imported(path: Path) -> set[str]:
@@ -27,10 +51,38 @@ def test_only_the_add_on_knows_blender_and_it_does_not_know_torch() -> None:
         assert not imported(path) & {"torch", "mediapipe", "safetensors"}, path
 
 
-def test_the_core_does_not_know_what_stands_on_it() -> None:
-    for name in ("conventions", "errors", "camera", "manifolds", "portrait", "portrait_file", "render"):
-        text = (ROOT / "backend" / f"{name}.py").read_text(encoding="utf-8")
-        assert "from .cli" not in text and "from .training" not in text and "from .outputs" not in text, name
+def neighbours(path: Path) -> set[str]:
+    """What a file imports of this repository, anywhere in it, to two names deep: backend.photo, cuda_ops.native."""
+    folder, names = path.relative_to(ROOT).parent.parts, set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*folder[: len(folder) - node.level + 1], *(node.module.split(".") if node.module else [])]
+            names |= {".".join([*base, alias.name][:2]) for alias in node.names}
+    return names
+
+
+def test_no_stage_imports_a_later_one() -> None:
+    """Not inside a function and not for its types alone, either."""
+    files = {path for path in BACKEND.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert sorted(" ".join(STAGES).split()) == sorted({path.stem for path in files} - {"__init__"})
+    later, known = [], set()
+    for stage in STAGES:
+        known |= {f"backend.{name}" for name in stage.split()}
+        for name in stage.split():
+            for path in [BACKEND / f"{name}.py", *(BACKEND / name).rglob("*.py")]:
+                if path.is_file():
+                    assert "portrait_manifolds" not in imported(path), f"{path}: imports here are relative"
+                    wrong = {found for found in neighbours(path) if not found.startswith("cuda_ops.")} - known
+                    later += [f"{path.relative_to(BACKEND)} imports {found}" for found in sorted(wrong)]
+    assert later == []
+
+
+def test_a_package_loads_nothing_by_itself() -> None:
+    """Blender and a plain render import a file of a stage without what the stage's other files need."""
+    for path in BACKEND.rglob("__init__.py"):
+        if path.parent.name != "cli":
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            assert [type(node) for node in body] in ([], [ast.Expr]), path
 
 
 def test_the_ops_know_nothing_of_what_calls_them() -> None:
