@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import progress
 from .photo.input_view import InputView
 from .portrait import Portrait
 from .texture.backprojection import LEAST_OPACITY, match_colours
@@ -38,9 +39,11 @@ def refine(portrait: Portrait, view: InputView, steps: int, believed: np.ndarray
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
+    picture, done = (view.foreground.rgb, weight), 0
     for count, rays, noise in _stages(steps, view.camera.width_px):
-        picture = (view.foreground.rgb, weight)
-        portrait = match_colours(portrait, view.camera, *picture, count, STAGE, rays, noise, NECK, believed)
+        with progress.part(done / steps, (done + count) / steps):
+            portrait = match_colours(portrait, view.camera, *picture, count, STAGE, rays, noise, NECK, believed)
+        done += count
     return portrait
 
 
@@ -76,4 +79,5 @@ def refine_on_gpu(
 def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:
     """Steps, rays along a pixel's side, and noise."""
     samples = 2 if 2 * width_px <= MOST_RAYS else 1
-    return (min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)
+    stages = (min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)
+    return tuple(stage for stage in stages if stage[0] > 0)

@@ -20,7 +20,8 @@ from portrait_manifolds.backend.photo.alignment import (
     sample_crop,
 )  # fmt: skip
 from portrait_manifolds.backend.photo.photograph import Photograph
-from portrait_manifolds.backend.reconstruct import align_photograph, reconstruct
+from portrait_manifolds.backend.photo.sitter import align_photograph
+from portrait_manifolds.backend.reconstruct import reconstruct
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The command line, as a user types it."""
 
+import io
 import json
 import logging
 import os
@@ -15,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.camera import load_cameras, look_at, save_cameras
-from portrait_manifolds.backend.cli import main, parse
+from portrait_manifolds.backend.cli import bar, main, parse
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.frames.camera_paths import dolly_zoom
 from portrait_manifolds.backend.portrait import Portrait
@@ -272,3 +274,19 @@ def test_names_and_turns_that_cannot_be_are_refused(
     with pytest.raises(InputError, match=word):
         parse(arguments).run()
     assert [path.name for path in folder.iterdir()] == ["head.portrait"]
+
+
+@pytest.mark.parametrize(("after_s", "shown"), [(0.0, True), (60.0, False)])
+def test_a_bar_is_shown_on_terminals_once_work_takes_long(
+    after_s: float, shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(bar, "AFTER_S", after_s)
+    with bar.bar():
+        progress.report(0.2, "painting")
+        time.sleep(0.15)  # it is drawn ten times a second at the most
+        progress.report(0.5, "drawing")
+    assert ("drawing:  50%" in terminal.getvalue()) == shown
+    assert shown or terminal.getvalue() == ""

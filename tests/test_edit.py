@@ -17,8 +17,8 @@ from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_w
 from portrait_manifolds.backend.photo.input_view import InputView
 from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.photo.photograph import photograph_of
+from portrait_manifolds.backend.photo.sitter import align_photograph, find_face
 from portrait_manifolds.backend.portrait import Crop, Portrait
-from portrait_manifolds.backend.reconstruct import align_photograph, find_face
 from portrait_manifolds.backend.refine import refine
 
 PAINT = (0.1, 0.2, 0.9)

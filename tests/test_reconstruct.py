@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from portrait_manifolds import reconstruct
+from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
@@ -187,3 +188,13 @@ def test_the_command_writes_a_portrait(tmp_path: Path, astronaut: np.ndarray) ->
     assert portrait.texture_size == 256 and len(portrait.photo_sha256) == 64 and portrait.weights_id
     failed = subprocess.run([*command, "-o", "head.glb"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert failed.returncode == 2 and ".portrait" in failed.stderr
+
+
+@needs_weights
+def test_progress_never_goes_back(astronaut: np.ndarray) -> None:
+    heard: list[tuple[float, str]] = []
+    with progress.listening(lambda fraction, stage: heard.append((fraction, stage))):
+        reconstruct(astronaut, texture_size=256, refine_steps=4)
+    fractions = [fraction for fraction, _ in heard]
+    assert fractions == sorted(fractions) and fractions[0] > 0.0 and fractions[-1] < 1.0
+    assert sum(stage == "sharpening" for _, stage in heard) >= 4

@@ -6,6 +6,7 @@ from pathlib import Path
 from ..atomic import check_writable
 from ..errors import InputError
 from ..portrait import Portrait
+from .bar import bar
 from .options import Output, PortraitFile
 
 
@@ -33,4 +34,6 @@ class Edit:
         from ..edit import edit, load_painted, reshape
 
         change = reshape if self.reshape else edit
-        change(Portrait.load(self.portrait), load_painted(self.image)).save(self.output)
+        with bar():
+            portrait = change(Portrait.load(self.portrait), load_painted(self.image))
+        portrait.save(self.output)

@@ -8,6 +8,7 @@ import tyro
 
 from ..atomic import check_writable
 from ..errors import InputError
+from .bar import bar
 from .options import Output
 
 
@@ -37,12 +38,13 @@ class Reconstruct:
         check_writable(self.output)
         from ..reconstruct import reconstruct
 
-        portrait = reconstruct(
-            self.photo,
-            texture_size=self.texture_size,
-            fov_deg=self.fov,
-            face=self.face,
-            device=self.device,
-            refine_steps=self.refine,
-        )
+        with bar():
+            portrait = reconstruct(
+                self.photo,
+                texture_size=self.texture_size,
+                fov_deg=self.fov,
+                face=self.face,
+                device=self.device,
+                refine_steps=self.refine,
+            )
         portrait.save(self.output)

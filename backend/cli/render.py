@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError
 from ..portrait import Portrait
+from .bar import bar
 from .options import Output, PortraitFile, choose_camera
 
 
@@ -36,7 +37,8 @@ class Render:
         camera = choose_camera(portrait, self.camera, self.size)
         if self.fov is not None:
             camera = camera.with_fov(self.fov)
-        rgba, depth = portrait.render(camera.orbited(self.yaw, self.pitch), self.samples)
+        with bar():
+            rgba, depth = portrait.render(camera.orbited(self.yaw, self.pitch), self.samples)
         if self.output.suffix.lower() == ".png":
             from ..outputs.png import save_png
 

@@ -1,0 +1,26 @@
+"""From what the networks painted to a whole head: relief, a chart that goes round it, hair beside the face, ears."""
+
+import numpy as np
+
+from ..camera import Camera
+from ..networks.painted_sheets import PaintedSheets
+from .ears import Ears, with_ears
+from .face_end import FaceEnd
+from .hair_beside import with_hair_beside
+from .neck_column import Silhouette, without_walls
+from .relief import with_relief
+from .surface_following import following
+from .wide_chart import over_wide_chart
+
+
+def with_head(
+    painting: PaintedSheets, camera: Camera, landmarks_px: np.ndarray, matte: np.ndarray, person: np.ndarray
+) -> tuple[PaintedSheets, Silhouette, Ears]:
+    """The networks' painting with a head's shape, the silhouette without ears, and the ears.
+
+    `camera` saw the landmarks [478, 2], the networks' matte [H, H] and the segmentation of the person [H, H], 0..1.
+    """
+    painting = over_wide_chart(with_relief(following(painting), camera))
+    silhouette = Silhouette.of(without_walls(matte, person), camera)
+    ends = FaceEnd.both(camera, landmarks_px, silhouette)
+    return with_ears(with_hair_beside(painting, ends), silhouette, ends)
