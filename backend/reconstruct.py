@@ -11,7 +11,8 @@ from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
 from .manifolds import Manifolds
 from .photo.alignment import Alignment, check_fov, sample_crop
-from .photo.input_view import input_view
+from .photo.backdrop import possible
+from .photo.input_view import input_view, sampled_possible
 from .photo.landmarks import LandmarkDetector
 from .photo.photograph import Photograph, load_photograph, photograph_of
 from .photo.sitter import align_photograph, find_face
@@ -104,12 +105,13 @@ def aligned_portrait(
     ):
         progress.report(0.35, "making the portrait")
         crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
-        person = detector.person(crop)
+        beside = possible(photograph)
+        person = detector.person(crop) * sampled_possible(beside, alignment.crop_to_photo, side_px)
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
         matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
-        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector)
+        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector, beside)
         painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, person)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)

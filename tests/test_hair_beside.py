@@ -13,7 +13,7 @@ from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct
-from portrait_manifolds.backend.shape import hair_beside
+from portrait_manifolds.backend.shape import head
 from portrait_manifolds.backend.shape.face_end import BEYOND_M, FaceEnd
 from portrait_manifolds.backend.shape.hair_beside import AXIS_M, BEHIND_DEG, FRONT_M, TOP_M, with_hair_beside
 from portrait_manifolds.backend.shape.hair_beside import FACE_M as FROM_FACE_M
@@ -71,6 +71,6 @@ def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
 def test_a_portrait_s_hair_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pytest.importorskip("skimage.data")
     after = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
-    monkeypatch.setattr(hair_beside, "with_hair_beside", lambda painting, ends: painting)
+    monkeypatch.setattr(head, "with_hair_beside", lambda painting, ends: painting)
     before = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()
     assert (before - after).max() > 0.02

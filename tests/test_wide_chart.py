@@ -131,3 +131,19 @@ def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
         return float(steps[there[1:] & there[:-1]].max())
 
     assert steepest(0.0, 90.0) > 0.008 and steepest(118.0, 135.0) < 0.003
+
+
+@pytest.mark.parametrize(("yaw_deg", "away"), [(45.0, 1.8), (60.0, 1.5), (60.0, 1.8)])
+def test_nothing_is_drawn_straight_behind_a_head(yaw_deg: float, away: float) -> None:
+    """There the chart's rim meets in one direction, which must not be taken for the chart's middle, the face."""
+    head, size = ball(WIDE_HALF_EXTENT), 257
+    face = np.linalg.norm(map_grid(len(head.manifolds.radius_m), WIDE_HALF_EXTENT), axis=-1) < 1.0
+    manifolds = replace(head.manifolds, radius_m=np.where(face, 2.0 * BALL_M, BALL_M))
+    camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=size, height_px=size).orbited(yaw_deg)
+    (behind,), _ = camera.project(np.array([[0.0, 0.0, -away * BALL_M]]))
+    focal_px = 2e4  # pixels of a twentieth of a millimetre; the middle one's ray passes straight behind
+    cx_px, cy_px = 0.5 * size + focal_px / camera.fx_px * (np.array([camera.cx_px, camera.cy_px]) - behind)
+    camera = replace(camera, fx_px=focal_px, fy_px=focal_px, cx_px=float(cx_px), cy_px=float(cy_px))
+    maps = tensors(replace(head, manifolds=manifolds))
+    drawn = render_manifolds(*maps, camera, half_extent=WIDE_HALF_EXTENT, implementation="native")
+    assert float(drawn[..., 3].max()) == 0.0

@@ -37,6 +37,9 @@ where colours say little, as where a curtain behind the hair is as mottled."""
 SURE, SURELY_NOT = 0.85, 0.15
 """Above and below these an estimate is sure of the person, and of background."""
 
+IMPOSSIBLE = 0.02
+"""Below this no person can be."""
+
 SPECK = 0.1
 """What is more opaque than this and hangs together is one part; all but the largest are background."""
 
@@ -69,9 +72,11 @@ class Foreground:
     rgb: np.ndarray  # [H, W, 3] float32, 0..1, sRGB-encoded: the person's own colour, continued a little outside
 
 
-def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray) -> Foreground:
+def cut_out(
+    picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, possible: np.ndarray | None = None
+) -> Foreground:
     """The person in `picture` [S, S, 3] uint8, from two coarse estimates [S, S] of where it is, 0..1: a segmentation
-    and the networks' matte.
+    and the networks' matte; and from where it can be at all, likewise (by default everywhere).
 
     What neither takes for the person is not, what both do is; in between the picture decides, drawn to background where
     either is sure of it, but not below the head by the matte alone, which misses clothes.
@@ -82,11 +87,14 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray) -> Fo
     work = min(size, WORK_PX)
     small = _resized(picture, work) / 255.0
     band = max(2, round(BAND_SHARE * work))
-    segmented, matte = _resized(segmented, work), _resized(matte, work)
+    possible = np.ones(picture.shape[:2], np.float32) if possible is None else possible
+    can_be = _resized(possible, work)
+    segmented, matte = (_resized(estimate, work) * can_be for estimate in (segmented, matte))
     likely, unlikely = np.maximum(segmented, matte), np.minimum(segmented, matte)
     sure = ndimage.binary_erosion(unlikely > SURE, iterations=band, border_value=1)
     off = ndimage.binary_erosion(likely < SURELY_NOT, iterations=band, border_value=1)
     off |= ~sure & _far_from_person(likely > SURE)
+    off |= can_be < IMPOSSIBLE
     doubted, by_matte = (
         ndimage.binary_erosion(estimate < SURELY_NOT, iterations=band, border_value=1)
         for estimate in (segmented, matte)
@@ -99,7 +107,7 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray) -> Fo
     full = picture.astype(np.float32) / 255.0
     if work < size:
         opacity, colour = _carried(small, opacity, full), _resized(colour, size)
-    opacity = _without_steps(np.clip(1.04 * opacity - 0.02, 0.0, 1.0))
+    opacity = np.minimum(_without_steps(np.clip(1.04 * opacity - 0.02, 0.0, 1.0)), possible)
     return Foreground(opacity, np.where(opacity[..., None] > 0.98, full, np.clip(colour, 0.0, 1.0)))
 
 

@@ -44,6 +44,7 @@ class Photograph:
     rgb: np.ndarray  # [H, W, 3] uint8, sRGB
     sha256: str  # of the file's bytes, or of the pixels if there is no file
     fov_deg: float | None  # vertical field of view, if EXIF gives it
+    opacity: np.ndarray | None = None  # [H, W] uint8, where the file has any that is clear
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -71,8 +72,8 @@ def decode_photograph(data: bytes, name: str) -> Photograph:
         _check_smallest(name, *image.size)
         fov_deg = _exif_fov_deg(image)
         ImageOps.exif_transpose(image, in_place=True)
-        rgb = _srgb_pixels(image)
-    return Photograph(rgb, hashlib.sha256(data).hexdigest(), fov_deg)
+        rgb, opacity = _srgb_pixels(image), _opacity(image)
+    return Photograph(rgb, hashlib.sha256(data).hexdigest(), fov_deg, opacity)
 
 
 def decode_layer(data: bytes, name: str) -> np.ndarray:
@@ -156,6 +157,14 @@ def _srgb_pixels(image: Image.Image) -> np.ndarray:
         rgb[top : top + strip.height] = convert(strip)
         top += strip.height
     return rgb
+
+
+def _opacity(image: Image.Image) -> np.ndarray | None:
+    """[H, W] uint8; None where all is opaque."""
+    if image.mode in _GREY_MODES or not _is_clear(image):
+        return None
+    strips = [np.asarray(strip.convert("RGBA").getchannel("A")) for strip in _strips(image)]
+    return None if min(strip.min() for strip in strips) == 255 else np.concatenate(strips)
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:

@@ -15,7 +15,7 @@ from ...cuda_ops.recorded import recorded
 from ..networks.geometry import ramp, resampled
 from ..networks.painted_sheets import PaintedSheets
 from .face_end import CORNER_M, ROUNDS, FaceEnd, over_halves
-from .neck_column import Silhouette, at_heights
+from .neck_column import ROWS_M, Silhouette, at_heights
 
 SLOPE = (0.9, 0.3)
 """How much an ear's front falls back for each metre farther out, at its middle and its lobe."""
@@ -41,6 +41,9 @@ SKIN_M = (0.0045, 0.0015)
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
 
+NECK_M, NECK_MORE_M = 0.05, 0.004
+"""So far below a jaw there is neck, and behind a wider jaw it is so much wider than at its narrowest."""
+
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
 
@@ -62,7 +65,7 @@ def with_ears(
     radius, beside, off, solid = over_halves(painting, ends, _shape, _standing_off)
     halves = radius.chunk(2, 1)
     hidden = torch.cat([torch.full_like(half, end.hidden) for half, end in zip(halves, ends, strict=True)], 1)
-    ends_m = np.stack([_behind_ear(end, silhouette.ends_m[:, column]) for column, end in enumerate(ends)], 1)
+    ends_m = np.stack([_behind_face(end, silhouette.ends_m[:, column]) for column, end in enumerate(ends)], 1)
     painting = _solid(painting.moved_to(radius), solid)
     return painting, replace(silhouette, ends_m=ends_m), Ears(solid, beside, off, hidden)
 
@@ -76,10 +79,16 @@ def _shape(end: FaceEnd) -> np.ndarray:
     return np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
 
 
-def _behind_ear(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
-    """The silhouette's ends on a side [len(ROWS_M)] along x; where an ear stands off, of what is behind it."""
-    behind_m = np.minimum(end.side * ends_m, end.beside_m - UNDER_M)
-    return ends_m + end.ear * (end.side * behind_m - ends_m)
+def _behind_face(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
+    """The silhouette's ends on a side [len(ROWS_M)] along x; of the neck behind where an ear stands off, and where a
+    jaw is wider than the neck below it."""
+    outwards_m = end.side * ends_m
+    behind_m = np.minimum(outwards_m, end.beside_m - UNDER_M)
+    outwards_m = outwards_m + end.ear * (behind_m - outwards_m)
+    above = end.jaw_m - NECK_M < ROWS_M
+    narrowest_m = outwards_m[above & (end.neck == 1.0)].min(initial=np.inf) + NECK_MORE_M
+    narrower_m = above * np.maximum(outwards_m - narrowest_m, 0.0)
+    return end.side * (outwards_m - (1.0 - end.hair) * end.neck * narrower_m)
 
 
 def _solid(painting: PaintedSheets, ears: Tensor) -> PaintedSheets:

@@ -67,6 +67,8 @@ class FaceEnd:
     head: np.ndarray  # 0..1, where the head's side goes straight back
     ear: np.ndarray  # 0..1, where an ear stands off
     lobe: np.ndarray  # 0 from its middle upwards, 1 at its lobe
+    neck: np.ndarray  # 0 from its lobe upwards, 1 where the jaw leaves the outline, and below
+    jaw_m: float  # that height
     hair: float  # 0..1, how surely hair hangs there
     hidden: float  # 0..1, how surely the ear is turned away
 
@@ -88,6 +90,7 @@ class FaceEnd:
         above_jaw = ramp(ROWS_M, (lowest_m, whole_m))
         above_end = ramp(ROWS_M, (height_m[-1], height_m[-2]))
         lobe = ramp(ROWS_M, (height_m[MIDDLE], height_m[LOBE]))
+        neck = ramp(ROWS_M, (height_m[LOBE], height_m[-1]))
         below_hair = lobe * ramp(wider_m, BELOW_HAIR_M)
 
         inset_m = INSET_M + AWAY_M_PER_DEG * max(-turned_deg, 0.0)
@@ -95,7 +98,8 @@ class FaceEnd:
         head = seen * below_top * (above_end * np.maximum(bare, below_hair))
         ear = seen * below_top * (above_jaw * ramp(wider_m, STANDS_M) * bare)
         hair = 1.0 - float(bare) * (1.0 - silhouette.hair())
-        return FaceEnd(side, face_m, beside_m, ends_m + BEYOND_M, head, ear, lobe, hair, float(hidden))
+        rows = (beside_m, ends_m + BEYOND_M, head, ear, lobe, neck)
+        return FaceEnd(side, face_m, *rows, float(height_m[-1]), hair, float(hidden))
 
     @staticmethod
     def both(camera: Camera, landmarks_px: np.ndarray, silhouette: Silhouette) -> "tuple[FaceEnd, FaceEnd]":

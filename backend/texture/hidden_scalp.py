@@ -29,6 +29,7 @@ from ..networks.geometry import (
 from ..networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 from ..photo.input_view import ViewTensors
 from ..photo.masks import least_around
+from .around_head import around_head
 
 INSIDE_PX = 2
 """So near to the person's outline colours are not believed."""
@@ -52,6 +53,9 @@ BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 NECK_HAIR_ENDS_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
 NECK_HAIR_FADES_DEG, NECK_HAIR_BEGINS_DEG = 9.0, (86.0, 96.0)
 """Azimuths, and the elevations down to which a neck is hairy there; how softly that ends, and where it begins."""
+
+BEHIND_RIM_DEG = (78.0, 92.0)
+"""Angles from the front between which what is near hands over to what is seen at the same height."""
 
 RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
 """Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
@@ -122,7 +126,9 @@ def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
     hairness = _hairness(seen.averaged(STRAND_TEXELS), half_extent)
     hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
     scalp = scalp * _least(hair, SKIN_COUNTS)
-    colours = _meeting(seen, scalp, _continued(seen, scalp))
+    behind = kept(_behind_rim, size, seen.known, half_extent)
+    around = smoothed(around_head(seen.colour, scalp * seen.known.sqrt(), half_extent), SOFT_TEXELS)
+    colours = _meeting(seen, scalp, torch.lerp(_continued(seen, scalp), around, behind))
     above = kept(_above_sideburns, size, seen.known, half_extent)
     return torch.lerp(colours, _continued(seen, above * _least(hairness, NEAR_SKIN_COUNTS)), sideburns)
 
@@ -203,6 +209,12 @@ def _hairy_neck(size: int, half_extent: float) -> Tensor:
         ramp(above_deg, (-NECK_HAIR_FADES_DEG / 2.0, NECK_HAIR_FADES_DEG / 2.0))
         * ramp(azimuth_deg, NECK_HAIR_BEGINS_DEG)
     )
+
+
+@cache
+def _behind_rim(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where colours are those of the rim at the same height."""
+    return lasting(ramp(from_front_deg(size, half_extent), BEHIND_RIM_DEG))
 
 
 @cache

@@ -130,9 +130,13 @@ template <class F> PM_FN ChartPoint<F> chart_point(const FrameOf<F>& frame, cons
   p.x = ray.ox + t * ray.vx, p.y = ray.oy + t * ray.vy, p.z = ray.oz + t * ray.vz;
   const F squared = p.x * p.x + p.y * p.y + p.z * p.z + splat<F>(1e-20);
   p.inverse_rho = reciprocal_root(squared), p.rho = squared * p.inverse_rho;
-  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2) / sqrt(rho (rho + z)); bounded away from the antipode.
-  p.scale = splat<F>(1.4142135623730951) * reciprocal_root(p.rho * larger(p.rho + p.z, splat<F>(1e-6) * p.rho));
-  p.u = splat<F>(0.5) + p.x * p.scale * splat<F>(frame.chart_to_map);
+  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2) / sqrt(rho (rho + z)); behind, where rho + z has lost its digits, that is
+  // (x^2 + y^2) / (rho - z). The antipode itself is all of the chart's rim: here one point of it.
+  const F tiny = splat<F>(1e-8), beside = p.x * p.x + p.y * p.y;
+  const auto antipode = (p.z < F{}) & (beside < tiny * tiny);
+  const F apart = select(p.z < F{}, larger(beside, tiny * tiny) * reciprocal(p.rho - p.z), p.rho + p.z);
+  p.scale = splat<F>(1.4142135623730951) * reciprocal_root(p.rho * apart);
+  p.u = splat<F>(0.5) + select(antipode, tiny, p.x) * p.scale * splat<F>(frame.chart_to_map);
   p.v = splat<F>(0.5) - p.y * p.scale * splat<F>(frame.chart_to_map);
   return p;
 }

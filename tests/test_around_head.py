@@ -1,0 +1,45 @@
+"""Colours go on round a head at the height at which they are seen."""
+
+import numpy as np
+import torch
+
+from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
+from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
+from portrait_manifolds.backend.networks.geometry import chart_angles_deg, from_front_deg
+from portrait_manifolds.backend.texture.around_head import around_head
+
+SIZE = 128
+AZIMUTH_DEG, ELEVATION_DEG = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
+LEFT = torch.tensor(chart_to_direction(map_grid(SIZE, WIDE_HALF_EXTENT))[..., 0] < 0.0)
+SEEN = torch.tensor(from_front_deg(SIZE, WIDE_HALF_EXTENT) < 85.0).float()
+
+
+def behind(azimuth_deg: float, elevation_deg: float, left: bool) -> torch.Tensor:
+    """[T, T]: texels near this direction."""
+    near = (abs(AZIMUTH_DEG - azimuth_deg) < 5.0) & (abs(ELEVATION_DEG - elevation_deg) < 4.0)
+    return torch.tensor(near) & (left == LEFT)
+
+
+def test_sides_stay_shaved_and_a_crown_bald() -> None:
+    crown = torch.tensor(ELEVATION_DEG > 45.0).float()
+    colours = around_head(torch.stack([crown, crown, crown]), SEEN, WIDE_HALF_EXTENT)
+    for left in (False, True):
+        for azimuth_deg in (95.0, 130.0):
+            assert float(colours[:, behind(azimuth_deg, 30.0, left)].max()) < 0.05
+            assert float(colours[:, behind(azimuth_deg, 58.0, left)].min()) > 0.95
+            assert float(colours[:, behind(azimuth_deg, -20.0, left)].max()) < 0.15  # as above the ears
+
+
+def test_each_side_has_its_own_light_and_both_meet_behind() -> None:
+    light = LEFT.float()
+    colours = around_head(torch.stack([light, light, light]), SEEN, WIDE_HALF_EXTENT)[0]
+    there = [[behind(azimuth, 40.0, left) for azimuth in (100.0, 140.0, 174.0)] for left in (False, True)]
+    sides = [[float(colours[texels].mean()) for texels in side] for side in there]
+    np.testing.assert_allclose(sides[1], [1.0, 0.79, 0.54], atol=0.04)
+    np.testing.assert_allclose(np.add(*sides), 1.0, atol=0.02)
+
+
+def test_what_is_not_scalp_says_nothing() -> None:
+    ears = torch.tensor((AZIMUTH_DEG > 60.0) & (ELEVATION_DEG < 12.0)).float()
+    colours = around_head(torch.stack([ears, ears, ears]), SEEN, WIDE_HALF_EXTENT)
+    assert float(colours.max()) < 1e-3
