@@ -130,11 +130,12 @@ template <class F> PM_FN ChartPoint<F> chart_point(const FrameOf<F>& frame, cons
   p.x = ray.ox + t * ray.vx, p.y = ray.oy + t * ray.vy, p.z = ray.oz + t * ray.vz;
   const F squared = p.x * p.x + p.y * p.y + p.z * p.z + splat<F>(1e-20);
   p.inverse_rho = reciprocal_root(squared), p.rho = squared * p.inverse_rho;
-  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2) / sqrt(rho (rho + z)); behind, where rho + z has lost its digits, that is
-  // (x^2 + y^2) / (rho - z). The antipode itself is all of the chart's rim: here one point of it.
-  const F tiny = splat<F>(1e-8), beside = p.x * p.x + p.y * p.y;
+  // sqrt(2 / (1 + d_z)) d_x = x sqrt(2) / sqrt(rho (rho + z)). Near the antipode, where rho + z loses its digits, that
+  // is (x^2 + y^2) / (2 rho); the antipode itself is all of the chart's rim: here one point of it.
+  const F tiny = splat<F>(1e-8), beside = p.x * p.x + p.y * p.y, sum = p.rho + p.z;
   const auto antipode = (p.z < F{}) & (beside < tiny * tiny);
-  const F apart = select(p.z < F{}, larger(beside, tiny * tiny) * reciprocal(p.rho - p.z), p.rho + p.z);
+  const F half = splat<F>(0.5) * larger(beside, tiny * tiny) * p.inverse_rho;
+  const F apart = select(sum < splat<F>(1e-3) * p.rho, half, sum);
   p.scale = splat<F>(1.4142135623730951) * reciprocal_root(p.rho * apart);
   p.u = splat<F>(0.5) + select(antipode, tiny, p.x) * p.scale * splat<F>(frame.chart_to_map);
   p.v = splat<F>(0.5) - p.y * p.scale * splat<F>(frame.chart_to_map);
