@@ -1,8 +1,10 @@
 """Where the backend lives, and where the add-on may write."""
 
+import atexit
 import os
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
@@ -21,8 +23,21 @@ def user_folder(name: str) -> Path:
     if IS_EXTENSION:
         return Path(bpy.utils.extension_path_user(PACKAGE, path=name, create=True))
     folder = Path(tempfile.gettempdir()) / f"portrait_manifolds_{os.getpid()}" / name
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        atexit.register(_remove_if_empty, folder)
     return folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Removes a temporary folder that has nothing but empty files, and its parent if that is empty then."""
+    paths = list(folder.iterdir())
+    if not any(path.is_dir() or path.stat().st_size for path in paths):
+        for path in paths:
+            path.unlink()
+        with suppress(OSError):  # the parent has another folder
+            folder.rmdir()
+            folder.parent.rmdir()
 
 
 def log_path() -> Path:

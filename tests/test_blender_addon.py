@@ -119,9 +119,24 @@ def test_a_set_up_that_fails_in_any_way_ends() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
+@pytest.mark.skipif(find_spec("bpy") is None, reason="needs bpy in this Python")
+@pytest.mark.parametrize("said", ["", "a last word"])
+def test_a_script_leaves_only_logs_that_say_something(said: str, tmp_path: Path) -> None:
+    script = (
+        "from portrait_manifolds.blender_addon.backend_home import log_path, user_folder\n"
+        f"log_path().write_text({said!r}); user_folder('edits')"
+    )
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True, timeout=120)
+    left = [path.name for path in tmp_path.glob("portrait_manifolds_*/**/*") if path.is_file()]
+    assert left == (["backend.txt"] if said else [])
+    assert bool(said) == any(tmp_path.glob("portrait_manifolds_*"))
+
+
 def run_check(script: str, check: str, folder: Path, tmp_path: Path) -> None:
     """Runs a check's script in a Blender process."""
-    environment = {**os.environ, "PORTRAIT_MANIFOLDS_PYTHON": sys.executable}
+    scratch = tmp_path / "scratch"  # what a check leaves there goes when pytest clears up
+    scratch.mkdir()
+    environment = {**os.environ, "PORTRAIT_MANIFOLDS_PYTHON": sys.executable, "TMPDIR": str(scratch)}
     if sys.executable != PYTHON:
         (tmp_path / "packages").mkdir()
         (tmp_path / "packages" / "portrait_manifolds").symlink_to(TESTS.parent)
