@@ -36,7 +36,7 @@ def test_each_side_has_its_own_light_and_both_meet_behind() -> None:
     there = [[behind(azimuth, 40.0, left) for azimuth in (100.0, 140.0, 174.0)] for left in (False, True)]
     sides = [[float(colours[texels].mean()) for texels in side] for side in there]
     np.testing.assert_allclose(sides[1], [1.0, 0.79, 0.54], atol=0.04)
-    np.testing.assert_allclose(np.add(*sides), 1.0, atol=0.02)
+    np.testing.assert_allclose(np.add(sides[0], sides[1]), 1.0, atol=0.02)
 
 
 def test_what_is_not_scalp_says_nothing() -> None:

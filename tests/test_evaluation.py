@@ -17,6 +17,7 @@ from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError, WriteError
 from portrait_manifolds.backend.evaluation import page, photos
 from portrait_manifolds.backend.evaluation.groups import by_group, hair_length, read_groups, typology_angle_deg
+from portrait_manifolds.backend.evaluation.identity import distances
 from portrait_manifolds.backend.evaluation.multiview import (
     ViewFigures,
     by_angle,
@@ -179,10 +180,10 @@ def test_a_true_view_may_have_a_background(small_head: Portrait) -> None:
         with pytest.raises(InputError, match=r"No person stands out in view\.png"):
             true_picture(np.full((96, 96, 3), 0.4), detector, Path("view.png"))
     assert truth.background is not None and np.allclose(truth.background, colour, atol=1e-6)
-    figures = view_figures(small_head, camera, truth, None)
+    figures = view_figures(camera, *small_head.render(camera, 2), truth, None)
     assert figures["whole_psnr_db"] > 60 and figures["opacity_iou"] > 0.9
     worse = replace(truth, picture=truth.picture[:, ::-1])
-    assert view_figures(small_head, camera, worse, None)["whole_psnr_db"] < 40
+    assert view_figures(camera, *small_head.render(camera, 2), worse, None)["whole_psnr_db"] < 40
 
 
 def test_views_are_put_together_by_their_turn() -> None:
@@ -347,7 +348,7 @@ def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head
     assert load_cameras(folder / "cameras.json") == cameras
     with LandmarkDetector(max_faces=1) as detector:
         truth = true_picture(load_painted(folder / "view_01.png"), detector, folder / "view_01.png")
-    figures = view_figures(small_head, cameras[1], truth, load_depth(folder, 1))
+    figures = view_figures(cameras[1], *small_head.render(cameras[1], 2), truth, load_depth(folder, 1))
     assert figures["opacity_iou"] > 0.95 and figures["depth_error_mm"] < 1.0
     assert np.array_equal(load_photograph(folder / "input.png").rgb, rgba[0][..., :3])
 
@@ -381,3 +382,23 @@ def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.Captur
 def test_textures_that_cannot_be_made_are_told_before_the_photographs_are_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="300 texels"):
         Evaluate(tmp_path / "none", texture_size=300).run()
+
+
+class _Stub:
+    """Finds a face wherever a picture is not black, and takes its mean colour for the person."""
+
+    def faces(self, picture: np.ndarray) -> np.ndarray:
+        return np.zeros((int(picture.any()), 478, 2))
+
+    def embedding(self, picture: np.ndarray, points_px: np.ndarray) -> np.ndarray:
+        return picture.mean((0, 1)) / 255.0
+
+
+def test_identity_is_the_distance_to_the_photograph() -> None:
+    stub, (red, green, black) = (
+        _Stub(),
+        (np.full((8, 8, 3), c, np.uint8) for c in ((255, 0, 0), (0, 255, 0), (0, 0, 0))),
+    )
+    away = distances(red, {"same": red, "other": green, "nobody": black}, stub, stub)
+    assert away == {"same": 0.0, "other": pytest.approx(2.0**0.5), "nobody": 1.0}
+    assert distances(black, {"same": black}, stub, stub) == {} == distances(red, {"same": red}, stub, None)

@@ -4,11 +4,15 @@ The embedding's usual scale: photographs of one person lie less than 0.6 apart. 
 """
 
 import importlib.util
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ProcessingError
+from ..photo.landmarks import LandmarkDetector
+
+log = logging.getLogger(__name__)
 
 MODEL = "models/dlib_face_recognition_resnet_model_v1.dat"
 CHIP_POINTS = (263, 362, 33, 133, 2)
@@ -44,9 +48,28 @@ class FaceEmbedder:
         return np.array(self._network.compute_face_descriptor(chip))
 
 
-def embedder_if_installed() -> FaceEmbedder | str:
-    """The embedder, or the sentence that says why there is none."""
+def embedder_if_installed() -> FaceEmbedder | None:
+    """The embedder; without one a warning says why."""
     try:
         return FaceEmbedder()
     except ProcessingError as error:
-        return str(error)
+        log.warning("no figures of identity: %s", error)
+        return None
+
+
+def distances(
+    photo: np.ndarray, pictures: dict[str, np.ndarray], detector: LandmarkDetector, embedder: FaceEmbedder | None
+) -> dict[str, float]:
+    """How far the faces in pictures [H, W, 3] uint8 are from a photograph's; 1 where there is none.
+
+    Empty without an embedder, or a face in the photograph.
+    """
+    faces = detector.faces(photo)
+    if embedder is None or not len(faces):
+        return {}
+    person = embedder.embedding(photo, faces[0])
+    away = {}
+    for name, picture in pictures.items():
+        faces = detector.faces(picture)
+        away[name] = float(np.linalg.norm(embedder.embedding(picture, faces[0]) - person)) if len(faces) else 1.0
+    return away

@@ -19,6 +19,7 @@ from ..photo.photograph import load_photograph
 from ..picture.compositing import over_grey, over_light
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
+from .identity import FaceEmbedder, distances, embedder_if_installed
 from .pictures import medians, picture_figures
 from .true_cameras import CAMERAS_FILE, TURNS_FILE, true_cameras, with_depth_seen
 from .true_picture import TruePicture, true_picture
@@ -61,6 +62,7 @@ def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[
     from ..networks.weights import load_weights
 
     template = load_weights(choose_device("auto")).template  # where `reconstruct` loads the network, too
+    embedder = embedder_if_installed()
     with LandmarkDetector() as detector:
         for folder in folders:
             inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
@@ -71,11 +73,16 @@ def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[
             except InputError as error:
                 log.warning("%s: %s", folder.name, error)
                 continue
-            yield folder.name, subject_figures(portrait, folder, inputs[0], detector, template)
+            yield folder.name, subject_figures(portrait, folder, inputs[0], detector, template, embedder)
 
 
 def subject_figures(
-    portrait: Portrait, folder: Path, input_file: Path, detector: LandmarkDetector, template: LandmarkTemplate
+    portrait: Portrait,
+    folder: Path,
+    input_file: Path,
+    detector: LandmarkDetector,
+    template: LandmarkTemplate,
+    embedder: FaceEmbedder | None = None,
 ) -> list[ViewFigures]:
     """Figures of each view of a person's folder; raises InputError where a picture does not fit its camera."""
     true = true_cameras(folder, portrait.input_camera)
@@ -89,9 +96,13 @@ def subject_figures(
     for index, (camera, turn) in enumerate(zip(true.in_portrait(), true.turns_deg(), strict=True)):
         if index == 0:
             continue
-        depth = load_depth(folder, index)
+        truth, depth = truths[index - 1], load_depth(folder, index)
         depth_m = None if depth is None else true.depth_in_portrait(depth, index)
-        rows.append(ViewFigures(*turn, view_figures(portrait, camera, truths[index - 1], depth_m)))
+        rgba, drawn_m = portrait.render(camera, 2)
+        figures = view_figures(camera, rgba, drawn_m, truth, depth_m)
+        drawn = np.rint(over_grey(rgba) * 255.0).astype(np.uint8)
+        figures |= distances(seen[0], {"identity": drawn, "identity_true": truth.shown}, detector, embedder)
+        rows.append(ViewFigures(*turn, figures))
     return rows
 
 
@@ -104,10 +115,9 @@ def by_angle(subjects: Iterable[list[ViewFigures]]) -> dict[str, dict[str, float
 
 
 def view_figures(
-    portrait: Portrait, camera: Camera, truth: TruePicture, true_depth_m: np.ndarray | None
+    camera: Camera, rgba: np.ndarray, depth_m: np.ndarray, truth: TruePicture, true_depth_m: np.ndarray | None
 ) -> dict[str, float]:
-    """Figures of one view against a picture and a depth [H, W] (0 where nothing is) from the same camera."""
-    rgba, depth_m = portrait.render(camera, 2)
+    """Figures of a drawn view against a picture and a depth [H, W] (0 where nothing is) from the same camera."""
     figures = drawn_figures(camera, rgba, depth_m, truth.rgba, true_depth_m)
     if truth.background is not None:
         whole = np.ones(rgba.shape[:2], bool)

@@ -18,7 +18,7 @@ from ..picture.compositing import over_grey
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
 from .groups import GROUPS_FILE, measured_groups, read_groups
-from .identity import FaceEmbedder, embedder_if_installed
+from .identity import FaceEmbedder, distances, embedder_if_installed
 from .pictures import away_from_edge, hole_share, laplacian_energy, picture_figures, silhouette
 from .pose import seen_turn_deg
 
@@ -68,8 +68,6 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0
 
     template = load_weights(choose_device("auto")).template  # where `reconstruct` loads the network, too
     embedder = embedder_if_installed()
-    if isinstance(embedder, str):
-        log.warning("no figures of identity: %s", embedder)
     said = read_groups(paths[0].parent) if paths else {}
     if said and not any(path.name in said for path in paths):
         log.warning("%s names none of the photographs: its first column must hold file names", GROUPS_FILE)
@@ -83,9 +81,7 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0
             except InputError as error:
                 log.warning("%s: %s", path.name, error)
                 continue
-            figures, pictures = photo_figures(
-                portrait, photograph.rgb, detector, template, None if isinstance(embedder, str) else embedder
-            )
+            figures, pictures = photo_figures(portrait, photograph.rgb, detector, template, embedder)
             groups = _measured(pictures["photo"], detector) | said.get(path.name, {})
             kept = {name: shrunk(picture, kept_px) for name, picture in pictures.items()} if kept_px else {}
             yield Evaluated(path.name, figures | {"seconds": seconds}, kept, groups)
@@ -129,8 +125,7 @@ def photo_figures(
     figures |= _whole(views)
     figures |= _bands({"photo": crop} | pictures, views, sure)
     figures |= _turned(pictures, detector, template)
-    if embedder is not None:
-        figures |= _identity({"photo": crop} | pictures, detector, embedder)
+    figures |= _identity(distances(crop, pictures, detector, embedder))
     origin_m = camera.project(np.zeros(3))[1]
     near = np.clip(0.5 - (depth_m - origin_m) / 0.30, 0.0, 1.0)
     shown = np.repeat(np.rint(np.where(np.isfinite(depth_m), near, 0.0) * 255.0)[..., None], 3, -1)
@@ -191,13 +186,10 @@ def _turned(
     return figures
 
 
-def _identity(pictures: dict[str, np.ndarray], detector: LandmarkDetector, embedder: FaceEmbedder) -> dict[str, float]:
-    """Distances of the views' face embeddings to the photograph's, mean of both sides; a view without a face: 1."""
-    found = {name: detector.faces(picture) for name, picture in pictures.items()}
-    if not len(found["photo"]):
+def _identity(away: dict[str, float]) -> dict[str, float]:
+    """The mean of both sides of `distances` of the views; nothing of nothing."""
+    if not away:
         return {}
-    who = {name: embedder.embedding(pictures[name], faces[0]) for name, faces in found.items() if len(faces)}
-    away = {name: float(np.linalg.norm(who[name] - who["photo"])) if name in who else 1.0 for name in VIEWS}
     return {
         "identity_0": away["own"],
         "identity_15": 0.5 * (away["yaw -15"] + away["yaw 15"]),
