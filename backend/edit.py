@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from . import progress
 from .camera import Camera
 from .errors import InputError
 from .photo.alignment import Alignment
@@ -45,7 +46,8 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     InputError where the picture has another shape than the photograph.
     """
     camera = portrait.input_camera
-    drawn, _ = portrait.render(camera, VIEW_SAMPLES)
+    with progress.part(0.0, 0.2):
+        drawn, _ = portrait.render(camera, VIEW_SAMPLES)
     resized = painted.shape[:2] != drawn.shape[:2]
     if resized:  # what was not painted on has become softer: so does what it is compared with
         height, width = painted.shape[:2]
@@ -67,10 +69,12 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     # Pixels are matched in a window around the paint: a large photograph costs no more than what was changed.
     window = _window(changed, margin_px=8)
     part = _part(camera, window)
-    base, _ = portrait.render(part)
+    with progress.part(0.2, 0.3):
+        base, _ = portrait.render(part)
     wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[window]
     weight = (base[..., 3] > SMALLEST_OPACITY).astype(np.float32)
-    return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
+    with progress.part(0.3, 1.0):
+        return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
 
 
 def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
@@ -85,13 +89,17 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
     painted = _resampled(painted, camera.width_px, camera.height_px)
     rgb = over_grey(painted) if painted.shape[2] == 4 else painted
     photograph = photograph_of(np.rint(rgb * 255.0).astype(np.uint8))
+    if painted.shape[2] == 4:
+        photograph = replace(photograph, opacity=np.rint(painted[..., 3] * 255.0).astype(np.uint8))
     device_name = choose_device("auto")
     mean_px, _ = camera.project(load_weights(device_name).template.points_m)
     alignment = Alignment(portrait.crop.to_photo, camera, residual_px=0.0, landmarks_px=mean_px)
-    reshaped = aligned_portrait(photograph, alignment, portrait.texture_size, device_name)
+    with progress.part(0.0, 0.9):
+        reshaped = aligned_portrait(photograph, alignment, portrait.texture_size, device_name)
     if painted.shape[2] == 3:
         return reshaped
-    drawn, _ = reshaped.render(camera, VIEW_SAMPLES)
+    with progress.part(0.9, 1.0):
+        drawn, _ = reshaped.render(camera, VIEW_SAMPLES)
     return _erased(reshaped, camera, _kept(drawn[..., 3], painted[..., 3]))
 
 

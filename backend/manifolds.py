@@ -97,8 +97,10 @@ def default_offsets_m(sheets: int) -> np.ndarray:
 
 def direction_to_chart(directions: np.ndarray) -> np.ndarray:
     """Unit directions [..., 3] to chart coordinates [..., 2] (Lambert azimuthal equal-area about +z)."""
-    scale = np.sqrt(2.0 / np.maximum(1.0 + directions[..., 2:], 1e-9))
-    return scale * directions[..., :2]
+    beside, forward = directions[..., :2], directions[..., 2:]
+    behind = (beside**2).sum(-1, keepdims=True) / (1.0 + np.abs(forward))  # 1 + d_z, with all its digits
+    scale = np.sqrt(2.0 / np.maximum(np.where(forward < 0.0, behind, 1.0 + forward), 1e-18))
+    return scale * beside
 
 
 def chart_to_direction(uv: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """How long work says how far it is, and learns that nobody wants it any more.
 
 Work calls `report(fraction, stage)` now and then, whoever listens: a worker passes it on to Blender, the command line
-has its own bars. The listener may raise `Cancelled`, so report only where stopping leaves nothing half written.
+shows a bar. The listener may raise `Cancelled`, so report only where stopping leaves nothing half written.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +22,11 @@ def report(fraction: float, stage: str) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(fraction, stage)
+
+
+def is_heard() -> bool:
+    """Whether anybody listens."""
+    return _listener.get() is not None
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
 from .manifolds import Manifolds
 from .photo.alignment import Alignment, check_fov, sample_crop
-from .photo.backdrop import possible
-from .photo.input_view import input_view, sampled_possible
+from .photo.backdrop import sampled, where_person_can_be
+from .photo.input_view import input_view
 from .photo.landmarks import LandmarkDetector
+from .photo.matting import IMPOSSIBLE
 from .photo.photograph import Photograph, load_photograph, photograph_of
 from .photo.sitter import align_photograph, find_face
 from .portrait import Crop, Portrait
@@ -105,13 +106,14 @@ def aligned_portrait(
     ):
         progress.report(0.35, "making the portrait")
         crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
-        beside = possible(photograph)
-        person = detector.person(crop) * sampled_possible(beside, alignment.crop_to_photo, side_px)
+        can_be = where_person_can_be(photograph)
+        possible = sampled(can_be, alignment.crop_to_photo, side_px) > IMPOSSIBLE
+        person = detector.person(crop) * possible
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
         matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
-        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector, beside)
+        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector, can_be)
         painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, person)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)

@@ -16,6 +16,7 @@ MARCH_STEPS = 48
 REFINEMENTS = 6
 ENTRIES = 3
 """So many of a ray's entries into a sheet count, the kernels' all: an ear, a shoulder and what lies behind."""
+TINY_M = 1e-8
 FAR_AWAY_M = 20.0
 RAYS_AT_ONCE = 1 << 14
 
@@ -175,10 +176,16 @@ def _field(
 
 
 def _chart(points: Tensor, half_extent: float) -> tuple[Tensor, Tensor]:
-    """Points [..., 3] to map coordinates [..., 2] in -1..1 (right, down) and distance from the origin [...]."""
-    distance = points.norm(dim=-1)
-    scale = (2.0 / (distance * (distance + points[..., 2]).clamp_min(1e-9))).sqrt() / half_extent
-    return torch.stack([points[..., 0] * scale, -points[..., 1] * scale], -1), distance
+    """Points [..., 3] to map coordinates [..., 2] in -1..1 (right, down) and distance from the origin [...].
+
+    Behind, where rho + z loses its digits, that is (x^2 + y^2) / (rho - z). The antipode itself is all of the chart's
+    rim: here one point of it.
+    """
+    distance, (x, y, z) = points.norm(dim=-1), points.unbind(-1)
+    x = torch.where((z < 0.0) & (x * x + y * y < TINY_M**2), TINY_M, x)
+    apart = torch.where(z < 0.0, (x * x + y * y).clamp_min(TINY_M**2) / (distance + z.abs()), distance + z)
+    scale = (2.0 / (distance * apart).clamp_min(TINY_M**2)).sqrt() / half_extent
+    return torch.stack([x * scale, -y * scale], -1), distance
 
 
 def _sample(values: Tensor, uv: Tensor) -> Tensor:

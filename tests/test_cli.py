@@ -290,3 +290,11 @@ def test_a_bar_is_shown_on_terminals_once_work_takes_long(
         progress.report(0.5, "drawing")
     assert ("drawing:  50%" in terminal.getvalue()) == shown
     assert shown or terminal.getvalue() == ""
+
+
+def test_who_listens_already_goes_on_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker does for Blender, which cancels by it."""
+    heard: list[float] = []
+    with progress.listening(lambda fraction, stage: heard.append(fraction)), bar.bar():
+        progress.report(0.5, "drawing")
+    assert heard == [0.5]

@@ -12,7 +12,18 @@ from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
-from portrait_manifolds.backend.shape.ears import BACK_M, RIM_M, SKIN_M, SLOPE, UNDER_M, Ears, _solid, with_ears
+from portrait_manifolds.backend.shape.ears import (
+    BACK_M,
+    NECK_MORE_M,
+    RIM_M,
+    SKIN_M,
+    SLOPE,
+    UNDER_M,
+    Ears,
+    _behind_face,
+    _solid,
+    with_ears,
+)
 from portrait_manifolds.backend.shape.face_end import (
     ABOVE_M,
     AWAY_M_PER_DEG,
@@ -196,3 +207,29 @@ def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> No
     np.testing.assert_allclose(narrowed.ends_m[beside_ear][1:-1], [[-wall, wall]] * 6, atol=0.002)
     assert abs(narrowed.ends_m[abs(ROWS_M - 0.08) < 0.03]).max() > EAR_M - 0.003
     assert abs(turned.ends_m[beside_ear]).max() > EAR_M - 0.02
+
+
+def neck_end(neck_m: float, hair: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """What `_behind_face` makes of a jaw's silhouette, 8 cm wide, and a neck below it; before and after, along x."""
+    view, silhouette = camera(), Silhouette.of(np.ones((PX, PX), np.float32), camera())
+    end = FaceEnd.of(view, landmarks_px(view)[list(OUTLINES[1])], 1.0, silhouette)
+    end = replace(end, ear=np.zeros_like(end.ear), hair=hair)
+    before = np.where(end.jaw_m < ROWS_M, FACE_M, neck_m)
+    return before, _behind_face(end, before)
+
+
+def test_behind_a_jaw_the_neck_is_as_wide_as_below_it() -> None:
+    before, after = neck_end(0.055)
+    jaw, lobe = HEIGHTS_M[-1], HEIGHTS_M[LOBE]
+    just_above = (jaw < ROWS_M) & (jaw + 0.006 > ROWS_M)
+    np.testing.assert_allclose(after[just_above], 0.055 + NECK_MORE_M, atol=0.004)
+    np.testing.assert_array_equal(after[lobe < ROWS_M], before[lobe < ROWS_M])
+    np.testing.assert_array_equal(after[jaw > ROWS_M], before[jaw > ROWS_M])
+    between = after[(jaw < ROWS_M) & (lobe > ROWS_M)]
+    assert len(between) > 5 and (np.diff(between) < 1e-9).all()
+
+
+@pytest.mark.parametrize(("neck_m", "hair"), [(0.055, 1.0), (0.09, 0.0), (0.0, 0.0)])
+def test_hair_wide_necks_and_heads_that_end_at_the_jaw_leave_it(neck_m: float, hair: float) -> None:
+    before, after = neck_end(neck_m, hair)
+    np.testing.assert_array_equal(after, before)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.edit import edit, load_painted, reshape
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made.made_portrait import made_portrait
@@ -189,3 +190,12 @@ def input_view_of(portrait: Portrait) -> tuple[InputView, np.ndarray]:
     foreground = Foreground(truth[..., 3], truth[..., :3])
     picture = np.rint(truth[..., :3] * 255.0).astype(np.uint8)
     return InputView(portrait.input_camera, picture, np.ones(truth.shape[:2], bool), foreground), truth
+
+
+def test_progress_of_an_edit_never_goes_back(portrait: Portrait, view: np.ndarray) -> None:
+    painted = view.copy()
+    painted[cheek(), :3] = PAINT
+    heard: list[float] = []
+    with progress.listening(lambda fraction, stage: heard.append(fraction)):
+        edit(portrait, painted)
+    assert heard == sorted(heard) and len(heard) > 3 and heard[-1] < 1.0

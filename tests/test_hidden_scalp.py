@@ -83,6 +83,18 @@ def test_dark_roots_do_not_colour_fair_hair_at_the_sides() -> None:
     assert float((behind - torch.tensor(FAIR)[:, None]).abs().mean()) < 0.12
 
 
+def test_below_a_bald_crown_hair_goes_round_the_head() -> None:
+    azimuth_deg, elevation_deg = (torch.tensor(x) for x in chart_angles_deg(SIZE, WIDE_HALF_EXTENT))
+    hairy = head(BROWN, 60.0, WIDE_HALF_EXTENT)
+    skin = torch.tensor(SKIN)[:, None, None]
+    colours = scalp_colours(
+        Seen(torch.where(elevation_deg > 42.0, skin, hairy.colour), hairy.known), NO_SIDEBURNS, WIDE_HALF_EXTENT
+    )
+    behind = (azimuth_deg > 120.0) & (azimuth_deg < 140.0)
+    assert float(colours[0, behind & ((elevation_deg - 30.0).abs() < 4.0)].mean()) < BROWN[0] + 0.12
+    assert float(colours[0, behind & ((elevation_deg - 58.0).abs() < 4.0)].mean()) > SKIN[0] - 0.12
+
+
 @pytest.mark.parametrize("hair", [BROWN, BLOND, SKIN])
 def test_sideburns_are_the_hair_s_and_of_a_bald_head_skin(hair: tuple[float, ...]) -> None:
     burns = sideburns(SIZE, WIDE_HALF_EXTENT)

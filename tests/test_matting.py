@@ -150,3 +150,24 @@ def roughness(opacity: np.ndarray) -> tuple[float, float]:
     rows = np.arange(len(places))
     slope, start = np.polyfit(rows, places, 1)
     return float(np.std(places - slope * rows - start)), float(slope)
+
+
+def test_what_cannot_be_the_person_is_not_whatever_both_estimates_say() -> None:
+    picture = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    picture[60:130, 50:110] = 220
+    claimed = np.zeros((SIDE, SIDE), np.float32)
+    claimed[60:, 30:130] = 1.0
+    person = picture[..., 0] > 200
+    can_be = ndimage.binary_dilation(person, iterations=2).astype(np.float32)
+    assert cut_out(picture, claimed, claimed).opacity[70:150, 35:45].min() > 0.9
+    found = cut_out(picture, claimed, claimed, can_be).opacity
+    assert found[can_be == 0.0].max() == 0.0 and found[63:127, 53:107].min() > 0.95
+    assert found[(can_be == 1.0) & ~ndimage.binary_dilation(person)].mean() < 0.2  # there the picture decides
+
+
+def test_a_person_who_can_be_half_clear_is_so_everywhere() -> None:
+    picture = np.full((SIDE, SIDE, 3), 128, np.uint8)
+    picture[60:130, 50:110] = 220
+    claimed = (picture[..., 0] > 200).astype(np.float32)
+    found = cut_out(picture, claimed, claimed, np.full((SIDE, SIDE), 0.5, np.float32)).opacity
+    assert found[65:125, 55:105].min() == found.max() == 0.5

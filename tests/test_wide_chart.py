@@ -14,7 +14,7 @@ from test_surface_following import CONFIG, SIZE, drawn, painting
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.made.made_portrait import made_portrait
-from portrait_manifolds.backend.manifolds import default_offsets_m, map_grid, sample_map
+from portrait_manifolds.backend.manifolds import default_offsets_m, direction_to_chart, map_grid, sample_map
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
 from portrait_manifolds.backend.networks.mean_sheets import sheets_about
 from portrait_manifolds.backend.outputs.ply import export_ply
@@ -133,8 +133,9 @@ def test_steps_behind_the_ears_are_smoothed_and_none_elsewhere() -> None:
     assert steepest(0.0, 90.0) > 0.008 and steepest(118.0, 135.0) < 0.003
 
 
+@pytest.mark.parametrize("implementation", ["native", "reference"])
 @pytest.mark.parametrize(("yaw_deg", "away"), [(45.0, 1.8), (60.0, 1.5), (60.0, 1.8)])
-def test_nothing_is_drawn_straight_behind_a_head(yaw_deg: float, away: float) -> None:
+def test_nothing_is_drawn_straight_behind_a_head(yaw_deg: float, away: float, implementation: Implementation) -> None:
     """There the chart's rim meets in one direction, which must not be taken for the chart's middle, the face."""
     head, size = ball(WIDE_HALF_EXTENT), 257
     face = np.linalg.norm(map_grid(len(head.manifolds.radius_m), WIDE_HALF_EXTENT), axis=-1) < 1.0
@@ -145,5 +146,11 @@ def test_nothing_is_drawn_straight_behind_a_head(yaw_deg: float, away: float) ->
     cx_px, cy_px = 0.5 * size + focal_px / camera.fx_px * (np.array([camera.cx_px, camera.cy_px]) - behind)
     camera = replace(camera, fx_px=focal_px, fy_px=focal_px, cx_px=float(cx_px), cy_px=float(cy_px))
     maps = tensors(replace(head, manifolds=manifolds))
-    drawn = render_manifolds(*maps, camera, half_extent=WIDE_HALF_EXTENT, implementation="native")
+    drawn = render_manifolds(*maps, camera, half_extent=WIDE_HALF_EXTENT, implementation=implementation)
     assert float(drawn[..., 3].max()) == 0.0
+
+
+def test_the_antipode_lies_on_the_rim_of_the_chart() -> None:
+    beside = np.array([[1e-3, 0.0], [0.0, -1e-7], [1e-9, 1e-9]])
+    directions = np.concatenate([beside, -np.sqrt(1.0 - (beside**2).sum(-1, keepdims=True))], -1)
+    np.testing.assert_allclose(np.linalg.norm(direction_to_chart(directions), axis=-1), 2.0, atol=1e-6)

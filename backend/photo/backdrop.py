@@ -7,19 +7,21 @@ ground below for their clothes.
 import numpy as np
 from scipy import ndimage
 
+from .alignment import sample_crop
 from .photograph import Photograph
 
-GROUND_LEVELS, LEAST_FLAT = 2, 0.99
-"""So many levels of 255 are one colour, and so much of the picture's border has it where there is a ground."""
+GROUND_LEVELS, LEAST_FLAT, LEAST_BELOW = 2, 0.99, 0.6
+"""So many levels of 255 are one colour; and so much of the picture's border above and beside, and below, has it where
+there is a ground: less below is a body's, whose clothes may be as light or as dark."""
 
-BLACK, WHITE = 5, 250
-"""Clothes can be as dark or as light as these, too: such a ground has to go all around the person."""
+DARK, LIGHT = 40, 220
+"""A ground with all channels below or above these, as clothes often have, goes around the person below, too."""
 
 MOST_PX = 2048
 """Of larger pictures only so many rows and columns are looked at."""
 
 
-def possible(photograph: Photograph) -> np.ndarray | None:
+def where_person_can_be(photograph: Photograph) -> np.ndarray | None:
     """Where a person can be, [H, W] uint8, 255 where nothing speaks against it; None if that is everywhere."""
     rgb, opacity = photograph.rgb, photograph.opacity
     step = -(-max(rgb.shape[:2]) // MOST_PX)
@@ -31,23 +33,23 @@ def possible(photograph: Photograph) -> np.ndarray | None:
     return beside if opacity is None else np.minimum(beside, opacity)
 
 
+def sampled(can_be: np.ndarray | None, crop_to_photo: np.ndarray, size_px: int) -> np.ndarray:
+    """What `where_person_can_be` says of a photo, in a crop of it: [size, size] float32, 0..1."""
+    if can_be is None:
+        return np.ones((size_px, size_px), np.float32)
+    return sample_crop(can_be[..., None], crop_to_photo, size_px)[..., 0] / np.float32(255.0)
+
+
 def _ground(rgb: np.ndarray) -> np.ndarray | None:
-    """The ground of a picture [h, w, 3], [h, w] bool, but for its own border; None if it has none of one colour."""
-    middle = len(rgb) // 2
-    above = np.concatenate([rgb[0], rgb[:middle, 0], rgb[:middle, -1]])
-    colour = np.median(above, 0)
-    if not _has(above, colour):
-        return None
-    below = np.concatenate([rgb[-1], rgb[middle:, 0], rgb[middle:, -1]])
-    if (colour.max() <= BLACK or colour.min() >= WHITE) and not _has(below, colour):
+    """The ground of a picture [h, w, 3], [h, w] bool, but for its outline; None if it has none of one colour."""
+    around = np.concatenate([rgb[0], rgb[:, 0], rgb[:, -1]])
+    colour = np.median(around, 0)
+    least_below = LEAST_FLAT if colour.max() < DARK or colour.min() > LIGHT else LEAST_BELOW
+    if _like(around, colour).mean() < LEAST_FLAT or _like(rgb[-1], colour).mean() < least_below:
         return None
     parts, _ = ndimage.label(_like(rgb, colour))
     reached = np.unique(np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))
     return ndimage.binary_erosion(np.isin(parts, reached[reached > 0]), border_value=1)
-
-
-def _has(pixels: np.ndarray, colour: np.ndarray) -> bool:
-    return bool(_like(pixels, colour).mean() >= LEAST_FLAT)
 
 
 def _like(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray:

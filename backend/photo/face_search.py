@@ -71,14 +71,15 @@ def _searches(photo: np.ndarray, detector: LandmarkDetector) -> Iterator[list[np
     whole = (0, 0), photo.shape[:2]
     yield _in_window(photo, *whole, detector)
     yield [points_px for quarters in (1, 2, 3) for points_px in _in_window(photo, *whole, detector, quarters)]
-    for share in WINDOW_SHARES:
+    for searched, share in enumerate(WINDOW_SHARES):
         side = max(MIN_WINDOW_PX, round(share * min(photo.shape[:2])))
         if side >= max(photo.shape[:2]):
             continue
         corners = _corners(photo.shape[:2], side)
         faces = []
         for done, corner in enumerate(corners):
-            progress.report(0.05 + 0.1 * done / len(corners), "looking for a small face")
+            fraction = (searched + done / len(corners)) / len(WINDOW_SHARES)
+            progress.report(0.05 + 0.1 * fraction, "looking for a small face")
             faces += _in_window(photo, corner, (side, side), detector)
         yield faces
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from ..camera import Camera
 from .alignment import Alignment, crop_half_size_px, sample_crop
+from .backdrop import sampled
 from .landmarks import LandmarkDetector
 from .matting import Foreground, cut_out
 
@@ -89,9 +90,9 @@ def input_view(
     matte: np.ndarray,
     texture_size: int,
     detector: LandmarkDetector,
-    possible: np.ndarray | None = None,
+    can_be: np.ndarray | None = None,
 ) -> InputView:
-    """The view of a photo [H, W, 3] uint8; matte [h, h] is the networks' for the crop, 0..1, and `possible` [H, W]
+    """The view of a photo [H, W, 3] uint8; matte [h, h] is the networks' for the crop, 0..1, and `can_be` [H, W]
     uint8 says where a person can be."""
     import torch
 
@@ -102,18 +103,10 @@ def input_view(
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
     segmented = detector.person(picture)
-    can_be = sampled_possible(possible, wide, side_px)
-    foreground = cut_out(picture, segmented, _in_wide(matte, segmented), can_be)
+    foreground = cut_out(picture, segmented, _in_wide(matte, segmented), sampled(can_be, wide, side_px))
     view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
     view.on(torch.device("cpu"))  # which continues it beside the photo's border, here and not where it is waited for
     return view
-
-
-def sampled_possible(possible: np.ndarray | None, crop_to_photo: np.ndarray, size_px: int) -> np.ndarray:
-    """Where a person can be, [H, W] uint8 of a photo, in its crop: [size, size] float32, 0..1."""
-    if possible is None:
-        return np.ones((size_px, size_px), np.float32)
-    return sample_crop(possible[..., None], crop_to_photo, size_px)[..., 0] / np.float32(255.0)
 
 
 def _soft_outside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:

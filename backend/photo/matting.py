@@ -73,13 +73,13 @@ class Foreground:
 
 
 def cut_out(
-    picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, possible: np.ndarray | None = None
+    picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_be: np.ndarray | None = None
 ) -> Foreground:
     """The person in `picture` [S, S, 3] uint8, from two coarse estimates [S, S] of where it is, 0..1: a segmentation
-    and the networks' matte; and from where it can be at all, likewise (by default everywhere).
+    and the networks' matte; and from how opaque it can be at all, likewise (by default anywhere).
 
-    What neither takes for the person is not, what both do is; in between the picture decides, drawn to background where
-    either is sure of it, but not below the head by the matte alone, which misses clothes.
+    What neither takes for the person is not, what both do is if it can be; in between the picture decides, drawn to
+    background where either is sure of it, but not below the head by the matte alone, which misses clothes.
     """
     from pymatting import estimate_foreground_ml
 
@@ -87,14 +87,13 @@ def cut_out(
     work = min(size, WORK_PX)
     small = _resized(picture, work) / 255.0
     band = max(2, round(BAND_SHARE * work))
-    possible = np.ones(picture.shape[:2], np.float32) if possible is None else possible
-    can_be = _resized(possible, work)
-    segmented, matte = (_resized(estimate, work) * can_be for estimate in (segmented, matte))
+    can_be = np.ones(picture.shape[:2], np.float32) if can_be is None else can_be
+    impossible = _resized(can_be, work) < IMPOSSIBLE
+    segmented, matte = (np.where(impossible, 0.0, _resized(estimate, work)) for estimate in (segmented, matte))
     likely, unlikely = np.maximum(segmented, matte), np.minimum(segmented, matte)
     sure = ndimage.binary_erosion(unlikely > SURE, iterations=band, border_value=1)
     off = ndimage.binary_erosion(likely < SURELY_NOT, iterations=band, border_value=1)
     off |= ~sure & _far_from_person(likely > SURE)
-    off |= can_be < IMPOSSIBLE
     doubted, by_matte = (
         ndimage.binary_erosion(estimate < SURELY_NOT, iterations=band, border_value=1)
         for estimate in (segmented, matte)
@@ -107,7 +106,7 @@ def cut_out(
     full = picture.astype(np.float32) / 255.0
     if work < size:
         opacity, colour = _carried(small, opacity, full), _resized(colour, size)
-    opacity = np.minimum(_without_steps(np.clip(1.04 * opacity - 0.02, 0.0, 1.0)), possible)
+    opacity = np.minimum(_without_steps(np.clip(1.04 * opacity - 0.02, 0.0, 1.0)), can_be)
     return Foreground(opacity, np.where(opacity[..., None] > 0.98, full, np.clip(colour, 0.0, 1.0)))
 
 

@@ -44,7 +44,7 @@ class Photograph:
     rgb: np.ndarray  # [H, W, 3] uint8, sRGB
     sha256: str  # of the file's bytes, or of the pixels if there is no file
     fov_deg: float | None  # vertical field of view, if EXIF gives it
-    opacity: np.ndarray | None = None  # [H, W] uint8, where the file has any that is clear
+    opacity: np.ndarray | None = None  # [H, W] uint8, of a file that is clear somewhere; 255 where it is least so
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -63,7 +63,8 @@ def read_photograph(path: Path | str) -> bytes:
 
 
 def decode_photograph(data: bytes, name: str) -> Photograph:
-    """A file's bytes; transparent pixels become white, 16 bits 8, CMYK and wide-gamut colours sRGB.
+    """A file's bytes; transparent pixels become white and keep their opacity, 16 bits become 8, CMYK and wide-gamut
+    colours sRGB.
 
     Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than
     100 megapixels (75 in CMYK; 25 in AVIF, JPEG 2000 and WebP).
@@ -160,11 +161,12 @@ def _srgb_pixels(image: Image.Image) -> np.ndarray:
 
 
 def _opacity(image: Image.Image) -> np.ndarray | None:
-    """[H, W] uint8; None where all is opaque."""
+    """[H, W] uint8, over its greatest value; None where that is all there is."""
     if image.mode in _GREY_MODES or not _is_clear(image):
         return None
     strips = [np.asarray(strip.convert("RGBA").getchannel("A")) for strip in _strips(image)]
-    return None if min(strip.min() for strip in strips) == 255 else np.concatenate(strips)
+    least, most = min(strip.min() for strip in strips), max(strip.max() for strip in strips)
+    return None if least == most else (np.concatenate(strips) * (255.0 / most) + 0.5).astype(np.uint8)
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:

@@ -41,8 +41,9 @@ SKIN_M = (0.0045, 0.0015)
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
 
-NECK_M, NECK_MORE_M = 0.05, 0.004
-"""So far below a jaw there is neck, and behind a wider jaw it is so much wider than at its narrowest."""
+NECK_M, NECK_MORE_M, LEAST_NECK_M = 0.05, 0.004, 0.04
+"""So far below a jaw there is neck, and behind a wider jaw it is so much wider than at its narrowest; what is narrower
+to a side than the last is none."""
 
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
@@ -86,7 +87,8 @@ def _behind_face(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
     behind_m = np.minimum(outwards_m, end.beside_m - UNDER_M)
     outwards_m = outwards_m + end.ear * (behind_m - outwards_m)
     above = end.jaw_m - NECK_M < ROWS_M
-    narrowest_m = outwards_m[above & (end.neck == 1.0)].min(initial=np.inf) + NECK_MORE_M
+    neck_m = outwards_m[above & (end.neck == 1.0) & (outwards_m > LEAST_NECK_M)]
+    narrowest_m = neck_m.min(initial=np.inf) + NECK_MORE_M
     narrower_m = above * np.maximum(outwards_m - narrowest_m, 0.0)
     return end.side * (outwards_m - (1.0 - end.hair) * end.neck * narrower_m)
 

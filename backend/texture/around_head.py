@@ -20,21 +20,28 @@ ROWS_COUNT = ((5.0, 1.0), (20.0, 1e-2), (60.0, 1e-4))
 TOGETHER_DEG = (110.0, 180.0)
 """Azimuths between which both sides' colours become one."""
 
-LEAST_SEEN = 1e-6
-"""Added to what is seen of a row."""
+OTHER_SIDE = 0.05
+"""How much what is seen of the other side counts: of a head that is turned little is seen of the farther one, and along
+its surface."""
+
+LEAST_SEEN = 1e-2
+"""Of whatever less than this is seen the colours stay, in texels."""
 
 
-def around_head(colour: Tensor, weight: Tensor, half_extent: float) -> Tensor:
-    """Colours [3, T, T] of where they are seen, counting as `weight` [T, T] says, by their elevation and side."""
+def around_head(colour: Tensor, weight: Tensor, otherwise: Tensor, half_extent: float) -> Tensor:
+    """Colours [3, T, T] of where they are seen, counting as `weight` [T, T] says, by their elevation and side; where
+    hardly anything is, those of `otherwise` [3, T, T]."""
     size = weight.shape[-1]
     weight = weight * kept(_rim, size, weight, half_extent)
     rows = kept(_rows, size, weight, half_extent)  # [2 R, T T]
     seen = torch.cat([colour * weight, weight[None]]).flatten(1)  # [4, T T]
     sums = (seen @ rows.T).unflatten(1, (2, -1))  # [4, 2, R]
     sums = sums @ kept(_nearness, len(ROWS_DEG), weight, half_extent)
-    colours = sums[:3] / (sums[3] + LEAST_SEEN)
-    shares = kept(_shares, size, weight, half_extent)
-    return (colours.flatten(1) @ shares).view_as(colour)
+    sums = sums + OTHER_SIDE * sums.flip(1)
+    told = sums[3:] / (sums[3:] + LEAST_SEEN)
+    rows = torch.cat([told * sums[:3] / sums[3:].clamp_min(1e-9), told])
+    *colours, told = (rows.flatten(1) @ kept(_shares, size, weight, half_extent)).view(4, size, size)
+    return torch.stack(colours) + (1.0 - told) * otherwise
 
 
 def _tents(size: int, half_extent: float) -> np.ndarray:

@@ -127,8 +127,9 @@ def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
     hair = torch.maximum(hairness, kept(_border, size, seen.known, half_extent))
     scalp = scalp * _least(hair, SKIN_COUNTS)
     behind = kept(_behind_rim, size, seen.known, half_extent)
-    around = smoothed(around_head(seen.colour, scalp * seen.known.sqrt(), half_extent), SOFT_TEXELS)
-    colours = _meeting(seen, scalp, torch.lerp(_continued(seen, scalp), around, behind))
+    near = _continued(seen, scalp)
+    around = smoothed(around_head(seen.colour, scalp * seen.known.sqrt(), near, half_extent), SOFT_TEXELS)
+    colours = _meeting(seen, scalp, torch.lerp(near, around, behind))
     above = kept(_above_sideburns, size, seen.known, half_extent)
     return torch.lerp(colours, _continued(seen, above * _least(hairness, NEAR_SKIN_COUNTS)), sideburns)
 
