@@ -11,7 +11,7 @@ from portrait_manifolds.backend.texture.around_head import around_head
 
 SIZE = 128
 AZIMUTH_DEG, ELEVATION_DEG = chart_angles_deg(SIZE, WIDE_HALF_EXTENT)
-LEFT = torch.tensor(chart_to_direction(map_grid(SIZE, WIDE_HALF_EXTENT))[..., 0] < 0.0)
+LEFT: torch.Tensor = torch.tensor(chart_to_direction(map_grid(SIZE, WIDE_HALF_EXTENT))[..., 0] < 0.0)
 NOTHING = torch.zeros(3, SIZE, SIZE)
 SEEN = torch.tensor(from_front_deg(SIZE, WIDE_HALF_EXTENT) < 85.0).float()
 
@@ -50,7 +50,7 @@ def test_ears_say_nothing() -> None:
 @pytest.mark.parametrize("left", [False, True])
 def test_of_a_turned_head_the_side_that_is_seen_tells_the_other(left: bool) -> None:
     """What is seen of the farther rim, a hundredth as much, may be light on skin."""
-    nearer = (left == LEFT).float()
+    nearer = LEFT.float() if left else 1.0 - LEFT.float()
     colours = around_head(torch.stack(3 * [nearer]), SEEN * (0.01 + 0.99 * nearer), NOTHING, WIDE_HALF_EXTENT)
     assert float(colours[:, behind(110.0, 40.0, not left)].min()) > 0.75
 

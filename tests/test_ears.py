@@ -209,11 +209,11 @@ def test_behind_ears_the_silhouette_is_the_heads_and_elsewhere_as_it_was() -> No
     assert abs(turned.ends_m[beside_ear]).max() > EAR_M - 0.02
 
 
-def neck_end(neck_m: float, hair: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def neck_end(neck_m: float, hair: float = 0.0, hidden: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """What `_behind_face` makes of a jaw's silhouette, 8 cm wide, and a neck below it; before and after, along x."""
     view, silhouette = camera(), Silhouette.of(np.ones((PX, PX), np.float32), camera())
     end = FaceEnd.of(view, landmarks_px(view)[list(OUTLINES[1])], 1.0, silhouette)
-    end = replace(end, ear=np.zeros_like(end.ear), hair=hair)
+    end = replace(end, ear=np.zeros_like(end.ear), hair=hair, hidden=hidden)
     before = np.where(end.jaw_m < ROWS_M, FACE_M, neck_m)
     return before, _behind_face(end, before)
 
@@ -229,7 +229,11 @@ def test_behind_a_jaw_the_neck_is_as_wide_as_below_it() -> None:
     assert len(between) > 5 and (np.diff(between) < 1e-9).all()
 
 
-@pytest.mark.parametrize(("neck_m", "hair"), [(0.055, 1.0), (0.09, 0.0), (0.0, 0.0)])
-def test_hair_wide_necks_and_heads_that_end_at_the_jaw_leave_it(neck_m: float, hair: float) -> None:
-    before, after = neck_end(neck_m, hair)
+@pytest.mark.parametrize(
+    ("neck_m", "hair", "hidden"), [(0.055, 1.0, 0.0), (0.055, 0.0, 1.0), (0.09, 0.0, 0.0), (0.0, 0.0, 0.0)]
+)
+def test_it_stays_beside_hair_turned_away_as_wide_as_the_jaw_and_where_the_head_ends(
+    neck_m: float, hair: float, hidden: float
+) -> None:
+    before, after = neck_end(neck_m, hair, hidden)
     np.testing.assert_array_equal(after, before)

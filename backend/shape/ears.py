@@ -90,7 +90,8 @@ def _behind_face(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
     neck_m = outwards_m[above & (end.neck == 1.0) & (outwards_m > LEAST_NECK_M)]
     narrowest_m = neck_m.min(initial=np.inf) + NECK_MORE_M
     narrower_m = above * np.maximum(outwards_m - narrowest_m, 0.0)
-    return end.side * (outwards_m - (1.0 - end.hair) * end.neck * narrower_m)
+    seen = (1.0 - end.hair) * (1.0 - end.hidden)
+    return end.side * (outwards_m - seen * end.neck * narrower_m)
 
 
 def _solid(painting: PaintedSheets, ears: Tensor) -> PaintedSheets:
