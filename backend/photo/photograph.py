@@ -166,7 +166,9 @@ def _opacity(image: Image.Image) -> np.ndarray | None:
         return None
     strips = [np.asarray(strip.convert("RGBA").getchannel("A")) for strip in _strips(image)]
     least, most = min(strip.min() for strip in strips), max(strip.max() for strip in strips)
-    return None if least == most else (np.concatenate(strips) * (255.0 / most) + 0.5).astype(np.uint8)
+    if least == most:
+        return None
+    return np.rint(np.arange(256) * (255.0 / most)).clip(max=255).astype(np.uint8)[np.concatenate(strips)]
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:
