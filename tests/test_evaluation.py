@@ -17,7 +17,6 @@ from portrait_manifolds.backend.edit import load_painted
 from portrait_manifolds.backend.errors import InputError, WriteError
 from portrait_manifolds.backend.evaluation import page, photos
 from portrait_manifolds.backend.evaluation.groups import by_group, hair_length, read_groups, typology_angle_deg
-from portrait_manifolds.backend.evaluation.identity import distances
 from portrait_manifolds.backend.evaluation.multiview import (
     ViewFigures,
     by_angle,
@@ -382,23 +381,3 @@ def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.Captur
 def test_textures_that_cannot_be_made_are_told_before_the_photographs_are_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="300 texels"):
         Evaluate(tmp_path / "none", texture_size=300).run()
-
-
-class _Stub:
-    """Finds a face wherever a picture is not black, and takes its mean colour for the person."""
-
-    def faces(self, picture: np.ndarray) -> np.ndarray:
-        return np.zeros((int(picture.any()), 478, 2))
-
-    def embedding(self, picture: np.ndarray, points_px: np.ndarray) -> np.ndarray:
-        return picture.mean((0, 1)) / 255.0
-
-
-def test_identity_is_the_distance_to_the_photograph() -> None:
-    stub, (red, green, black) = (
-        _Stub(),
-        (np.full((8, 8, 3), c, np.uint8) for c in ((255, 0, 0), (0, 255, 0), (0, 0, 0))),
-    )
-    away = distances(red, {"same": red, "other": green, "nobody": black}, stub, stub)
-    assert away == {"same": 0.0, "other": pytest.approx(2.0**0.5), "nobody": 1.0}
-    assert distances(black, {"same": black}, stub, stub) == {} == distances(red, {"same": red}, stub, None)
