@@ -80,6 +80,9 @@ def test_where_a_file_is_clear_is_no_person(tmp_path: Path) -> None:
     found = where_person_can_be(noisy)
     assert found is not None and np.array_equal(found, opacity)
     assert load_photograph(tmp_path / "opaque.png").opacity is None
+    rgba[..., 3] = 120  # no more of it is clear than all of it
+    Image.fromarray(rgba).save(tmp_path / "veiled.png")
+    assert load_photograph(tmp_path / "veiled.png").opacity is None
 
 
 @pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")

@@ -298,3 +298,16 @@ def test_who_listens_already_goes_on_listening(monkeypatch: pytest.MonkeyPatch) 
     with progress.listening(lambda fraction, stage: heard.append(fraction)), bar.bar():
         progress.report(0.5, "drawing")
     assert heard == [0.5]
+
+
+def test_a_warning_does_not_land_on_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(bar, "AFTER_S", 0.0)
+    with bar.bar():
+        time.sleep(0.15)
+        progress.report(0.5, "drawing")
+        logging.getLogger("anything").warning("careful")
+    shown, _, after = terminal.getvalue().partition("careful")
+    assert "drawing:  50%" in shown and shown.endswith("\r") and after.startswith("\n")

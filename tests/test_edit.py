@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+from portrait_manifolds.backend import edit as editing
 from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.edit import edit, load_painted, reshape
 from portrait_manifolds.backend.errors import InputError
@@ -17,7 +18,7 @@ from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
 from portrait_manifolds.backend.photo.input_view import InputView
 from portrait_manifolds.backend.photo.matting import Foreground
-from portrait_manifolds.backend.photo.photograph import photograph_of
+from portrait_manifolds.backend.photo.photograph import Photograph, photograph_of
 from portrait_manifolds.backend.photo.sitter import align_photograph, find_face
 from portrait_manifolds.backend.portrait import Crop, Portrait
 from portrait_manifolds.backend.refine import refine
@@ -199,3 +200,17 @@ def test_progress_of_an_edit_never_goes_back(portrait: Portrait, view: np.ndarra
     with progress.listening(lambda fraction, stage: heard.append(fraction)):
         edit(portrait, painted)
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] < 1.0
+
+
+@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@pytest.mark.parametrize("channels", [3, 4])
+def test_reshaping_says_where_the_painted_picture_is_clear(
+    portrait: Portrait, view: np.ndarray, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Photograph] = []
+    monkeypatch.setattr(editing, "aligned_portrait", lambda photograph, *rest: told.append(photograph) or portrait)
+    reshape(portrait, view[..., :channels])
+    if channels == 3:
+        assert told[0].opacity is None
+    else:
+        np.testing.assert_array_equal(told[0].opacity, np.rint(255.0 * view[..., 3]))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend import progress
+from portrait_manifolds.backend.photo import face_search
 from portrait_manifolds.backend.photo.face_confidence import face_confidence
 from portrait_manifolds.backend.photo.face_search import SURE, find_faces
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
@@ -50,3 +52,11 @@ def test_a_face_upside_down_is_doubted_as_the_mesh_fits_it() -> None:
         fitted = detector.faces(np.rot90(astronaut, 2))[0]
         assert face_confidence(astronaut, upright, detector) > SURE
         assert face_confidence(np.rot90(astronaut, 2), fitted, detector) < SURE
+
+
+def test_progress_of_a_search_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[float] = []
+    monkeypatch.setattr(face_search, "_in_window", lambda *window: [])
+    with progress.listening(lambda fraction, stage: heard.append(fraction)):
+        assert face_search.find_faces(np.zeros((600, 800, 3), np.uint8), None) == []
+    assert len(heard) > 10 and heard == sorted(heard) and heard[0] >= 0.05 and heard[-1] < 0.15

@@ -5,9 +5,14 @@ import pytest
 from scipy import ndimage
 
 from portrait_manifolds.backend.photo import matting
-from portrait_manifolds.backend.photo.matting import _without_steps, cut_out
+from portrait_manifolds.backend.photo.matting import Foreground, _without_steps, cut_out
 
 SIDE = 160
+
+
+def cut(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray) -> Foreground:
+    """`cut_out` of a picture in which the person can be anywhere."""
+    return cut_out(picture, segmented, matte, np.ones(picture.shape[:2], np.float32))
 
 
 @pytest.mark.parametrize("enlarge", [1, 4])
@@ -18,7 +23,7 @@ def test_a_soft_edge_gets_its_opacity_and_the_persons_colour(enlarge: int) -> No
     person = np.array([0.8, 0.45, 0.3]) + 0.05 * np.sin(40.0 * x)[..., None]
     picture = np.rint(255.0 * (person * truth + np.array([0.1, 0.3, 0.8]) * (1.0 - truth))).astype(np.uint8)
     coarse = ndimage.gaussian_filter(np.roll(truth[..., 0], size // 80, axis=1), size / 80)
-    found = cut_out(picture, coarse, coarse)
+    found = cut(picture, coarse, coarse)
     assert np.abs(found.opacity - truth[..., 0]).mean() < 0.01
     edge = (truth[..., 0] > 0.3) & (truth[..., 0] < 0.9)
     assert np.abs(found.opacity - truth[..., 0])[edge].mean() < 0.12
@@ -30,11 +35,11 @@ def test_a_matte_that_steps_do_not_suffice_for_is_taken_as_it_is(monkeypatch: py
     y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
     coarse = np.clip((0.3 - np.hypot(x - 0.5, y - 0.5)) / 0.06 + 0.5, 0.0, 1.0).astype(np.float32)
     picture = np.rint(255.0 * (0.2 + 0.5 * coarse))[..., None].repeat(3, -1).astype(np.uint8)
-    solved = cut_out(picture, coarse, coarse).opacity
+    solved = cut(picture, coarse, coarse).opacity
     errors = []
     for steps in (1, 20, 40):
         monkeypatch.setattr(matting, "MOST_STEPS", steps)
-        errors.append(np.abs(cut_out(picture, coarse, coarse).opacity - solved).mean())
+        errors.append(np.abs(cut(picture, coarse, coarse).opacity - solved).mean())
     assert 0.05 > errors[0] > 2.0 * errors[1] > 4.0 * errors[2] > 0.0
 
 
@@ -43,7 +48,7 @@ def test_specks_are_not_the_person() -> None:
     picture[60:130, 50:110] = 220
     picture[5:20, 5:20] = 220
     coarse = (picture[..., 0] > 200).astype(np.float32)
-    found = cut_out(picture, coarse, coarse)
+    found = cut(picture, coarse, coarse)
     assert found.opacity[70:120, 60:100].min() > 0.95
     assert found.opacity[5:20, 5:20].max() < 0.05
 
@@ -64,7 +69,7 @@ def test_what_is_doubted_far_from_the_head_is_not_the_person_but_shoulders_may_b
     likely[135:145, 90:105] = 0.7
     picture[40:44, 85:110] = 220  # and a pole to the flag
     likely[40:44, 90:105] = 0.7
-    opacity = cut_out(picture, likely, unlikely).opacity
+    opacity = cut(picture, likely, unlikely).opacity
     assert opacity[flag].max() < 0.05
     assert opacity[115:145, 110:125].min() > 0.9 and opacity[40:60, 47:50].min() > 0.7
 
@@ -79,7 +84,7 @@ def test_background_that_one_estimate_is_sure_of_goes_where_colours_say_little(d
     person, more = ((radius < r).astype(np.float32) for r in (0.12, 0.2))
     picture = rng.integers(60, 200, (SIDE, SIDE, 1)).repeat(3, -1).astype(np.uint8)
     picture[radius > 0.22] = (20, 60, 200)
-    found = cut_out(picture, *((more, person) if doubting == "matte" else (person, more))).opacity
+    found = cut(picture, *((more, person) if doubting == "matte" else (person, more))).opacity
     assert found[(radius > 0.16) & (radius < 0.2)].mean() < 0.2
     assert found[radius < 0.1].min() > 0.9
 
@@ -91,7 +96,7 @@ def test_what_a_segmentation_misses_by_little_stays() -> None:
     segmented, matte = np.zeros((2, side, side), np.float32)
     picture[180:, 80:240], segmented[180 + missed_px :, 80:240], matte[180:, 80:240] = (110.0, 100.0, 95.0), 1.0, 1.0
     picture += np.random.default_rng(0).normal(0.0, 6.0, picture.shape)
-    assert cut_out(picture.astype(np.uint8), segmented, matte).opacity[180:184, 100:220].mean() > 0.8
+    assert cut(picture.astype(np.uint8), segmented, matte).opacity[180:184, 100:220].mean() > 0.8
 
 
 def test_clothes_that_the_matte_alone_misses_stay() -> None:
@@ -100,7 +105,7 @@ def test_clothes_that_the_matte_alone_misses_stay() -> None:
     picture[20:, 50:110], segmented[20:, 50:110] = 200, 1.0
     matte = segmented.copy()
     matte[120:, 80:] = 0.0
-    assert cut_out(picture, segmented, matte).opacity[125:155, 85:105].min() > 0.9
+    assert cut(picture, segmented, matte).opacity[125:155, 85:105].min() > 0.9
 
 
 @pytest.mark.parametrize("noise", [0, 90])
@@ -108,7 +113,7 @@ def test_pictures_that_say_nothing_of_the_edge_get_one_all_the_same(noise: int) 
     picture = (128 + np.random.default_rng(0).integers(-noise, noise + 1, (SIDE, SIDE, 3))).astype(np.uint8)
     y, x = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
     near, far = (np.clip((radius - np.hypot(x - 0.5, y - 0.5)) / 0.02, 0.0, 1.0) for radius in (0.25, 0.4))
-    found = cut_out(picture, far, near)
+    found = cut(picture, far, near)
     assert (np.diff([(near > 0.5).mean(), found.opacity.mean(), (far > 0.5).mean()]) > 0.02).all()
     assert np.isfinite(found.rgb).all()
 
@@ -116,7 +121,7 @@ def test_pictures_that_say_nothing_of_the_edge_get_one_all_the_same(noise: int) 
 def test_a_picture_without_background_is_all_person() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
     everywhere = np.ones((SIDE, SIDE), np.float32)
-    found = cut_out(noise, everywhere, everywhere)
+    found = cut(noise, everywhere, everywhere)
     assert found.opacity.min() > 0.99
     assert np.abs(found.rgb - noise / 255.0).max() < 0.01
 
@@ -159,7 +164,7 @@ def test_what_cannot_be_the_person_is_not_whatever_both_estimates_say() -> None:
     claimed[60:, 30:130] = 1.0
     person = picture[..., 0] > 200
     can_be = ndimage.binary_dilation(person, iterations=2).astype(np.float32)
-    assert cut_out(picture, claimed, claimed).opacity[70:150, 35:45].min() > 0.9
+    assert cut(picture, claimed, claimed).opacity[70:150, 35:45].min() > 0.9
     found = cut_out(picture, claimed, claimed, can_be).opacity
     assert found[can_be == 0.0].max() == 0.0 and found[63:127, 53:107].min() > 0.95
     assert found[(can_be == 1.0) & ~ndimage.binary_dilation(person)].mean() < 0.2  # there the picture decides

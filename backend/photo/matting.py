@@ -72,11 +72,9 @@ class Foreground:
     rgb: np.ndarray  # [H, W, 3] float32, 0..1, sRGB-encoded: the person's own colour, continued a little outside
 
 
-def cut_out(
-    picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_be: np.ndarray | None = None
-) -> Foreground:
+def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_be: np.ndarray) -> Foreground:
     """The person in `picture` [S, S, 3] uint8, from two coarse estimates [S, S] of where it is, 0..1: a segmentation
-    and the networks' matte; and from how opaque it can be at all, likewise (by default anywhere).
+    and the networks' matte; and from how opaque it can be at all, likewise.
 
     What neither takes for the person is not, what both do is if it can be; in between the picture decides, drawn to
     background where either is sure of it, but not below the head by the matte alone, which misses clothes.
@@ -87,7 +85,6 @@ def cut_out(
     work = min(size, WORK_PX)
     small = _resized(picture, work) / 255.0
     band = max(2, round(BAND_SHARE * work))
-    can_be = np.ones(picture.shape[:2], np.float32) if can_be is None else can_be
     impossible = _resized(can_be, work) < IMPOSSIBLE
     segmented, matte = (np.where(impossible, 0.0, _resized(estimate, work)) for estimate in (segmented, matte))
     likely, unlikely = np.maximum(segmented, matte), np.minimum(segmented, matte)

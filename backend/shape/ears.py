@@ -87,7 +87,7 @@ def _behind_face(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
     behind_m = np.minimum(outwards_m, end.beside_m - UNDER_M)
     outwards_m = outwards_m + end.ear * (behind_m - outwards_m)
     above = end.jaw_m - NECK_M < ROWS_M
-    neck_m = outwards_m[above & (end.neck == 1.0) & (outwards_m > LEAST_NECK_M)]
+    neck_m = outwards_m[above & (end.jaw_m >= ROWS_M) & (outwards_m > LEAST_NECK_M)]
     narrowest_m = neck_m.min(initial=np.inf) + NECK_MORE_M
     narrower_m = above * np.maximum(outwards_m - narrowest_m, 0.0)
     seen = (1.0 - end.hair) * (1.0 - end.hidden)
