@@ -21,6 +21,8 @@ from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.photo.input_view import WIDER, InputView
 from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.texture import texturing
+from portrait_manifolds.backend.texture.beard import Beard
+from portrait_manifolds.backend.texture.hidden_scalp import Seen
 from portrait_manifolds.backend.texture.side_of_face import Sides
 
 SIZE = 64
@@ -233,3 +235,23 @@ def test_grain_and_shadow_shade_what_the_photograph_does_not_show(
     plain = front(textures_of(painting, view, SIZE, believed=0.0))
     monkeypatch.setattr(texturing, shade, lambda *given: torch.full((SIZE, SIZE), 0.5))
     assert front(textures_of(painting, view, SIZE, believed=0.0)) == pytest.approx(0.5 * plain, abs=2.0)
+
+
+def test_beards_are_painted_and_shaded_where_the_photograph_shows_nothing(
+    painted: tuple[PaintedSheets, InputView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painting, view = painted
+
+    def fronts(grey: float, contrast: float) -> tuple[np.ndarray, float]:
+        def beard(seen: Seen, coarse: Seen, half_extent: float) -> Beard:
+            return Beard(1.0 - coarse.known, torch.full_like(coarse.colour, grey), torch.tensor(contrast))
+
+        monkeypatch.setattr(texturing, "hidden_beard", beard)
+        hidden, seen = (textures_of(painting, view, SIZE, believed=share)[1:] for share in (0.0, 1.0))
+        return hidden, front(seen)
+
+    (black, seen), (grey, _), (rough, seen_rough) = fronts(0.0, 0.0), fronts(0.5, 0.0), fronts(0.5, 0.5)
+    assert front(black) < 5.0 and front(grey) == pytest.approx(127.5, abs=2.0)
+    assert min(seen, seen_rough) > front(black) + 150.0
+    solid = grey[..., 3] > 200
+    assert np.std(rough[solid].astype(float)) > np.std(grey[solid].astype(float)) + 10.0

@@ -19,6 +19,7 @@ from ..networks.visibility import shown, surface_turned_to
 from ..photo.input_view import WIDER, InputView
 from ..photo.masks import greatest_around
 from ..shape.neck import without_tabs
+from .beard import hidden_beard
 from .hidden_hair import hair_shade
 from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
 from .jaw_shadow import jaw_shadow
@@ -105,8 +106,10 @@ def _continued(
     coarse, burns = seen.reduced(size), resampled(sides.sideburns, size)
     scalp = scalp_colours(coarse, burns, half_extent)
     hair = hair_shade(seen, coarse, scalp, hidden_parts(sides.sideburns, half_extent), half_extent)
+    beard = hidden_beard(seen, coarse, half_extent)
     shade = hair * skin_shade(seen, sides.believed, half_extent) * jaw_shadow(coarse, len(hair), half_extent)
-    painted = with_scalp(painted, scalp, coarse.known, hidden_parts(burns, half_extent))
+    shade = shade * beard.shade(seen.known, half_extent)
+    painted = with_scalp(beard.painted(painted), scalp, coarse.known, hidden_parts(burns, half_extent))
     return painted, with_hairline(innermost, scalp, half_extent), shade
 
 

@@ -1,0 +1,214 @@
+"""Beards, which go on to the ears where a photograph from the front does not show it.
+
+Beside a bearded chin the side of the face was a bare cheek (`side_of_face`). A beard is told by the lower face: darker
+than the cheek without being redder, as shaded skin is, and rougher than skin ever is. It goes on in its own colours and
+as mottled as it is, from where the photograph ends up to the sideburns (`sideburns`).
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..networks.geometry import chart_angles_deg, kept, lasting, ramp, resampled, smoothed
+from .hidden_scalp import BLACK, Seen
+from .jaw_shadow import JAW_DEG
+
+CHEEK, CHIN, JAW = ((12.0, 32.0), (-17.0, -6.0)), ((0.0, 11.0), (-37.0, -31.0)), ((14.0, 28.0), (-36.0, -28.0))
+SIDE = ((20.0, 33.0), (-38.0, -12.0))
+"""Azimuths and elevations in degrees between which there is skin without a beard, what is bearded if anything is, and
+the beard's upper edge."""
+
+EDGE_DEG = (-38.0, -8.0)
+"""Elevations of that edge where none and all of the side is bearded: its sparse upper part hardly counts."""
+
+LOOKED_AT = ((0.0, 38.0), (-44.0, 0.0))
+"""Likewise: all of these zones, and what lies around."""
+
+SURE = 0.6
+"""What is known less says nothing."""
+
+GRAIN, COLOUR, AROUND = 0.005, 0.006, 0.012
+"""In shares of the chart's side: changes of brightness within the first are rough; colours are averaged over the
+second, and how rough they are over the third."""
+
+DARKER, REDDENS = (0.06, 0.16), 2.0
+"""How much darker than the cheek, in logarithms of brightness, a beard is than skin; and for each of the logarithm of
+red to green that it is redder, it counts so much less as dark."""
+
+ROUGHER, ROUGH, SMOOTHEST = (2.5, 3.2), (0.045, 0.065), 0.004
+"""And how much rougher, in times the cheek's roughness, and in itself; no cheek is smoother than the last."""
+
+BEARDED, CHIN_COUNTS, ON_SIDE = (0.50, 0.65), 1.3, (0.20, 0.55)
+"""Shares that are bearded of the jaw, and of the chin, which counts more as it is bare below the lip, between a shaven
+face and a beard; and of one side's jaw alone, between a beard that ends there and one that goes on."""
+
+FULLER_COUNTS, OTHER_COUNTS = 0.25, 0.05
+"""How much the jaw's fuller side counts against the other; and one side where the other does not show."""
+
+BEGINS_DEG, RISES_DEG, SIDEBURN_DEG, EAR_DEG = (22.0, 32.0), (30.0, 68.0), (65.0, 73.0), (86.0, 78.0)
+"""Azimuths between which it begins beside what is seen, its upper edge rises to the sideburns' end, and goes over into
+them; and between which the ear covers it."""
+
+BELOW_SIDEBURN_DEG, IN_SIDEBURN_DEG = -12.0, -4.0
+"""Elevations of its upper edge there."""
+
+SOFT_DEG, BELOW_JAW_DEG = (-5.0, 5.0), (-6.0, 2.0)
+"""How soft that edge is, and how softly it ends below the jaw."""
+
+OF_ROUGHNESS, MOST_CONTRAST = 1.0, 0.2
+"""Deviation of the brightness' logarithm of strands in shares of what is rough, and at most."""
+
+STRAND, NO_STRAND = (0.0025, 0.0011), 0.006
+"""Deviations of a strand along and across it, and of what is none any more, in shares of the chart's side."""
+
+
+class Beard(NamedTuple):
+    """A beard over the chart, where the photograph hides it."""
+
+    share: Tensor  # [C, C], 0..1
+    colour: Tensor  # [3, C, C], sRGB-encoded
+    contrast: Tensor  # of its strands, a deviation of brightness' logarithm
+
+    def painted(self, painted: Tensor) -> Tensor:
+        """What is painted [S, 3, C, C] with the beard on it."""
+        return torch.lerp(painted, self.colour, self.share)
+
+    def shade(self, known: Tensor, half_extent: float) -> Tensor:
+        """Factors on the brightness of what is not `known`, [T, T] both, which make strands of it."""
+        size = known.shape[-1]
+        share = resampled(self.share, size) * (1.0 - known)
+        return torch.exp(self.contrast * share * kept(_strands, size, known, half_extent))
+
+
+def hidden_beard(seen: Seen, coarse: Seen, half_extent: float) -> Beard:
+    """The beard of a face, of what a photograph shows of it; `coarse` is the same of C x C texels.
+
+    Its share is zero where a face is shaven.
+    """
+    told = _told(seen, half_extent)
+    size = coarse.known.shape[-1]
+    height_deg, rising, within = kept(_upper_edge, size, coarse.known, half_extent)
+    edge_deg = _to_sides(EDGE_DEG[0] + (EDGE_DEG[1] - EDGE_DEG[0]) * told.side, size)
+    below_deg = edge_deg + (BELOW_SIDEBURN_DEG - edge_deg) * rising - height_deg
+    share = _to_sides(told.strength, size) * within * ramp(below_deg, SOFT_DEG)
+    return Beard(share * (1.0 - coarse.known), _to_sides(told.colour, size).expand(3, size, size), told.contrast)
+
+
+class _Told(NamedTuple):
+    """What the lower face tells of a beard, to either side."""
+
+    strength: Tensor  # [2], 0..1: how surely there is one
+    side: Tensor  # [2], 0..1: how far up it goes where the photograph ends
+    colour: Tensor  # [3, 2]
+    contrast: Tensor  # []
+
+
+def _told(seen: Seen, half_extent: float) -> _Told:
+    size = seen.known.shape[-1]
+    rows, columns = _window(size, half_extent)
+    zones = kept(_zones, size, seen.known, half_extent)
+    face = Seen(seen.colour[:, rows, columns], (seen.known[rows, columns] > SURE).to(seen.known))
+    cheek, chin, jaw, side = zones * face.known
+    brightness, red = face.log_brightness(), torch.log((face.colour[0] + BLACK) / (face.colour[1] + BLACK))
+    rough = (brightness - _averaged(brightness, face.known, GRAIN * size)).abs()
+    brightness, red = (_averaged(values, face.known, COLOUR * size) for values in (brightness, red))
+    # Means of roots: a fold, a few lashes or a pair of glasses' rim are not rough all over.
+    roughness = _averaged(rough.sqrt(), face.known, AROUND * size).square()
+
+    darker = _mean(brightness, cheek) - brightness - REDDENS * (red - _mean(red, cheek))
+    of_cheek = _mean(rough.sqrt(), cheek).square().clamp_min(SMOOTHEST)
+    bearded = ramp(darker, DARKER) * ramp(roughness / of_cheek, ROUGHER) * ramp(roughness, ROUGH)
+
+    counts = _by_side(torch.stack([chin, jaw, side])[:, None] * torch.stack([bearded, torch.ones_like(bearded)]))
+    of_chin, of_jaw, of_side = _shares(torch.cat([counts[:1].sum(-1, keepdim=True).expand(1, 2, 2), counts[1:]]))
+    of_face = torch.minimum(CHIN_COUNTS * of_chin[0], torch.lerp(of_jaw.amin(), of_jaw.amax(), FULLER_COUNTS))
+    strength = ramp(of_face, BEARDED) * ramp(of_jaw, ON_SIDE) * cheek.sum().clamp_max(1.0)
+
+    bearded = bearded * (chin + jaw)  # not its edge, which has some of the skin's colour
+    *colour, count = _with_other(_by_side(torch.cat([face.colour, face.known[None]]) * bearded))
+    contrast = (OF_ROUGHNESS * _mean(rough, bearded)).clamp_max(MOST_CONTRAST)
+    return _Told(strength, of_side, torch.stack(colour) / count.clamp_min(1e-3), contrast)
+
+
+def _averaged(values: Tensor, known: Tensor, texels: float) -> Tensor:
+    """Values [h, w] under a Gaussian of that deviation, of what is known."""
+    total, count = smoothed(torch.stack([values * known, known]), texels)
+    return total / count.clamp_min(1e-3)
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp_min(1e-3)
+
+
+def _by_side(maps: Tensor) -> Tensor:
+    """Sums of maps [..., h, w] to either side, [..., 2]."""
+    return maps.unflatten(-1, (2, -1)).sum((-3, -1))
+
+
+def _with_other(sums: Tensor) -> Tensor:
+    """Sums to either side [..., 2], with a little of the other's, for where one side does not show."""
+    return sums + OTHER_COUNTS * sums.flip(-1)
+
+
+def _shares(counts: Tensor) -> Tensor:
+    """Of counts [N, 2, 2] of what is bearded and what is known, to either side, the shares [N, 2]."""
+    bearded, known = _with_other(counts).unbind(1)
+    return bearded / known.clamp_min(1e-3)
+
+
+def _to_sides(values: Tensor, size: int) -> Tensor:
+    """Values of either side [..., 2] as maps [..., 1, size]."""
+    return values.repeat_interleave(size // 2, -1)[..., None, :]
+
+
+@cache
+def _window(size: int, half_extent: float) -> tuple[slice, slice]:
+    """Rows and columns of the chart that are looked at; as many columns to either side."""
+    rows, columns = np.nonzero(_inside(size, half_extent, LOOKED_AT))
+    left = int(columns.min())
+    return slice(int(rows.min()), int(rows.max()) + 1), slice(left, size - left)
+
+
+@cache
+def _zones(size: int, half_extent: float) -> Tensor:
+    """Maps [4, h, w] of the window: cheek, chin, jaw and side, 0 or 1."""
+    window = _window(size, half_extent)
+    return lasting(np.stack([_inside(size, half_extent, zone)[window] for zone in (CHEEK, CHIN, JAW, SIDE)]))
+
+
+def _inside(size: int, half_extent: float, zone: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    """Which texels [size, size] of the chart lie between these azimuths and elevations."""
+    angles = zip(chart_angles_deg(size, half_extent), zone, strict=True)
+    return np.logical_and.reduce([(low <= deg) & (deg < high) for deg, (low, high) in angles])
+
+
+@cache
+def _upper_edge(size: int, half_extent: float) -> Tensor:
+    """Chart maps [3, size, size]: elevation in degrees, less what sideburns reach higher than they end; how far a
+    beard's upper edge has risen to that end, and where there can be a beard at all, 0..1."""
+    azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
+    above_jaw_deg = elevation_deg - np.interp(azimuth_deg, *np.transpose(JAW_DEG))
+    within = ramp(azimuth_deg, BEGINS_DEG) * ramp(azimuth_deg, EAR_DEG) * ramp(above_jaw_deg, BELOW_JAW_DEG)
+    higher_deg = (IN_SIDEBURN_DEG - BELOW_SIDEBURN_DEG) * ramp(azimuth_deg, SIDEBURN_DEG)
+    return lasting(np.stack([elevation_deg - higher_deg, ramp(azimuth_deg, RISES_DEG) ** 2, within]))
+
+
+@cache
+def _strands(size: int, half_extent: float) -> Tensor:
+    """Noise [size, size] of deviation one, in strands that hang down."""
+    noise = torch.randn(1, size, size, generator=torch.Generator().manual_seed(2))
+    along, across = (_gaussian(share * size) for share in STRAND)
+    strands = F.conv2d(F.conv2d(noise[None], along[..., None], padding="same"), across[:, :, None], padding="same")[0]
+    strands = (strands - smoothed(strands, NO_STRAND * size))[0]
+    return lasting((strands / strands.std().clamp_min(1e-6)).numpy())
+
+
+def _gaussian(texels: float) -> Tensor:
+    """A kernel [1, 1, N] of that deviation."""
+    x = torch.arange(-int(3.0 * texels) - 1, int(3.0 * texels) + 2)
+    kernel = torch.exp(-0.5 * (x / texels) ** 2)
+    return (kernel / kernel.sum())[None, None]
