@@ -71,6 +71,35 @@ def test_a_face_that_is_rough_all_over_is_no_beard() -> None:
     assert beard_of(Seen(seen.colour * torch.exp(0.1 * NOISE), SEEN)).share.max() == 0.0
 
 
+def test_a_very_smooth_face_need_not_be_rough_to_be_told_from_a_beard() -> None:
+    seen = face(tuple(0.5 * x for x in SKIN), 0.0)
+    grain = torch.exp(torch.where(LOWER, 0.04, 0.004) * NOISE)
+    assert beard_of(Seen(seen.colour * grain, SEEN)).share.max() == 0.0
+
+
+def test_folds_are_no_beard() -> None:
+    lines = torch.arange(SIZE)[:, None] % 24 < 2
+    seen = face(tuple(0.6 * x for x in SKIN), 0.012)
+    assert beard_of(Seen(seen.colour * torch.where(lines & LOWER, 0.5, 1.0), SEEN)).share.max() == 0.0
+
+
+def test_without_a_cheek_to_compare_with_there_is_no_beard() -> None:
+    assert beard_of(face(HAIR, 0.12, known=SEEN * LOWER)).share.max() == 0.0
+
+
+def test_it_goes_over_into_the_sideburns_before_the_ear_and_not_into_what_is_seen() -> None:
+    beard = beard_of(face(HAIR, 0.12, known=(AZIMUTH_DEG < 18.0).float()))
+    before_ear = (COARSE_AZIMUTH_DEG > 73.0) & (COARSE_AZIMUTH_DEG < 77.0) & (COARSE_ELEVATION_DEG.abs() < 11.0)
+    assert beard.share[before_ear & (COARSE_ELEVATION_DEG < -9.0)].min() > 0.9
+    assert beard.share[before_ear & (COARSE_ELEVATION_DEG > 3.0)].max() == 0.0
+    assert beard.share[COARSE_AZIMUTH_DEG < 21.0].max() == 0.0 and beard.share[JAW].min() > 0.9
+
+
+def test_half_a_beard_is_none() -> None:
+    """Of a face lit from the side, as a rule."""
+    assert beard_of(face(HAIR, 0.12, where=LOWER & LEFT)).share.max() == 0.0
+
+
 def test_a_bare_chin_or_jaw_is_no_beard() -> None:
     assert beard_of(face(HAIR, 0.12, where=LOWER & (AZIMUTH_DEG > 12.0))).share.max() == 0.0
     assert beard_of(face(HAIR, 0.12, where=LOWER & (AZIMUTH_DEG < 13.0))).share.max() == 0.0
