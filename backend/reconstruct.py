@@ -111,10 +111,11 @@ def aligned_portrait(
         person = detector.person(crop) * possible
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
+        surely = np.minimum(person, detector.mirrored_person(crop))  # while a GPU is still at the networks
         matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
-        seen = aside.submit(input_view, photograph.rgb, alignment, matte, texture_size, detector, can_be)
-        painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, person)
+        seen = aside.submit(input_view, photograph.rgb, alignment, surely, matte, texture_size, detector, can_be)
+        painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, surely)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")

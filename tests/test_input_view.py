@@ -1,8 +1,10 @@
 """The photograph's square: what lies outside its border."""
 
 import numpy as np
+import pytest
 
 from portrait_manifolds.backend.camera import look_at
+from portrait_manifolds.backend.photo import input_view as viewing
 from portrait_manifolds.backend.photo.alignment import Alignment, sample_crop
 from portrait_manifolds.backend.photo.input_view import WIDER, InputView, input_view
 from portrait_manifolds.backend.photo.matting import Foreground
@@ -39,8 +41,10 @@ def test_outside_the_photo_its_border_goes_on_softly() -> None:
             self.seen = picture
             return np.ones(picture.shape[:2], np.float32)
 
-    detector = Detector()
-    view = input_view(photo, alignment, np.ones((32, 32), np.float32), 256, detector)
+        mirrored_person = person
+
+    detector, person = Detector(), np.ones((32, 32), np.float32)
+    view = input_view(photo, alignment, person, person, 256, detector)
     size, left = view.inside.shape[0], int(view.inside.any(0).argmax())
     assert size == 384 and left > 60
     sampled = sample_crop(photo, alignment.crop_to_photo * ([WIDER, WIDER, 1.0],), size)
@@ -48,3 +52,30 @@ def test_outside_the_photo_its_border_goes_on_softly() -> None:
     rough = (slice(left, size - left), slice(0, left // 2))  # streaks, level ones
     for picture, streaky in ((sampled, True), (view.picture, False), (detector.seen, False)):
         assert (abs(np.diff(picture[rough].astype(int), axis=0)).mean() > 8.0) == streaky
+
+
+def test_a_person_is_what_both_looks_and_the_crop_s_take_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind somebody is often taken for a part of them in one look only."""
+    segmented: list[np.ndarray] = []
+
+    def cut_out(picture: np.ndarray, person: np.ndarray, matte: np.ndarray, can_be: np.ndarray) -> Foreground:
+        segmented.append(person)
+        return Foreground(person, picture / 255.0)
+
+    class Detector:
+        def person(self, picture: np.ndarray) -> np.ndarray:
+            return np.where(np.arange(len(picture)) < 0.9 * len(picture), 1.0, 0.2) * np.ones(picture.shape[:2])
+
+        def mirrored_person(self, picture: np.ndarray) -> np.ndarray:
+            return np.where(np.arange(len(picture)) > 0.1 * len(picture), 0.9, 0.1) * np.ones(picture.shape[:2])
+
+    monkeypatch.setattr(viewing, "cut_out", cut_out)
+    photo = np.zeros((600, 600, 3), np.uint8)
+    camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=600, height_px=600)
+    alignment = Alignment(np.array([[200.0, 0.0, 300.0], [0.0, 200.0, 300.0]]), camera, 0.0, np.zeros((478, 2)))
+    crop = np.ones((32, 32), np.float32)
+    crop[:, 16:] = 0.3
+    input_view(photo, alignment, crop, np.ones((32, 32), np.float32), 256, Detector())
+    row = segmented[0][len(segmented[0]) // 2]
+    shares = [row[round(share * len(row))] for share in (0.05, 0.13, 0.3, 0.7, 0.87, 0.95)]
+    assert shares == pytest.approx([0.1, 0.9, 0.9, 0.3, 0.9, 0.2])

@@ -15,6 +15,7 @@ from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo.input_view import ViewTensors
+from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.shape import neck_column, relief
@@ -105,6 +106,20 @@ def test_the_neck_is_no_wider_than_the_segmentation_allows(
     thin = reconstruct(astronaut, texture_size=256)
     wide_m, thin_m = (x.total_radius_m() + x.offsets_m[0] * x.spread for x in (portrait.manifolds, thin.manifolds))
     assert (wide_m - thin_m).max() > 0.02
+
+
+@needs_weights
+def test_the_person_is_what_the_mirrored_photograph_shows_too(
+    astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upper_half(detector: LandmarkDetector, photo: np.ndarray) -> np.ndarray:
+        return np.repeat(np.arange(len(photo))[:, None] < 0.5 * len(photo), photo.shape[1], 1).astype(np.float32)
+
+    monkeypatch.setattr(LandmarkDetector, "mirrored_person", upper_half)
+    portrait = reconstruct(astronaut, texture_size=256)
+    camera = portrait.camera(64, 64)
+    opacity = portrait.render(camera)[0][..., 3]
+    assert opacity[20:28, 26:38].min() > 0.9 and opacity[50:].mean() < 0.3
 
 
 @needs_weights

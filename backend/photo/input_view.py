@@ -87,13 +87,14 @@ class ViewTensors(NamedTuple):
 def input_view(
     photo: np.ndarray,
     alignment: Alignment,
+    person: np.ndarray,
     matte: np.ndarray,
     texture_size: int,
     detector: LandmarkDetector,
     can_be: np.ndarray | None = None,
 ) -> InputView:
-    """The view of a photo [H, W, 3] uint8; matte [h, h] is the networks' for the crop, 0..1, and `can_be` [H, W]
-    uint8 says where a person can be."""
+    """The view of a photo [H, W, 3] uint8; `person` [h, h] is where the segmentation sees one in the crop, `matte`
+    [h, h] where the networks do, 0..1, and `can_be` [H, W] uint8 says where one can be."""
     import torch
 
     wide = alignment.crop_to_photo.copy()
@@ -102,7 +103,8 @@ def input_view(
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
-    segmented = detector.person(picture)
+    segmented = np.minimum(detector.person(picture), detector.mirrored_person(picture))
+    segmented = np.minimum(segmented, _in_wide(person, np.ones_like(segmented)))
     foreground = cut_out(picture, segmented, _in_wide(matte, segmented), sampled(can_be, wide, side_px))
     view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
     view.on(torch.device("cpu"))  # which continues it beside the photo's border, here and not where it is waited for
@@ -120,14 +122,14 @@ def _soft_outside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(inside[..., None], picture, np.asarray(blurred))
 
 
-def _in_wide(matte: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
-    """The crop's matte [h, h] in the square [S, S], and `elsewhere` around it."""
+def _in_wide(crop: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+    """A map of the crop [h, h] in the square [S, S], and `elsewhere` around it."""
     from PIL import Image
 
     size = elsewhere.shape[0]
     inner = round(size / WIDER)
     margin = (size - inner) // 2
-    resized = Image.fromarray(matte.astype(np.float32)).resize((inner, inner), Image.Resampling.BILINEAR)
+    resized = Image.fromarray(crop.astype(np.float32)).resize((inner, inner), Image.Resampling.BILINEAR)
     values = elsewhere.copy()
     values[margin : margin + inner, margin : margin + inner] = np.asarray(resized)
     return values

@@ -103,3 +103,8 @@ class LandmarkDetector:
         with without_chatter():
             mask = self._segmentation.process(np.ascontiguousarray(photo)).segmentation_mask
         return np.asarray(mask, np.float32)
+
+    def mirrored_person(self, photo: np.ndarray) -> np.ndarray:
+        """As `person`, told by the photo's mirror image: what stands behind somebody is often taken for a part of them
+        in one of the two only."""
+        return self.person(photo[:, ::-1])[:, ::-1]
