@@ -79,3 +79,9 @@ def test_a_person_is_what_both_looks_and_the_crop_s_take_for_one(monkeypatch: py
     row = segmented[0][len(segmented[0]) // 2]
     shares = [row[round(share * len(row))] for share in (0.05, 0.13, 0.3, 0.7, 0.87, 0.95)]
     assert shares == pytest.approx([0.1, 0.9, 0.9, 0.3, 0.9, 0.2])
+
+    # Beside the photo's border, which now is in the middle of the square, either look is enough.
+    input_view(photo[:, :300], alignment, crop, np.ones((32, 32), np.float32), 256, Detector())
+    row = segmented[1][len(segmented[1]) // 2]
+    shares = [row[round(share * len(row))] for share in (0.05, 0.13, 0.3, 0.495, 0.7, 0.87, 0.95)]
+    assert shares == pytest.approx([0.1, 0.9, 0.9, 0.9 + 0.1 * 0.9, 1.0, 1.0, 0.9], abs=0.02)

@@ -27,6 +27,10 @@ SMALLEST_PX, FINEST = 384, 1.5
 FADE_SHARE = 0.03
 """Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
 
+BORDER_SHARE = 0.08
+"""Within this share of the square's side of the photo's border it is enough if one look takes something for the
+person."""
+
 CONTINUED_SOFTNESS_PX, OUTSIDE_SOFTNESS_SHARE = 4.0, 0.02
 """Outside the photo the person's colours go on blurred by the first, not as streaks; and what is matted there, by the
 second, in shares of the square's side."""
@@ -103,8 +107,10 @@ def input_view(
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
     inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
-    segmented = np.minimum(detector.person(picture), detector.mirrored_person(picture))
-    segmented = np.minimum(segmented, _in_wide(person, np.ones_like(segmented)))
+    looks = detector.person(picture), detector.mirrored_person(picture)
+    either, both = np.maximum(*looks), np.minimum(*looks)
+    both = np.minimum(both, _in_wide(person, np.ones_like(both)))
+    segmented = both + _near_border(inside) * (either - both)
     foreground = cut_out(picture, segmented, _in_wide(matte, segmented), sampled(can_be, wide, side_px))
     view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
     view.on(torch.device("cpu"))  # which continues it beside the photo's border, here and not where it is waited for
@@ -120,6 +126,15 @@ def _soft_outside(picture: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
     blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(OUTSIDE_SOFTNESS_SHARE * picture.shape[0]))
     return np.where(inside[..., None], picture, np.asarray(blurred))
+
+
+def _near_border(inside: np.ndarray) -> np.ndarray:
+    """How near the photo's border is [S, S], 0..1, from what is `inside` it: of what that cuts off one look often tells
+    nothing."""
+    if inside.all():
+        return np.zeros(inside.shape, np.float32)
+    deep = ndimage.distance_transform_edt(inside) / (BORDER_SHARE * inside.shape[0])
+    return np.clip(1.0 - deep, 0.0, 1.0).astype(np.float32)
 
 
 def _in_wide(crop: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
