@@ -66,7 +66,12 @@ class Renderer:
 
         Raises InputError for a camera inside the head or one that looks away from it.
         """
-        self._check(camera, samples)
+        self._check_place(camera)
+        return self.picture(camera, samples, softness)
+
+    def picture(self, camera: Camera, samples: int = 1, softness: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """The same of any camera: where it sees nothing of the portrait, as on a pan past it, the picture is clear."""
+        check_samples(samples)
         if self.native is not None:
             return self.native.render(View.of(camera, samples, softness), _drawn)
         from ..cuda_ops.reference import finish_picture
@@ -75,8 +80,8 @@ class Renderer:
         return rgba.numpy(), depth.numpy()
 
     def light(self, camera: Camera, samples: int = 1, softness: float = 0.0) -> Light:
-        """The same picture as compositors take it, without the empty border; raises as `render` does."""
-        self._check(camera, samples)
+        """That picture as compositors take it, without the empty border."""
+        check_samples(samples)
         if self.native is not None:
             return self.native.light(View.of(camera, samples, softness), _drawn)
         accumulated = self._accumulated_by_reference(camera, samples).numpy()[::-1]
@@ -85,8 +90,7 @@ class Renderer:
         np.divide(weighted, opacity, out=depth, where=opacity >= MIN_OPACITY)
         return Light(np.ascontiguousarray(accumulated[..., :4]), depth, 0, 0)
 
-    def _check(self, camera: Camera, samples: int) -> None:
-        check_samples(samples)
+    def _check_place(self, camera: Camera) -> None:
         position = camera.position_m
         distance = float(np.linalg.norm(position))
         if distance < 1e-6:

@@ -91,6 +91,35 @@ def check_engine(folder: Path) -> None:
     assert not engine.failures
 
 
+def check_looking_away(folder: Path) -> None:
+    """A camera that turns past a portrait draws nothing of it and all of the others, in frames and by the engine."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, camera = bpy.context.scene, bpy.context.scene.camera
+    session.exact_cycles(scene)
+    scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
+    alone = session.rendered(scene, folder)
+    OPERATORS.import_portrait(filepath=str(folder / "small.portrait"))
+    behind = bpy.context.view_layer.objects.active
+    behind.location.y = -3.0
+    np.testing.assert_array_equal(session.rendered(scene, folder), alone)
+    behind.location = camera.matrix_world.translation  # around the camera
+    np.testing.assert_allclose(session.rendered(scene, folder), alone, atol=1e-6)
+    bpy.data.objects.remove(sheets_of(behind))
+    bpy.data.objects.remove(behind)
+    for frame, turn in ((1, 0.0), (2, np.pi)):
+        camera.rotation_euler.z += turn
+        camera.keyframe_insert("rotation_euler", frame=frame)
+    scene.frame_set(2)
+    assert not session.rendered(scene, folder).any()
+    bpy.context.view_layer.objects.active = root
+    for kind in ("exr", "png"):
+        OPERATORS.render_portrait(directory=str(folder / "pan"), frame_start=1, frame_end=2, file_format=kind)
+        assert len(list((folder / "pan").glob(f"*.{kind}"))) == 2
+    seen = [session.loaded(folder / "pan" / f"frame_000{frame}.png")[..., 3].max() for frame in (1, 2)]
+    assert seen[0] > 0.99 and seen[1] == 0.0
+    assert not engine.failures
+
+
 def check_region(folder: Path) -> None:
     """Render Region gives the whole picture's part, cropped or not: the portrait cut, whole in it, and outside it."""
     session.new_scene(folder, "small.portrait")

@@ -52,6 +52,7 @@ CHECKS = {
         "frames",
         "live_picture",
         "engine",
+        "looking_away",
         "region",
         "hidden",
         "engine_failures",

@@ -290,9 +290,22 @@ def test_libraries_that_cannot_be_kept_are_told_with_what_mends_it(monkeypatch: 
         (look_at((0, 0, 1), (0, 0, 2)), "looks away"),
     ],
 )
-def test_cameras_that_see_nothing_are_refused(small_head: Portrait, camera: Camera, word: str) -> None:
+def test_cameras_that_see_nothing_are_refused_and_their_pictures_clear(
+    small_head: Portrait, camera: Camera, word: str
+) -> None:
     with pytest.raises(InputError, match=word):
         small_head.render(camera)
+    rgba, depth = small_head.renderer.picture(camera)
+    assert not rgba.any() and np.isinf(depth).all()
+    assert not small_head.renderer.light(camera).rgba.any()
+
+
+def test_of_a_head_beside_a_wide_camera_that_looks_past_it_the_seen_part_is_drawn(small_head: Portrait) -> None:
+    camera = look_at((0.0, 0.02, 0.25), (1.0, 0.02, 0.3), fov_deg=140.0, width_px=64, height_px=64)
+    assert camera.project(np.zeros(3))[1] < 0.0
+    rgba, _ = small_head.renderer.picture(camera)
+    expected, _ = trace(camera)
+    assert expected[..., 3].max() > 0.5 and np.abs(rgba[..., 3] - expected[..., 3]).mean() < 2e-3
 
 
 def test_a_recoloured_portrait_is_drawn_as_a_new_one_and_the_old_one_stays() -> None:

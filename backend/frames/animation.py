@@ -38,7 +38,7 @@ def draw_frames(
     """The frames one after another, in this process."""
     colour = np.asarray(background, np.float32)
     for camera in tqdm(cameras, "frames", disable=None):
-        yield over_background(portrait.render(camera, samples)[0], colour)
+        yield over_background(portrait.renderer.picture(camera, samples)[0], colour)
 
 
 def render_film(
@@ -73,7 +73,8 @@ def render_frames(
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
     `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene);
-    `looks`, one a frame, change what is drawn; without them it is as reconstructed.
+    `looks`, one a frame, change what is drawn; without them it is as reconstructed. Frames whose camera sees nothing
+    of the portrait are clear.
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
@@ -114,7 +115,7 @@ def _drawn(portrait: Portrait, camera: Camera, samples: int, look: Look, kind: s
     if kind == "exr":
         light = look.shone(portrait.renderer.light(camera, samples, look.softness))
         return whole_picture(light, camera.width_px, camera.height_px)
-    rgba, depth = portrait.renderer.render(camera, samples, look.softness)
+    rgba, depth = portrait.renderer.picture(camera, samples, look.softness)
     return look.lit(rgba), depth
 
 
