@@ -11,6 +11,7 @@ from mathutils import Matrix
 from ..backend.camera import Camera
 from ..backend.conventions import PORTRAIT_TO_BLENDER, PROMISED_PITCH_DEG, PROMISED_YAW_DEG
 from ..backend.errors import InputError
+from .native_object import check_in_place
 from .steps import Step, Steps
 
 SENSOR_WIDTH_MM = 36.0
@@ -43,7 +44,7 @@ def camera_from_blender(
 
     Lens, shifts, sensor fit, pixel aspect and whatever moves either object are Blender's own: the projection is the
     one it renders with. One metre of the portrait is `scale` of Blender's units. Raises InputError for cameras that
-    are not perspective and for portraits scaled unevenly.
+    are not perspective, and for portraits scaled unevenly or whose sheets were moved apart from them.
     """
     scene = depsgraph.scene
     if camera is None or camera.type != "CAMERA":
@@ -52,6 +53,7 @@ def camera_from_blender(
     if seen.data.type != "PERSP":
         raise InputError(f"{camera.name} is not perspective: portraits are drawn with perspective cameras only.")
     width, height = size or render_size(scene)
+    check_in_place(root, depsgraph)
     aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
     projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
     pose, scale = _pose_in_portrait(seen.matrix_world, root.evaluated_get(depsgraph).matrix_world, root.name)

@@ -12,7 +12,7 @@ from bpy.app.handlers import persistent
 from .compositor_nodes import Compositor
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
-from .native_object import active_portrait, named, part_of, portrait_path, portraits, sheets_of
+from .native_object import active_portrait, check_in_place, named, part_of, portrait_path, portraits, sheets_of
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
 from .stand_in import stand_in_of
 from .steps import Steps
@@ -33,7 +33,9 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
     bl_options = {"REGISTER", "UNDO"}
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
-        scene_name, name = context.scene.name, active_portrait(context).name
+        scene_name, root = context.scene.name, active_portrait(context)
+        check_in_place(root, context.evaluated_depsgraph_get())
+        name = root.name
         stand_in = yield from stand_in_of(name)
         root, scene = named(name), bpy.data.scenes[scene_name]  # undo may have replaced them
         # The backend draws the portrait from now on; the sheets stay for the viewport.

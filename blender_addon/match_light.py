@@ -18,7 +18,7 @@ from .backend_process import Cancelled
 from .job_operator import JobOperator
 from .keyframes import fcurve
 from .materials import look_sockets
-from .native_object import active_portrait, named, part_of, sheets_of
+from .native_object import active_portrait, check_in_place, named, part_of, sheets_of
 from .shadows import catches_shadows
 from .stand_in import stand_in_of
 from .steps import Step, Steps
@@ -43,6 +43,7 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
         _look(root)
+        check_in_place(root, context.evaluated_depsgraph_get())
         yield from stand_in_of(name)
         light = yield from _light_of(name, scene.name)
         brightest = float(light.max())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
 from ..backend.errors import InputError
 from .atlas import packed_image
@@ -17,6 +18,8 @@ from .steps import Step, Steps, removed_on_failure
 
 EMPTY_SIZE_M = 0.15
 MAX_TRANSPARENT_BOUNCES = 1024
+IN_PLACE = 5e-4
+"""How far sheets may lie from their empty, in metres and shares of their size: what Make Instances Real rounds off."""
 
 
 def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") -> Steps[bpy.types.Object]:
@@ -101,6 +104,21 @@ def sheets_of(root: bpy.types.Object) -> bpy.types.Object:
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:
     """The portrait's object with a role, or None."""
     return next((item for item in _below(root) if item.portrait_manifolds.role == role), None)
+
+
+def check_in_place(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
+    """Raises InputError where the sheets lie elsewhere than their empty, in whose space the backend draws them."""
+    sheets = part_of(root, "SHEETS")
+    if sheets is None:
+        return
+    apart, item = Matrix.Identity(4), sheets
+    while item != root:  # not by world matrices: a depsgraph may lack the sheets, and then they are out of date
+        seen = item.evaluated_get(depsgraph)
+        apart = seen.matrix_parent_inverse @ seen.matrix_basis @ apart
+        item = item.parent
+    if max(abs(value) for row in apart - Matrix.Identity(4) for value in row) > IN_PLACE:
+        fix = f"give it location 0, rotation 0 and scale 1, clear its parent inverse, and transform {root.name} instead"
+        raise InputError(f"{sheets.name} was moved, turned or scaled apart from {root.name}: undo that, or {fix}.")
 
 
 def _below(item: bpy.types.Object) -> Iterator[bpy.types.Object]:
@@ -194,6 +212,8 @@ def _sheets_object(name: str, data: SheetsData, made: list[bpy.types.ID]) -> Ste
     sheets = bpy.data.objects.new(f"{name} sheets", mesh)
     made.append(sheets)
     sheets.portrait_manifolds.role = "SHEETS"
+    # The empty moves them: the backend would not hear of what moves them alone.
+    sheets.lock_location = sheets.lock_rotation = sheets.lock_scale = (True, True, True)
     # The picture of a head is no lamp for the things around it.
     sheets.visible_diffuse = False
     yield Step(1.0, "putting it into the scene")

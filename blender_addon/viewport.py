@@ -4,10 +4,11 @@ import bpy
 import gpu
 from gpu_extras.presets import draw_texture_2d
 
+from ..backend.camera import Camera
 from ..backend.errors import InputError
 from .cameras import view_from_matrices
 from .live_picture import LivePicture, Wanted
-from .native_object import portraits
+from .native_object import check_in_place, portraits
 from .pictures import Picture, layers
 
 TICK_S = 0.05
@@ -66,12 +67,12 @@ def viewport_request(
     size = (max(1, round(region_size[0] * scale)), max(1, round(region_size[1] * scale)))
     scene = depsgraph.scene
     visible = [root for root in portraits(scene) if root.visible_get(view_layer=depsgraph.view_layer, viewport=space)]
-    found = layers(
-        visible,
-        depsgraph,
-        lambda root: view_from_matrices(view.view_matrix, view.window_matrix, root.evaluated_get(depsgraph), size),
-    )
-    return found, size
+
+    def seen(root: bpy.types.Object) -> tuple[Camera, float]:
+        check_in_place(root, depsgraph)
+        return view_from_matrices(view.view_matrix, view.window_matrix, root.evaluated_get(depsgraph), size)
+
+    return layers(visible, depsgraph, seen), size
 
 
 def _scale(region_size: tuple[int, int]) -> float:

@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import blender_session as session
 import bpy
@@ -11,13 +12,24 @@ import numpy as np
 from mathutils import Euler, Matrix
 from render_on_the_side import op_picture
 
+from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
 from portrait_manifolds.blender_addon.import_operators import solid_around
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import add_portrait, file_note, part_of, portrait_path, sheets_of
+from portrait_manifolds.blender_addon.native_object import (
+    add_portrait,
+    check_in_place,
+    file_note,
+    part_of,
+    portrait_path,
+    portraits,
+    sheets_of,
+)
 from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.sheets_data import SheetsData
 from portrait_manifolds.blender_addon.steps import finished
+from portrait_manifolds.blender_addon.viewport import viewport_request
 
 VIEWS = ((0, 0), (25, 0), (-25, 10), (45, 0), (-45, -15), (10, 25))
 
@@ -151,6 +163,68 @@ def check_parented(folder: Path) -> None:
     bpy.context.view_layer.objects.active = instance
     reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
     assert "extra is an instance" in reason and "Make Library Override" in reason, reason
+
+
+def check_sheets_apart(folder: Path) -> None:
+    """The sheets are locked to their empty; where they were moved or scaled apart from it all that draws them says so."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, sheets = bpy.context.scene, sheets_of(root)
+    session.exact_cycles(scene)
+    assert all((*sheets.lock_location, *sheets.lock_rotation, *sheets.lock_scale))
+    root.scale = (0.5, 0.5, 0.5)
+    root.select_set(True)
+    bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    operators = session.OPERATORS
+    view = SimpleNamespace(view_matrix=Matrix(), window_matrix=Matrix.Diagonal((1.0, 1.0, 1.0, 0.0)))
+    for call, arguments in (
+        (operators.render_portrait, {"directory": str(folder / "frames"), "frame_start": 1, "frame_end": 1}),
+        (operators.setup_compositing, {}),
+        (operators.match_light, {}),
+        (bpy.ops.render.render, {"write_still": True}),
+    ):
+        scene.render.filepath = str(folder / "apart.png")
+        assert "apart from small: undo that, or give it location 0" in session.raised(call, **arguments), call
+    engine.failures.clear()  # the check's own, so that the process ends well
+    try:
+        viewport_request(bpy.context.evaluated_depsgraph_get(), view, (100, 80))
+        raise AssertionError("the viewport draws it")
+    except InputError as error:
+        assert "apart from small" in str(error)
+    # Back in place it is drawn again, wherever the portrait is, also by a depsgraph that lacks the sheets.
+    sheets.scale, root.rotation_euler, sheets.hide_viewport = (1.0, 1.0, 1.0), (1.0, 2.0, 0.3), True
+    root.location = (100.0, 50.0, 3.0)
+    for place, wrong in ((0.0, False), (0.01, True)):
+        sheets.location.x = place
+        bpy.context.view_layer.update()
+        try:
+            check_in_place(root, bpy.context.evaluated_depsgraph_get())
+            assert not wrong
+        except InputError:
+            assert wrong
+    sheets.location.x, sheets.hide_viewport = 0.0, False
+    instance = _instanced(root)
+    bpy.context.view_layer.update()
+    instance.select_set(True)
+    bpy.context.view_layer.objects.active = instance
+    bpy.ops.object.duplicates_make_real(use_base_parent=True, use_hierarchy=True)
+    (real,) = portraits(bpy.context.scene)
+    assert real != root and sheets_of(real)
+    check_in_place(real, bpy.context.evaluated_depsgraph_get())
+
+
+def _instanced(root: bpy.types.Object) -> bpy.types.Object:
+    """Puts a portrait into a collection; a scaled and turned instance of that."""
+    scene, collection = bpy.context.scene, bpy.data.collections.new("cast")
+    for item in (root, *root.children_recursive):
+        for each in item.users_collection:
+            each.objects.unlink(item)
+        collection.objects.link(item)
+    instance = bpy.data.objects.new("extra", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", collection
+    instance.location, instance.rotation_euler, instance.scale = (10.0, -30.0, 2.0), (0.4, 0.2, 1.7), (0.7, 0.7, 0.7)
+    scene.collection.objects.link(instance)
+    return instance
 
 
 def check_nested(folder: Path) -> None:

@@ -27,6 +27,7 @@ CHECKS = {
         "size_and_time",
         "reopened",
         "parented",
+        "sheets_apart",
         "nested",
         "places",
         "replaced",
