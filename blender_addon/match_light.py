@@ -98,7 +98,7 @@ def _light_on(name: str, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
         copy = scene.copy()  # the user's settings stay as they are
         copy_name = copy.name
         try:
-            _set_up(copy, path)
+            _set_up(copy, path, _layer_with(stand_in, scene))
             yield from _rendered(copy)
         finally:  # found again: undo may have replaced it while Blender rendered
             if copy_name in bpy.data.scenes:
@@ -142,7 +142,13 @@ def _pixels(path: Path) -> np.ndarray:
     return pixels.reshape(-1, 4)
 
 
-def _set_up(scene: bpy.types.Scene, path: Path) -> None:
+def _layer_with(item: bpy.types.Object, scene: bpy.types.Scene) -> str:
+    """The name of a view layer that holds an object, one that is rendered if there is any."""
+    with_it = [layer for layer in scene.view_layers if item in set(layer.objects)] or list(scene.view_layers)
+    return next((layer for layer in with_it if layer.use), with_it[0]).name
+
+
+def _set_up(scene: bpy.types.Scene, path: Path, layer_name: str) -> None:
     scene.portrait_manifolds.drawn_by = None  # else compositing's scene would take over this one's small size
     render, cycles = scene.render, scene.cycles
     render.engine, render.film_transparent, render.use_compositing, render.use_sequencer = "CYCLES", True, False, False
@@ -157,8 +163,8 @@ def _set_up(scene: bpy.types.Scene, path: Path) -> None:
         settings.media_type = "IMAGE"
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
     render.filepath = str(path)
-    for layer in scene.view_layers[1:]:
-        layer.use = False
+    for layer in scene.view_layers:
+        layer.use = layer.name == layer_name  # Blender crashes where it is to render none
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from render_on_the_side import op_picture
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import sheets_of
+from portrait_manifolds.blender_addon.native_object import part_of, sheets_of
 
 OPERATORS = session.OPERATORS
 
@@ -114,6 +114,29 @@ def check_light_on_set(folder: Path) -> None:
         np.testing.assert_allclose(look["Exposure"].default_value, stops, atol=0.1)
     tree = look["Tint"].id_data
     assert fcurve(tree, look["Tint"].path_from_id("default_value"), 0) is None, "what is not animated stays so"
+
+
+def check_light_in_layers(folder: Path) -> None:
+    """The light is measured in a view layer that has the portrait, whether the first is rendered or not."""
+    root, scene = sunlit(folder)
+    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.match_light()
+    alone = look["Exposure"].default_value
+    heads = bpy.data.collections.new("heads")
+    scene.collection.children.link(heads)
+    for item in (root, *root.children_recursive):
+        scene.collection.objects.unlink(item)
+        heads.objects.link(item)
+    first, second = scene.view_layers[0], scene.view_layers.new("Char")
+    for used, excluded in ((False, False), (True, True), (False, True)):
+        first.use, first.layer_collection.children["heads"].exclude = used, excluded
+        second.use = used or not excluded  # in the last none is rendered
+        bpy.data.objects.remove(part_of(root, "STAND_IN"))
+        look["Exposure"].default_value = 9.0
+        assert OPERATORS.match_light() == {"FINISHED"}
+        assert abs(look["Exposure"].default_value - alone) < 0.05, (used, excluded)
+        assert (first.use, len(bpy.data.scenes)) == (used, 1)
 
 
 def check_light_and_shadow(folder: Path) -> None:
