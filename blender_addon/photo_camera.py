@@ -6,9 +6,14 @@ import bpy
 import numpy as np
 
 from ..backend.camera import Camera, look_at
+from ..backend.errors import InputError
 from .cameras import set_blender_camera, set_render_size
 from .job_operator import checked
 from .native_object import active_portrait, part_of, places
+from .upright_photo import is_turned_copy, upright_image
+
+SHAPE_TOLERANCE = 0.02
+"""By how much a picture's width over its height may differ from the photograph's: it may have been scaled."""
 
 
 class PORTRAIT_MANIFOLDS_OT_match_photo_camera(bpy.types.Operator):
@@ -31,7 +36,11 @@ class PORTRAIT_MANIFOLDS_OT_match_photo_camera(bpy.types.Operator):
         set_blender_camera(camera, view)
         if self.set_resolution:
             set_render_size(context.scene, view)
-        _show_photo(camera, root)
+        try:
+            _show_photo(camera, root, view)
+        except InputError as error:  # the camera is of use without
+            fix = "choose a PNG of it under Background Images in the camera's properties"
+            self.report({"WARNING"}, f"{error}, so it is not behind the picture: {fix}.")
         context.scene.camera = camera
         return {"FINISHED"}
 
@@ -65,14 +74,32 @@ def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) 
     return camera
 
 
-def _show_photo(camera: bpy.types.Object, root: bpy.types.Object) -> None:
-    """The photograph as the camera's background, where its file is still there."""
+def _show_photo(camera: bpy.types.Object, root: bpy.types.Object, view: Camera) -> None:
+    """The photograph as the camera's background, where its file is still there.
+
+    Raises InputError, without an end, where it cannot be shown as the camera saw it.
+    """
     data = camera.data
+    before = [background.image for background in data.background_images]
     data.background_images.clear()
+    for image in before:
+        if image is not None and is_turned_copy(image):
+            _remove_unused(image)
     path = next((path for path in places(root, "photo") if path.is_file()), None)
     if path is None:
         return
+    image = upright_image(path)
+    width, height = image.size
+    if abs(width / height * view.height_px / view.width_px - 1.0) > SHAPE_TOLERANCE:
+        _remove_unused(image)
+        raise InputError(f"{path.name} has another shape than the photograph of {root.name}")
     background = data.background_images.new()
-    background.image = bpy.data.images.load(str(path), check_existing=True)
+    background.image = image
     background.alpha, background.display_depth, background.frame_method = 0.5, "BACK", "STRETCH"
     data.show_background_images = True
+
+
+def _remove_unused(image: bpy.types.Image) -> None:
+    """Removes an image that nothing shows; `users` counts what has ceased to."""
+    if not bpy.data.user_map(subset={image}).get(image):
+        bpy.data.images.remove(image)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,55 @@ def check_photo_camera(folder: Path) -> None:
     np.testing.assert_allclose((view.fx_px, view.cx_px, view.cy_px), (photo.fx_px, photo.cx_px, photo.cy_px), atol=1e-2)
     assert not beyond_promise(view, photo) and beyond_promise(photo.orbited(60), photo)
     assert len([item for item in scene.objects if item.type == "CAMERA"]) == 1, "found again, not added"
+
+
+def check_photo_behind(folder: Path) -> None:
+    """The photograph lies upright behind the picture however EXIF has it turned; what cannot be shown is not kept."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    camera, view = bpy.context.scene.camera, replace(photo_view(root), width_px=480, height_px=640)
+    root.portrait_manifolds.input_camera = json.dumps(view.to_dict())
+    width, height = 48, 64  # scaled
+    upright = np.zeros((height, width, 4), np.float32)
+    upright[..., 3], upright[: height // 2, : width // 2, 0], upright[height // 2 :, width // 2 :, 1] = 1.0, 1.0, 1.0
+    stored = {1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.swapaxes(0, 1)}
+    stored |= {6: np.rot90(upright), 7: upright[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(upright, -1)}
+    for orientation, pixels in stored.items():
+        for order in "<>":
+            path = folder / f"{orientation}{ord(order)}.jpg"
+            _save_jpeg(path, pixels, orientation, order)
+            root.portrait_manifolds.photo = str(path)
+            for _ in range(2):
+                assert session.OPERATORS.match_photo_camera() == {"FINISHED"}
+            (background,) = camera.data.background_images
+            assert tuple(background.image.size) == (width, height), orientation
+            shown = np.array(background.image.pixels[:]).reshape(height, width, 4)[::-1]
+            assert np.abs(shown - upright).mean() < 0.05, orientation
+    assert len([image for image in bpy.data.images if "upright" in image.name]) == 1, "the last one"
+    camera.data.background_images.clear()
+    _save_jpeg(folder / "square.jpg", upright[:width, :width], 1, "<")
+    (folder / "moving.gif").write_bytes(b"GIF89a")
+    (folder / "other.avif").write_bytes(b"no picture")
+    images = set(bpy.data.images)
+    for name in ("square.jpg", "moving.gif", "other.avif"):
+        root.portrait_manifolds.photo = str(folder / name)
+        assert session.OPERATORS.match_photo_camera() == {"FINISHED"}
+        assert not camera.data.background_images and set(bpy.data.images) <= images, name
+
+
+def _save_jpeg(path: Path, pixels: np.ndarray, orientation: int, order: str) -> None:
+    """Pixels [H, W, 4] as a JPEG whose EXIF data, in a byte order, say how it is to be turned."""
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new(path.name, width, height)
+    image.pixels.foreach_set(np.ascontiguousarray(pixels[::-1]).ravel())
+    image.filepath_raw, image.file_format = str(path), "JPEG"
+    image.save()
+    bpy.data.images.remove(image)
+    tags = (0x010F, 2, 1, 0), (0x0112, 3, 1, orientation)
+    exif = b"II*\0" if order == "<" else b"MM\0*"
+    exif += struct.pack(f"{order}IH", 8, len(tags)) + b"".join(struct.pack(f"{order}HHIHH", *tag, 0) for tag in tags)
+    data = path.read_bytes()
+    segment = b"Exif\0\0" + exif
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(segment)) + segment + data[2:])
 
 
 def check_rigs(folder: Path) -> None:

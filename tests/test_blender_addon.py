@@ -34,7 +34,7 @@ CHECKS = {
         "enclosed",
         "bad_files",
     ),
-    "camera": ("round_trip", "refused", "photo_camera", "rigs", "shared_action", "framing", "dolly_zoom"),
+    "camera": ("round_trip", "refused", "photo_camera", "photo_behind", "rigs", "shared_action", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
         "nodes",
