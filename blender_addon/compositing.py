@@ -49,6 +49,7 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
         if catches_shadows(scene):
             add_shadow_catcher(scene, root, stand_in)
         build_nodes(scene, drawn)
+        scene.render.use_compositing = True
         note = "" if catches_shadows(scene) else " Shadows fall on it in Cycles only: choose it and press this again."
         self.report({"INFO"}, f'"{drawn.name}" draws the portrait; render "{scene.name}" as ever.{note}')
 

@@ -27,6 +27,7 @@ def check_compositing(folder: Path) -> None:
     near = session.glowing_cube("near", (0.05, -0.25, 0.0), 0.06, (1.0, 0.0, 0.0))
     far = session.glowing_cube("far", (-0.08, 0.3, 0.0), 0.2, (0.0, 1.0, 0.0))
     bpy.context.view_layer.objects.active = root
+    scene.render.use_compositing = False
     for _ in range(2):  # pressed again, it must not stack up
         assert OPERATORS.setup_compositing() == {"FINISHED"}
     picture = session.rendered(scene, folder)
