@@ -1,6 +1,7 @@
 """Blender's cameras to the backend's pinhole `Camera` in portrait space, and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import sqrt
 
@@ -53,6 +54,8 @@ def camera_from_blender(
     if seen.data.type != "PERSP":
         raise InputError(f"{camera.name} is not perspective: portraits are drawn with perspective cameras only.")
     width, height = size or render_size(scene)
+    if not root.evaluated_get(depsgraph).is_evaluated:
+        raise InputError(f"{root.name} is hidden from the viewport, so that its movement is not known: show it.")
     check_in_place(root, depsgraph)
     aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
     projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
@@ -128,18 +131,35 @@ def sample_animation(
     """
     before, subframe = scene.frame_current, scene.frame_subframe
     found: list[tuple[Camera, float]] = []
-    try:
-        for frame in frames:
-            scene.frame_set(frame)
-            depsgraph = bpy.context.evaluated_depsgraph_get()
-            found.append(camera_from_blender(scene.camera, root, depsgraph))
-            also(depsgraph)
-            if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
-                raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
-            yield Step(len(found) / len(frames), "reading the scene")
-    finally:
-        scene.frame_set(before, subframe=subframe)
+    with _evaluated(scene, root):
+        try:
+            for frame in frames:
+                scene.frame_set(frame)
+                depsgraph = bpy.context.evaluated_depsgraph_get()
+                found.append(camera_from_blender(scene.camera, root, depsgraph))
+                also(depsgraph)
+                if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
+                    raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
+                yield Step(len(found) / len(frames), "reading the scene")
+        finally:
+            scene.frame_set(before, subframe=subframe)
     return [view for view, _ in found], found[0][1]
+
+
+@contextmanager
+def _evaluated(scene: bpy.types.Scene, root: bpy.types.Object) -> Iterator[None]:
+    """Has Blender move a portrait that is hidden from viewports too: for the sake of what is shown below it."""
+    if root.evaluated_get(bpy.context.evaluated_depsgraph_get()).is_evaluated:
+        yield
+        return
+    shown = bpy.data.objects.new(f"{root.name} shown", None)
+    name, shown.parent = shown.name, root
+    scene.collection.objects.link(shown)
+    try:
+        yield
+    finally:
+        if name in bpy.data.objects:  # else undo was before it
+            bpy.data.objects.remove(bpy.data.objects[name])
 
 
 def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:

@@ -215,6 +215,45 @@ def check_shared_action(folder: Path) -> None:
         assert len(fcurve(camera.data, "dof.focus_distance", 0).keyframe_points) == 1
 
 
+def check_hidden_in_viewports(folder: Path) -> None:
+    """Hidden from viewports, by itself or by its layer, a portrait moves in Render Portrait as it does in renders."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, camera = bpy.context.scene, bpy.context.scene.camera
+    place = camera.matrix_world.copy()
+    camera.parent, camera.matrix_world = None, place
+    heads = bpy.data.collections.new("heads")
+    scene.collection.children.link(heads)
+    for item in (root, *root.children_recursive):
+        scene.collection.objects.unlink(item)
+        heads.objects.link(item)
+    for frame, x in ((1, 0.0), (3, 0.1)):
+        root.location.x = x
+        root.keyframe_insert("location", frame=frame)
+    scene.frame_set(1)
+    layer, objects = bpy.context.view_layer.layer_collection.children["heads"], set(bpy.data.objects)
+    expected = np.array([0.0, -0.1])
+    scene.frame_end = 3
+    for item, name in ((root, None), (heads, "hide_viewport"), (layer, "hide_viewport"), (layer, "exclude")):
+        if name:
+            setattr(item, name, True)
+        path = folder / "moved.json"
+        session.OPERATORS.export(filepath=str(path))
+        across = np.array([view.position_m[0] for view in load_cameras(path)])
+        np.testing.assert_allclose((across - across[0])[[0, 2]], expected, atol=1e-5, err_msg=str((item, name)))
+        if name:
+            setattr(item, name, False)
+        assert set(bpy.data.objects) == objects and scene.frame_current == 1
+    for item in (root, *root.children_recursive):
+        item.hide_viewport = True
+    frames = {"directory": str(folder / "hidden"), "frame_start": 1, "frame_end": 3, "file_format": "png"}
+    assert session.OPERATORS.render_portrait(**frames) == {"FINISHED"}
+    middles = []
+    for frame in (1, 3):
+        alpha = session.loaded(folder / "hidden" / f"frame_000{frame}.png")[..., 3]
+        middles.append(np.flatnonzero((alpha > 0.5).any(axis=0)).mean())
+    assert middles[1] > middles[0] + 20.0 and set(bpy.data.objects) == objects
+
+
 def check_framing(folder: Path) -> None:
     """Whatever the picture's shape, a rig starts upright on the head, which fills most of the smaller side."""
     root, portrait = session.new_scene(folder, "small.portrait")
