@@ -12,7 +12,7 @@ from mathutils import Matrix
 from ..backend.camera import Camera
 from ..backend.conventions import PORTRAIT_TO_BLENDER, PROMISED_PITCH_DEG, PROMISED_YAW_DEG
 from ..backend.errors import InputError
-from .native_object import check_in_place
+from .native_object import check_in_place, portrait_above
 from .steps import Step, Steps
 
 SENSOR_WIDTH_MM = 36.0
@@ -85,7 +85,7 @@ def _pinhole(projection: np.ndarray, pose: np.ndarray, size: tuple[int, int]) ->
 
 
 def set_blender_camera(camera: bpy.types.Object, view: Camera) -> None:
-    """Gives a camera object, child of a portrait's empty or free, the lens and the place of `view`.
+    """Gives a camera object, below a portrait's empty or free, the lens and the place of `view`.
 
     The picture's shape is the scene's matter: see `set_render_size`.
     """
@@ -95,7 +95,10 @@ def set_blender_camera(camera: bpy.types.Object, view: Camera) -> None:
     data.shift_x = 0.5 - view.cx_px / view.width_px
     # Blender measures both shifts in widths of the picture, whose pixels may be taller than wide.
     data.shift_y = (view.cy_px - 0.5 * view.height_px) / view.width_px * (view.fx_px / view.fy_px)
-    camera.matrix_local = pose_to_blender(view)
+    root, pose = portrait_above(camera), pose_to_blender(view)
+    if root is not None and camera.parent != root:  # a controller stands between
+        pose = camera.parent.matrix_world.inverted_safe() @ root.matrix_world @ pose
+    camera.matrix_local = pose
 
 
 def pose_to_blender(view: Camera) -> Matrix:

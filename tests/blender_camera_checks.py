@@ -10,7 +10,7 @@ import blender_session as session
 import bpy
 import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
-from mathutils import Vector
+from mathutils import Matrix, Vector
 from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.camera import Camera, load_cameras
@@ -95,6 +95,16 @@ def check_photo_camera(folder: Path) -> None:
     np.testing.assert_allclose((view.fx_px, view.cx_px, view.cy_px), (photo.fx_px, photo.cx_px, photo.cy_px), atol=1e-2)
     assert not beyond_promise(view, photo) and beyond_promise(photo.orbited(60), photo)
     assert len([item for item in scene.objects if item.type == "CAMERA"]) == 1, "found again, not added"
+    # Under a controller, with or without a matrix between it and its child.
+    controller = bpy.data.objects.new("controller", None)
+    scene.collection.objects.link(controller)
+    controller.parent, controller.location, controller.rotation_euler = root, (0.2, 0.0, 0.1), (0.0, 0.3, 0.0)
+    for between in (Matrix(), Matrix.Translation((0.0, 1.0, 0.0))):
+        scene.camera.parent, scene.camera.matrix_parent_inverse = controller, between
+        session.OPERATORS.match_photo_camera()
+        bpy.context.view_layer.update()
+        view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+        np.testing.assert_allclose(view.camera_to_world, photo.camera_to_world, atol=1e-5)
 
 
 def check_photo_behind(folder: Path) -> None:
