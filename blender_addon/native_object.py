@@ -23,7 +23,7 @@ IN_PLACE = 5e-4
 
 
 def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") -> Steps[bpy.types.Object]:
-    """Builds the native object in the context's collection; its empty is what the steps return."""
+    """Builds the native object in the active collection; its empty is what the steps return."""
     with removed_on_failure() as made:
         sheets = yield from _sheets_object(name, data, made)
         root = bpy.data.objects.new(name, None)
@@ -34,7 +34,7 @@ def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") ->
         properties.photo = photo
         sheets.parent = root
         for item in (root, sheets):
-            bpy.context.collection.objects.link(item)
+            collection_for_new(bpy.context).objects.link(item)
         _describe(root, data, filepath)
     return root
 
@@ -50,6 +50,16 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
     sheets.material_slots[0].material = material
     bpy.data.objects.remove(fresh)
     _describe(root, data, filepath)
+
+
+def collection_for_new(context: bpy.types.Context) -> bpy.types.Collection:
+    """The active collection, or the scene's own where that takes nothing in."""
+    return context.collection if takes_objects(context.collection) else context.scene.collection
+
+
+def takes_objects(collection: bpy.types.Collection) -> bool:
+    """Whether objects can be linked to a collection: not to one of a library, or overridden."""
+    return collection.library is None and collection.override_library is None
 
 
 def portraits(scene: bpy.types.Scene) -> list[bpy.types.Object]:

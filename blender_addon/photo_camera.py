@@ -9,7 +9,8 @@ from ..backend.camera import Camera, look_at
 from ..backend.errors import InputError
 from .cameras import set_blender_camera, set_render_size
 from .job_operator import checked
-from .native_object import active_portrait, part_of, places
+from .native_object import active_portrait, collection_for_new, part_of, places
+from .steps import removed_on_failure
 from .upright_photo import is_turned_copy, upright_image
 
 SHAPE_TOLERANCE = 0.02
@@ -66,11 +67,14 @@ def head_view(root: bpy.types.Object, width_px: int, height_px: int) -> Camera:
 
 def add_camera(name: str, parent: bpy.types.Object, context: bpy.types.Context) -> bpy.types.Object:
     """A camera under `parent`, with clipping that suits heads."""
-    data = bpy.data.cameras.new(name)
-    data.clip_start = 0.01
-    camera = bpy.data.objects.new(name, data)
-    camera.parent = parent
-    context.collection.objects.link(camera)
+    with removed_on_failure() as made:
+        data = bpy.data.cameras.new(name)
+        made.append(data)
+        data.clip_start = 0.01
+        camera = bpy.data.objects.new(name, data)
+        made.append(camera)
+        camera.parent = parent
+        collection_for_new(context).objects.link(camera)
     return camera
 
 

@@ -8,7 +8,7 @@ import bpy
 from ..backend.errors import InputError
 from .cameras import on_render_pixels
 from .job_operator import checked
-from .native_object import active_portrait, portrait_above
+from .native_object import active_portrait, collection_for_new, portrait_above
 from .photo_camera import add_camera, head_view, photo_view
 from .rigs import EASES, RIG_TYPES, check_frames, rebuild
 from .steps import removed_on_failure
@@ -124,7 +124,7 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
             made.append(pivot)
             pivot.empty_display_type, pivot.empty_display_size = "PLAIN_AXES", PIVOT_SIZE_M
             pivot.parent = root
-            context.collection.objects.link(pivot)
+            collection_for_new(context).objects.link(pivot)
             camera = add_camera(f"{root.name} {title.lower()} camera", pivot, context)
             camera.portrait_manifolds.role = "RIG_CAMERA"
             made += [camera, camera.data]

@@ -6,7 +6,7 @@ import numpy as np
 from ..backend.errors import InputError
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
-from .native_object import named, part_of, portrait_path
+from .native_object import named, part_of, portrait_path, takes_objects
 from .portrait_reader import file_digest, read_portrait
 from .sheets_mesh import MeshArrays, fill_mesh
 from .steps import Steps, finished, in_thread
@@ -64,8 +64,8 @@ def _add_stand_in(root: bpy.types.Object) -> bpy.types.Object:
     stand_in.data.materials.append(_white())
     stand_in.visible_camera = False
     stand_in.display_type = "BOUNDS"
-    own = [each for each in root.users_collection if each.library is None and each.override_library is None]
-    for collection in own or [bpy.context.scene.collection]:  # Blender lets none into others
+    own = [collection for collection in root.users_collection if takes_objects(collection)]
+    for collection in own or [bpy.context.scene.collection]:
         collection.objects.link(stand_in)
     return stand_in
 

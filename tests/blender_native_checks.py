@@ -286,6 +286,29 @@ def check_places(folder: Path) -> None:
     assert "press Edit Front View" in session.raised(session.OPERATORS.apply_edit)
 
 
+def check_linked_collection(folder: Path) -> None:
+    """Where the active collection belongs to a library and takes nothing in, all goes to the scene's own."""
+    film_set = bpy.data.collections.new("set")
+    bpy.data.libraries.write(str(folder / "set.blend"), {film_set})
+    bpy.data.collections.remove(film_set)
+    with bpy.data.libraries.load(str(folder / "set.blend"), link=True) as (_, linked):
+        linked.collections = ["set"]
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    scene.collection.children.link(linked.collections[0])
+    layer.active_layer_collection = layer.layer_collection.children["set"]
+    assert bpy.context.collection == linked.collections[0]
+    for call, arguments, count in (
+        (session.OPERATORS.import_portrait, {"filepath": str(folder / "small.portrait")}, 2),
+        (session.OPERATORS.match_photo_camera, {}, 3),
+        (session.OPERATORS.add_rig, {"type": "SWING"}, 5),
+        (session.OPERATORS.match_light, {}, 6),
+    ):
+        session.exact_cycles(scene)
+        session.sky(scene, (1.0, 1.0, 1.0), 1.0)
+        assert call(**arguments) == {"FINISHED"}
+        assert len(scene.collection.objects) == len(bpy.data.objects) == count
+
+
 def check_replaced(folder: Path) -> None:
     """A file that is replaced, or another chosen, is told from the one that the sheets were built from."""
     root, _ = session.new_scene(folder, "small.portrait")

@@ -30,6 +30,7 @@ CHECKS = {
         "sheets_apart",
         "nested",
         "places",
+        "linked_collection",
         "replaced",
         "enclosed",
         "bad_files",
