@@ -121,6 +121,13 @@ def beyond_promise(view: Camera, photo: Camera) -> bool:
     return bool(yaw > PROMISED_YAW_DEG + 1e-6 or abs(angles[0][1] - angles[1][1]) > PROMISED_PITCH_DEG + 1e-6)
 
 
+def asked_frames(scene: bpy.types.Scene, first: int, last: int) -> tuple[int, int]:
+    """An operator's first and last frame, of which -1 stands for the scene's; InputError for others below zero."""
+    if min(first, last) < -1:
+        raise InputError(f"Frames {first} to {last} are below zero: give frames from 0 on, or -1 for the scene's.")
+    return scene.frame_start if first == -1 else first, scene.frame_end if last == -1 else last
+
+
 def sample_animation(
     scene: bpy.types.Scene,
     root: bpy.types.Object,

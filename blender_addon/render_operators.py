@@ -7,7 +7,7 @@ import bpy
 from ..backend.camera import Camera
 from ..backend.errors import InputError
 from .backend_process import backend
-from .cameras import beyond_promise, sample_animation
+from .cameras import asked_frames, beyond_promise, sample_animation
 from .job_operator import JobOperator
 from .look import ShownLook, shown_look
 from .naming import PATH_OPTIONS
@@ -49,8 +49,7 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
         scene, settings = context.scene, context.scene.portrait_manifolds
         root = active_portrait(context)
         self.work.what = f"Render of {root.name}"
-        first = scene.frame_start if self.frame_start < 0 else self.frame_start
-        last = scene.frame_end if self.frame_end < 0 else self.frame_end
+        first, last = asked_frames(scene, self.frame_start, self.frame_end)
         if last < first:
             raise InputError(f"Frames {first} to {last} cannot be drawn: give a later end.")
         frames = range(first, last + 1)

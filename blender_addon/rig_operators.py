@@ -6,7 +6,7 @@ from functools import partial
 import bpy
 
 from ..backend.errors import InputError
-from .cameras import on_render_pixels
+from .cameras import asked_frames, on_render_pixels
 from .job_operator import checked
 from .native_object import active_portrait, collection_for_new, portrait_above
 from .photo_camera import add_camera, head_view, photo_view
@@ -115,8 +115,7 @@ class PORTRAIT_MANIFOLDS_OT_add_rig(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         root = active_portrait(context)
-        start = scene.frame_start if self.frame_start < 0 else self.frame_start
-        end = scene.frame_end if self.frame_end < 0 else self.frame_end
+        start, end = asked_frames(scene, self.frame_start, self.frame_end)
         check_frames(start, end)
         title = next(name for key, name, _ in RIG_TYPES if key == self.type)
         with removed_on_failure() as made:

@@ -75,6 +75,10 @@ def check_refused(folder: Path) -> None:
     root.scale = (-1.0, -1.0, -1.0)
     assert "mirrored" in session.raised(session.OPERATORS.render_portrait, **frames)
     root.scale = (1.0, 1.0, 1.0)
+    for first, last in ((-5, -3), (-20, 40), (0, -2)):
+        asked = {"frame_start": first, "frame_end": last}
+        assert "from 0 on" in session.raised(session.OPERATORS.render_portrait, **(frames | asked))
+        assert "from 0 on" in session.raised(session.OPERATORS.add_rig, **asked)
     scene.camera = None
     assert "no camera" in session.raised(session.OPERATORS.render_portrait, **frames)
     assert not (folder / "refused").exists()
