@@ -51,12 +51,15 @@ def is_played(curve: bpy.types.FCurve) -> bool:
 
 
 def clear_keys(item: bpy.types.ID) -> None:
-    """Removes an item's keys; those of others in the same action stay."""
-    if item.animation_data is None:
+    """Removes an item's keys; those of others in the same action stay, linked duplicates of the item included."""
+    animation = item.animation_data
+    if animation is None:
         return
-    if not hasattr(item.animation_data, "action_slot"):
-        item.animation_data.action = None  # without slots the whole action may be another's as well
+    if not hasattr(animation, "action_slot"):
+        animation.action = None  # without slots the whole action may be another's as well
         return
+    if animation.action_slot is not None and len(animation.action_slot.users()) > 1:
+        animation.action = animation.action.copy()
     # An action that is only unassigned would be found again by the next key, with its old keys.
     curves = fcurves(item)
     if curves is not None:

@@ -37,6 +37,8 @@ def rebuild(pivot: bpy.types.Object) -> None:
     rig = pivot.portrait_rig
     check_frames(rig.frame_start, rig.frame_end)
     camera = rig_camera(pivot)
+    if camera.data.users - camera.data.use_fake_user > 1:  # a linked duplicate has its lens from the same data
+        camera.data = camera.data.copy()
     view = Camera.from_dict(json.loads(rig.base_camera))
     azimuth = atan2(view.position_m[0], view.position_m[2])
     clear_keys(pivot)

@@ -229,6 +229,32 @@ def check_shared_action(folder: Path) -> None:
         assert len(fcurve(camera.data, "dof.focus_distance", 0).keyframe_points) == 1
 
 
+def check_linked_duplicate(folder: Path) -> None:
+    """Another kind of rig for a linked duplicate leaves the original its keys and its lens, and the other way round."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    session.OPERATORS.add_rig(type="DOLLY_ZOOM", frame_start=1, frame_end=20)
+    original = scene.camera
+    before = [(_view(scene, root, frame), original.data.lens) for frame in (1, 8, 20)]
+    for item in scene.objects:
+        item.select_set(item in {original, original.parent})
+    bpy.ops.object.duplicate(linked=True)
+    twin = next(item for item in bpy.context.selected_objects if item.type == "CAMERA")
+    assert twin.data == original.data and twin.parent != original.parent
+    twin.parent.portrait_rig.type = "SWING"
+    assert not twin.parent.portrait_rig.problem and fcurve(twin, "location", 2) is None
+    for frame, (view, lens) in zip((1, 8, 20), before, strict=True):
+        again = _view(scene, root, frame)
+        assert again == view and original.data.lens == lens, frame
+        assert abs(twin.data.lens - before[0][1]) < 1e-4
+    scene.camera = twin
+    swings = [_view(scene, root, frame) for frame in (6, 16)]
+    original.parent.portrait_rig.type = "PUSH_IN"
+    assert swings == [_view(scene, root, frame) for frame in (6, 16)]
+    twin.parent.portrait_rig.yaw_deg = 10.0
+    assert swings != [_view(scene, root, frame) for frame in (6, 16)]
+
+
 def check_hidden_in_viewports(folder: Path) -> None:
     """Hidden from viewports, by itself or by its layer, a portrait moves in Render Portrait as it does in renders."""
     root, _ = session.new_scene(folder, "small.portrait")

@@ -35,7 +35,7 @@ CHECKS = {
         "enclosed",
         "bad_files",
     ),
-    "camera": ("round_trip", "refused", "photo_camera", "photo_behind", "hidden_in_viewports", "rigs", "shared_action", "framing", "dolly_zoom"),
+    "camera": ("round_trip", "refused", "photo_camera", "photo_behind", "hidden_in_viewports", "linked_duplicate", "rigs", "shared_action", "framing", "dolly_zoom"),
     "compositing": (
         "compositing",
         "nodes",
