@@ -1,5 +1,6 @@
 """Edit in 3D: paint over the front view, and carry the paint into the portrait from every view."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from itertools import count
@@ -118,7 +119,7 @@ def _top_first_bytes(pixels: np.ndarray) -> np.ndarray:
 
 def _next_version(path: Path) -> Path:
     """A free name beside the portrait: an edit never overwrites what undo needs."""
-    stem = path.stem.partition(" edit ")[0]
+    stem = re.sub(r" edit \d+$", "", path.stem)
     return _free(path.with_name(f"{stem} edit {number}{path.suffix}") for number in count(1))
 
 
