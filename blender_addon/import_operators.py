@@ -72,6 +72,9 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
             with unlinked_on_failure(path):
                 yield from answered(self._reconstruct(source, path))
                 root = yield from self._build(path, stored_path(source))
+        active = context.view_layer.objects.active
+        if active is not None and active.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")  # else what is edited stays in that mode, no longer active
         for item in context.selected_objects:
             item.select_set(False)
         root.select_set(True)

@@ -335,6 +335,22 @@ def check_enclosed(folder: Path) -> None:
         bpy.context.view_layer.update()
 
 
+def check_edit_mode(folder: Path) -> None:
+    """An import while objects are edited ends that, of each of them, with what was edited kept."""
+    for place in (2.0, 4.0):
+        bpy.ops.mesh.primitive_cube_add(location=(place, 0.0, 0.0))
+    cubes = list(bpy.data.objects)
+    for cube in cubes:
+        cube.select_set(True)
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.delete(type="FACE")
+    assert session.OPERATORS.import_portrait(filepath=str(folder / "small.portrait")) == {"FINISHED"}
+    root = bpy.context.view_layer.objects.active
+    assert root.portrait_manifolds.role == "PORTRAIT" and bpy.context.selected_objects == [root]
+    assert [(cube.mode, len(cube.data.polygons)) for cube in cubes] == [("OBJECT", 0)] * 2
+
+
 def check_bad_files(folder: Path) -> None:
     """Every broken file is refused with one sentence that names the fix, and leaves the scene as it was."""
     good = (folder / "small.portrait").read_bytes()

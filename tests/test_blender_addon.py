@@ -33,6 +33,7 @@ CHECKS = {
         "linked_collection",
         "replaced",
         "enclosed",
+        "edit_mode",
         "bad_files",
     ),
     "camera": ("round_trip", "refused", "photo_camera", "photo_behind", "hidden_in_viewports", "linked_duplicate", "rigs", "shared_action", "framing", "dolly_zoom"),
