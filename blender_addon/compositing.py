@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import bpy
 from bpy.app.handlers import persistent
 
-from .compositor_nodes import Compositor
+from .compositor_nodes import Compositor, switch_blends
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
 from .native_object import active_portrait, check_in_place, named, part_of, portrait_path, portraits, sheets_of
@@ -81,6 +81,13 @@ def follow(scene: bpy.types.Scene) -> None:
     drawn.portrait_manifolds.samples = scene.portrait_manifolds.samples
     for name in FOLLOWED:
         setattr(drawn.render, name, getattr(scene.render, name))
+    switch_blends(scene, "MULTIPLY", _shadows_are_drawn(scene))
+
+
+def _shadows_are_drawn(scene: bpy.types.Scene) -> bool:
+    """Whether the compositor gets the shadows on portraits: of a layer that is not rendered it has black."""
+    layer = scene.view_layers.get(LAYER_NAME)
+    return catches_shadows(scene) and layer is not None and layer.use and not scene.render.use_single_layer
 
 
 def camera_at_frame(scene: bpy.types.Scene) -> bpy.types.Object | None:

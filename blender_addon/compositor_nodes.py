@@ -8,6 +8,16 @@ NODE_NAME = "Portrait Manifolds"
 _IS_GROUP = bpy.app.version >= (5, 0, 0)
 
 
+def switch_blends(scene: bpy.types.Scene, kind: str, on: bool) -> None:
+    """Has our nodes of a kind of `Compositor.blend` take their second colour, at the user's share of it, or none."""
+    tree = scene.compositing_node_group if _IS_GROUP else scene.node_tree
+    for node in tree.nodes if tree is not None else ():
+        if node.name.startswith(NODE_NAME) and getattr(node, "blend_type", "") == kind:
+            factor = next(socket for socket in node.inputs if socket.enabled)
+            if on != (factor.default_value > 0.0):
+                factor.default_value = 1.0 if on else 0.0
+
+
 class Compositor:
     """Builds on a scene's compositor, removing what an earlier set-up left."""
 

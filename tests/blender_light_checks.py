@@ -51,6 +51,28 @@ def check_shadow_on_portrait(folder: Path) -> None:
     np.testing.assert_allclose(shaded[..., 3], portrait[..., 3], atol=5e-3)
 
 
+def check_shadows_switched_off(folder: Path) -> None:
+    """Where the layer of shadows is not rendered, or by another engine, the portrait is as it is without shadows."""
+    root, scene = sunlit(folder)
+    bpy.ops.mesh.primitive_plane_add(size=9.0, location=(0.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+    board = bpy.context.object
+    board.visible_camera = False
+    bpy.context.view_layer.objects.active = root
+    OPERATORS.setup_compositing()
+    layer = scene.view_layers["Portrait shadows"]
+    shaded = session.rendered(scene, folder)
+    layer.use = False
+    bare = session.rendered(scene, folder)
+    view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
+    portrait = op_picture(folder, folder / "small.portrait", view, samples=2)[..., :4]
+    np.testing.assert_allclose(bare, portrait, atol=5e-3)
+    layer.use = True
+    np.testing.assert_allclose(session.rendered(scene, folder), shaded, atol=5e-3)
+    assert shaded[..., :3].max() < 0.1 * bare[..., :3].max()
+    scene.render.engine = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
+    np.testing.assert_allclose(session.rendered(scene, folder), portrait, atol=5e-3)
+
+
 def check_match_light(folder: Path) -> None:
     """Under a neutral sky nothing changes; under a dim red one the portrait is dim and red, also from the engine."""
     root, _ = session.new_scene(folder, "small.portrait")
