@@ -16,6 +16,8 @@ from .native_object import check_in_place, portrait_above
 from .steps import Step, Steps
 
 SENSOR_WIDTH_MM = 36.0
+SHEAR = 1e-3
+"""Cosine between a camera's axes from which on it is no rotation: less moves no pixel of 1000 by one."""
 _TO_BLENDER = Matrix(PORTRAIT_TO_BLENDER.tolist()).to_4x4()
 
 
@@ -35,6 +37,12 @@ def on_render_pixels(scene: bpy.types.Scene, view_of: Callable[[int, int], Camer
     return replace(view, fy_px=view.fy_px / aspect, cy_px=0.5 * height + shift, height_px=height)
 
 
+def check_one_view(scene: bpy.types.Scene) -> None:
+    """Raises InputError for scenes that are rendered for two eyes."""
+    if scene.render.use_multiview:
+        raise InputError("Portraits are drawn for one eye: switch Stereoscopy off in the output properties.")
+
+
 def camera_from_blender(
     camera: bpy.types.Object,
     root: bpy.types.Object,
@@ -45,7 +53,7 @@ def camera_from_blender(
 
     Lens, shifts, sensor fit, pixel aspect and whatever moves either object are Blender's own: the projection is the
     one it renders with. One metre of the portrait is `scale` of Blender's units. Raises InputError for cameras that
-    are not perspective, and for portraits scaled unevenly or whose sheets were moved apart from them.
+    are not perspective or mirrored or sheared, and for portraits scaled unevenly or whose sheets were moved apart.
     """
     scene = depsgraph.scene
     if camera is None or camera.type != "CAMERA":
@@ -59,6 +67,7 @@ def camera_from_blender(
     check_in_place(root, depsgraph)
     aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
     projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
+    _check_rigid(seen.matrix_world, camera.name)
     pose, scale = _pose_in_portrait(seen.matrix_world, root.evaluated_get(depsgraph).matrix_world, root.name)
     return _pinhole(projection, pose, (width, height)), scale
 
@@ -68,10 +77,11 @@ def view_from_matrices(
 ) -> tuple[Camera, float]:
     """What a viewport with a view and a window (projection) matrix sees of the evaluated portrait at `root`; its scale.
 
-    Raises InputError for an orthographic view.
+    Raises InputError for an orthographic view, or through a mirrored or sheared camera.
     """
     if abs(window[3][3]) > 0.5:
         raise InputError("Portraits are drawn in perspective: press 5 on the number pad.")
+    _check_rigid(view, "The viewport's camera")
     pose, scale = _pose_in_portrait(view.inverted(), root.matrix_world, root.name)
     return _pinhole(np.array(window), pose, size), scale
 
@@ -170,6 +180,14 @@ def _evaluated(scene: bpy.types.Scene, root: bpy.types.Object) -> Iterator[None]
     finally:
         if name in bpy.data.objects:  # else undo was before it
             bpy.data.objects.remove(bpy.data.objects[name])
+
+
+def _check_rigid(matrix: Matrix, name: str) -> None:
+    """Raises InputError for a camera that a rotation does not describe; its scale, which Blender ignores, may be any."""
+    axes = np.array(matrix.to_3x3().normalized())
+    if np.abs(axes.T @ axes - np.eye(3)).max() > SHEAR or np.linalg.det(axes) < 0.0:
+        fix = "give it, and what it is parented to, even scales above zero"
+        raise InputError(f"{name} is mirrored or sheared by its scale or its parents': {fix}.")
 
 
 def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import bpy
 from bpy.app.handlers import persistent
 
+from .cameras import check_one_view
 from .compositor_nodes import Compositor, switch_blends
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
@@ -20,7 +21,7 @@ from .steps import Steps
 FOLLOWED = (
     *("resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y"),
     *("use_border", "use_crop_to_border", "border_min_x", "border_max_x", "border_min_y", "border_max_y"),
-    *("frame_map_old", "frame_map_new"),
+    *("frame_map_old", "frame_map_new", "use_multiview"),
 )
 """Render settings that the portrait's scene takes over."""
 
@@ -34,6 +35,7 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         scene_name, root = context.scene.name, active_portrait(context)
+        check_one_view(context.scene)
         check_in_place(root, context.evaluated_depsgraph_get())
         name = root.name
         stand_in = yield from stand_in_of(name)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
-from .cameras import camera_from_blender
+from .cameras import camera_from_blender, check_one_view
 from .naming import ENGINE_ID
 from .native_object import portraits
 from .pictures import NOTHING, Picture, layers, picture_request, read_picture, scratch_folder
@@ -84,6 +84,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
     def _draw(self, depsgraph: bpy.types.Depsgraph, size: tuple[int, int]) -> Picture:
         """All that the scene's camera sees of portraits, the nearer in front."""
         scene = depsgraph.scene
+        check_one_view(scene)
         camera = self.camera_override or scene.camera
         rendered = {item.original for item in depsgraph.objects}  # without what objects, collections or layers hide
         found = layers(

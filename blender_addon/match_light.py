@@ -155,7 +155,7 @@ def _set_up(scene: bpy.types.Scene, path: Path, layer_name: str) -> None:
     larger = max(render.resolution_x, render.resolution_y)
     render.resolution_x = max(1, render.resolution_x * PICTURE_PX // larger)
     render.resolution_y = max(1, render.resolution_y * PICTURE_PX // larger)
-    render.resolution_percentage, render.use_border = 100, False
+    render.resolution_percentage, render.use_border, render.use_multiview = 100, False, False
     cycles.max_bounces = cycles.diffuse_bounces = BOUNCES
     cycles.samples, cycles.use_denoising, cycles.use_adaptive_sampling = SAMPLES, False, False
     settings = render.image_settings

@@ -75,6 +75,14 @@ def check_refused(folder: Path) -> None:
     root.scale = (-1.0, -1.0, -1.0)
     assert "mirrored" in session.raised(session.OPERATORS.render_portrait, **frames)
     root.scale = (1.0, 1.0, 1.0)
+    parent = bpy.data.objects.new("uneven", None)
+    scene.collection.objects.link(parent)
+    camera, parent.scale = scene.camera, (1.0, 1.0, 3.0)
+    camera.scale.x = -1.0
+    assert f"{camera.name} is mirrored" in session.raised(session.OPERATORS.render_portrait, **frames)
+    camera.scale, camera.parent, camera.rotation_euler.x = (1.0, 1.0, 1.0), parent, camera.rotation_euler.x + 0.4
+    assert f"{camera.name} is mirrored or sheared" in session.raised(session.OPERATORS.render_portrait, **frames)
+    camera.parent = root
     for first, last in ((-5, -3), (-20, 40), (0, -2)):
         asked = {"frame_start": first, "frame_end": last}
         assert "from 0 on" in session.raised(session.OPERATORS.render_portrait, **(frames | asked))

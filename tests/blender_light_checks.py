@@ -159,6 +159,10 @@ def check_light_in_layers(folder: Path) -> None:
         assert OPERATORS.match_light() == {"FINISHED"}
         assert abs(look["Exposure"].default_value - alone) < 0.05, (used, excluded)
         assert (first.use, len(bpy.data.scenes)) == (used, 1)
+    scene.render.use_multiview = True  # for two eyes as for one
+    look["Exposure"].default_value = 9.0
+    assert OPERATORS.match_light() == {"FINISHED"} and scene.render.use_multiview
+    assert abs(look["Exposure"].default_value - alone) < 0.05
 
 
 def check_light_and_shadow(folder: Path) -> None:

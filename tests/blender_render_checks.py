@@ -258,6 +258,29 @@ def _arrived(live: LivePicture, wanted: Wanted) -> None:
         time.sleep(0.01)
 
 
+def check_two_eyes(folder: Path) -> None:
+    """Stereoscopy is refused with its fix, by the engine, by Set Up Compositing, and by what that has set up."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    scene.world = bpy.data.worlds.new("black")
+    scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
+    render = {"write_still": True}
+    scene.render.filepath, scene.render.use_multiview = str(folder / "two.png"), True
+    assert "switch Stereoscopy off" in session.raised(bpy.ops.render.render, **render)
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    assert "switch Stereoscopy off" in session.raised(OPERATORS.setup_compositing)
+    scene.render.use_multiview = False
+    assert OPERATORS.setup_compositing() == {"FINISHED"}
+    scene.render.use_multiview = True
+    engine.failures.clear()
+    try:
+        bpy.ops.render.render(**render)
+    except RuntimeError as error:
+        assert "Stereoscopy" in str(error)
+    assert engine.failures and all("switch Stereoscopy off" in failure for failure in engine.failures)
+    engine.failures.clear()  # the check's own, so that the process ends well
+
+
 def check_engine_failures(folder: Path) -> None:
     """Blender says FINISHED whatever an engine does; the failure is kept, and the command line ends with its reason."""
     session.new_scene(folder, "small.portrait")

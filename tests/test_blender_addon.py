@@ -58,6 +58,7 @@ CHECKS = {
         "looking_away",
         "region",
         "hidden",
+        "two_eyes",
         "engine_failures",
         "one_backend",
         "cancel_and_death",
