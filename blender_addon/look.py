@@ -7,7 +7,7 @@ import bpy
 from .keyframes import fcurve, is_played
 from .materials import look_sockets
 from .naming import GROUP_NAME
-from .native_object import sheets_of
+from .native_object import sheets_material
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownL
     A depsgraph lacks what is hidden, as Set Up Compositing hides the sheets from renders. Then the keyframes are read
     here: NLA strips are not heard, and of drivers what they gave last counts.
     """
-    material, frame = sheets_of(root).active_material, depsgraph.scene.frame_current_final
+    material, frame = sheets_material(root), depsgraph.scene.frame_current_final
     seen = material.evaluated_get(depsgraph) if material else None
     sockets = {socket.name: socket for socket in look_sockets(seen)}
 

@@ -18,7 +18,7 @@ from .backend_process import Cancelled
 from .job_operator import JobOperator
 from .keyframes import fcurve
 from .materials import look_sockets
-from .native_object import active_portrait, check_in_place, named, part_of, sheets_of
+from .native_object import active_portrait, check_in_place, named, part_of, sheets_material, sheets_of
 from .shadows import catches_shadows
 from .stand_in import stand_in_of
 from .steps import Step, Steps
@@ -58,7 +58,7 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
 
 
 def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
-    look = {socket.name: socket for socket in look_sockets(sheets_of(root).active_material)}
+    look = {socket.name: socket for socket in look_sockets(sheets_material(root))}
     if not {"Exposure", "Tint"} <= set(look):
         raise InputError(f"{root.name}'s material has no Exposure and Tint: import the portrait again.")
     return look

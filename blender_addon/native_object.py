@@ -44,8 +44,7 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
     sheets = sheets_of(root)
     with removed_on_failure() as made:
         fresh = yield from _sheets_object(root.name, data, made)
-    old = sheets.material_slots[0].material if sheets.material_slots else None
-    material = _with_look(fresh.active_material, old)
+    material = _with_look(fresh.active_material, sheets_material(root))
     sheets.data = fresh.data
     sheets.material_slots[0].material = material
     bpy.data.objects.remove(fresh)
@@ -109,6 +108,12 @@ def named(name: str) -> bpy.types.Object:
 def sheets_of(root: bpy.types.Object) -> bpy.types.Object:
     """The mesh object of a portrait's sheets; InputError if it was deleted."""
     return part_of(root, "SHEETS") or _missing(root)
+
+
+def sheets_material(root: bpy.types.Object) -> bpy.types.Material | None:
+    """The material of a portrait's sheets, whichever slot is the active one; InputError if the sheets were deleted."""
+    slots = sheets_of(root).material_slots
+    return slots[0].material if slots else None
 
 
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:

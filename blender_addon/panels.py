@@ -6,7 +6,7 @@ from ..backend.errors import InputError
 from .cameras import beyond_promise, camera_from_blender
 from .job_operator import running_work
 from .materials import look_sockets
-from .native_object import active_portrait, file_note, sheets_of
+from .native_object import active_portrait, file_note, sheets_material
 from .photo_camera import photo_view
 from .rigs import RIG_TYPES
 
@@ -63,7 +63,7 @@ class PORTRAIT_MANIFOLDS_PT_look(_PortraitPanel):
         if note:
             layout.label(text=note, icon="ERROR")
         try:
-            material = sheets_of(root).active_material
+            material = sheets_material(root)
         except InputError as error:
             layout.label(text=str(error), icon="ERROR")
             return

@@ -43,6 +43,11 @@ def check_look(folder: Path) -> None:
     assert session.mean_difference(cycles, plain) > 8.0 / 255.0, "the look is seen at all"
     half_clear = engines[..., 3][plain[..., 3] > 0.99]
     assert 0.0 < half_clear.mean() < 0.999
+    sheets_of(root).data.materials.append(bpy.data.materials.new("other"))
+    sheets_of(root).active_material_index = 1  # what is drawn is the first slot's
+    scene.frame_set(3)
+    np.testing.assert_array_equal(session.rendered(scene, folder), engines)
+    sheets_of(root).active_material_index = 0
     look["Edge Softness"].default_value = 0.7
     scene.frame_set(3)
     soft = session.rendered(scene, folder)
