@@ -13,7 +13,7 @@ from .cameras import check_one_view
 from .compositor_nodes import Compositor, switch_blends
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
-from .native_object import active_portrait, check_in_place, named, part_of, portrait_path, portraits, sheets_of
+from .native_object import active_portrait, check_in_place, found_at, part_of, place_of, portrait_path, portraits, sheets_of
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
 from .stand_in import stand_in_of
 from .steps import Steps
@@ -37,9 +37,9 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
         scene_name, root = context.scene.name, active_portrait(context)
         check_one_view(context.scene)
         check_in_place(root, context.evaluated_depsgraph_get())
-        name = root.name
-        stand_in = yield from stand_in_of(name)
-        root, scene = named(name), bpy.data.scenes[scene_name]  # undo may have replaced them
+        place = place_of(root)
+        stand_in = yield from stand_in_of(place)
+        root, scene = found_at(place), bpy.data.scenes[scene_name]  # undo may have replaced them
         # The backend draws the portrait from now on; the sheets stay for the viewport.
         portrait_path(root)  # InputError where it could not
         sheets_of(root).hide_render = True

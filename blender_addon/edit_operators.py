@@ -14,7 +14,7 @@ from .atlas import encode_png
 from .backend_home import user_folder
 from .backend_process import backend
 from .job_operator import JobOperator
-from .native_object import active_portrait, named, portrait_path, replace_sheets, sheets_of, stored_path
+from .native_object import active_portrait, found_at, place_of, portrait_path, replace_sheets, sheets_of, stored_path
 from .properties import EDIT_SHAPES
 from .sheets_data import SheetsData
 from .stand_in import renew_stand_in, stand_in_arrays
@@ -30,7 +30,7 @@ class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         root = _own_portrait(context)
-        name, self.work.what = root.name, f"Front view of {root.name}"
+        name, place, self.work.what = root.name, place_of(root), f"Front view of {root.name}"
         output = _front_view_path(name)
         arguments = ["render", str(portrait_path(root)), "-o", str(output)]
         with unlinked_on_failure(output):
@@ -38,7 +38,7 @@ class PORTRAIT_MANIFOLDS_OT_edit_front_view(JobOperator):
         image = bpy.data.images.load(str(output), check_existing=False)
         image.name = f"{name} front view"
         image.alpha_mode = "CHANNEL_PACKED"
-        named(name).portrait_manifolds.edited_image = image
+        found_at(place).portrait_manifolds.edited_image = image
         for area in context.screen.areas if context.screen else ():
             if area.type == "IMAGE_EDITOR":
                 area.spaces.active.image = image
@@ -60,7 +60,7 @@ class PORTRAIT_MANIFOLDS_OT_apply_edit(JobOperator):
         image = root.portrait_manifolds.edited_image
         if image is None:
             raise InputError("There is no painted view: press Edit Front View first.")
-        name, self.work.what = root.name, f"Edit of {root.name}"
+        place, self.work.what = place_of(root), f"Edit of {root.name}"
         before = portrait_path(root)
         output = _next_version(before)
         # Cancelled, the thread that saves may still be writing.
@@ -74,8 +74,8 @@ class PORTRAIT_MANIFOLDS_OT_apply_edit(JobOperator):
             yield from answered(backend().request("command", {"arguments": arguments}, self.work.what))
             data = yield from in_thread("unfolding the sheets", lambda: SheetsData.read(output), fraction=1.0)
             head = yield from in_thread("unfolding the sheets", lambda: stand_in_arrays(data.portrait), fraction=1.0)
-            yield from replace_sheets(named(name), data, stored_path(output))
-            renew_stand_in(named(name), head, data.digest)
+            yield from replace_sheets(found_at(place), data, stored_path(output))
+            renew_stand_in(found_at(place), head, data.digest)
         self.report({"INFO"}, f"The edited portrait is {output.name}; undo brings the one before back.")
 
 

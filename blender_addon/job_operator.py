@@ -71,7 +71,7 @@ class JobOperator(bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         """The work. Raises InputError, ProcessingError or Cancelled.
 
-        Undo may replace Blender's data while it waits: after that, find objects anew by name (`native_object.named`).
+        Undo may replace Blender's data while it waits: after that, find objects anew (`native_object.found_at`).
         """
         raise NotImplementedError
 

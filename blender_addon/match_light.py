@@ -18,7 +18,16 @@ from .backend_process import Cancelled
 from .job_operator import JobOperator
 from .keyframes import fcurve
 from .materials import look_sockets
-from .native_object import active_portrait, check_in_place, named, part_of, sheets_material, sheets_of
+from .native_object import (
+    Place,
+    active_portrait,
+    check_in_place,
+    found_at,
+    part_of,
+    place_of,
+    sheets_material,
+    sheets_of,
+)
 from .shadows import catches_shadows
 from .stand_in import stand_in_of
 from .steps import Step, Steps
@@ -39,19 +48,19 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
 
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         root, scene, frame = active_portrait(context), context.scene, context.scene.frame_current_final
-        name, self.work.what = root.name, f"Light on {root.name}"
+        place, self.work.what = place_of(root), f"Light on {root.name}"
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
         _look(root)
         check_in_place(root, context.evaluated_depsgraph_get())
-        yield from stand_in_of(name)
-        light = yield from _light_of(name, scene.name)
+        yield from stand_in_of(place)
+        light = yield from _light_of(place, scene.name)
         brightest = float(light.max())
         if brightest < DARKEST:
             raise InputError(
                 "No light falls on the portrait as the camera sees it: add a light, or move what encloses it."
             )
-        look = _look(named(name))
+        look = _look(found_at(place))
         keyed = [_set(look["Exposure"], log2(brightest), frame), _set(look["Tint"], (*(light / brightest), 1.0), frame)]
         note = f" What is animated has a key at frame {frame:g}." if any(keyed) else ""
         self.report({"INFO"}, f"Exposure {log2(brightest):+.2f} and the light's tint: edit both under Look.{note}")
@@ -71,27 +80,27 @@ def _set(socket: bpy.types.NodeSocket, value: float | tuple, frame: float) -> bo
     return keyed and socket.keyframe_insert("default_value", frame=frame)
 
 
-def _light_of(name: str, scene_name: str) -> Steps[np.ndarray]:
+def _light_of(place: Place, scene_name: str) -> Steps[np.ndarray]:
     """Linear light [3] to multiply the portrait by.
 
     Where compositing darkens the portrait by the shadows that fall on it, the light is without them: they would count
     twice. Then light x shadow has the mean of the light that is there.
     """
-    light = yield from _light_on(name, scene_name, unshaded=False)
+    light = yield from _light_on(place, scene_name, unshaded=False)
     mean = light.mean(axis=0)
-    if part_of(named(name), "SHADOW_CATCHER") is None or not catches_shadows(bpy.data.scenes[scene_name]):
+    if part_of(found_at(place), "SHADOW_CATCHER") is None or not catches_shadows(bpy.data.scenes[scene_name]):
         return mean
-    free = yield from _light_on(name, scene_name, unshaded=True)
+    free = yield from _light_on(place, scene_name, unshaded=True)
     shadow = np.minimum(light / np.maximum(free, DARKEST), 1.0).mean(axis=0)  # as the compositor's nodes have it
     return mean / np.maximum(shadow, DARKEST)
 
 
-def _light_on(name: str, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
+def _light_on(place: Place, scene_name: str, unshaded: bool) -> Steps[np.ndarray]:
     """Linear colours [N, 3] of the white stand-in's pixels as the scene's camera sees it, nothing in front of it.
 
     `unshaded`: with nothing but lamps and the sky around it.
     """
-    root, scene = named(name), bpy.data.scenes[scene_name]
+    root, scene = found_at(place), bpy.data.scenes[scene_name]
     stand_in = part_of(root, "STAND_IN")
     with _alone(stand_in, sheets_of(root), unshaded), tempfile.TemporaryDirectory(prefix="portrait_") as folder:
         path = Path(folder) / "light.exr"
@@ -173,7 +182,7 @@ def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) ->
 
     All but the sheets around it light and shade it as ever; `unshaded`, only lamps do.
     """
-    before = [(_place_of(item), item.visible_camera, item.hide_render) for item in bpy.data.objects]
+    before = [(place_of(item), item.visible_camera, item.hide_render) for item in bpy.data.objects]
     try:
         for item in bpy.data.objects:
             item.visible_camera = item == shown
@@ -186,8 +195,3 @@ def _alone(shown: bpy.types.Object, sheets: bpy.types.Object, unshaded: bool) ->
             item = bpy.data.objects.get(place)  # undo may have replaced the objects meanwhile
             if item is not None:
                 item.visible_camera, item.hide_render = visible, hidden
-
-
-def _place_of(item: bpy.types.ID) -> tuple[str, str | None]:
-    """Where `bpy.data` finds it: its name, and the library it is linked from."""
-    return item.name, item.library.filepath if item.library else None

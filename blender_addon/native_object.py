@@ -18,6 +18,9 @@ from .steps import Step, Steps, removed_on_failure
 
 EMPTY_SIZE_M = 0.15
 MAX_TRANSPARENT_BOUNCES = 1024
+Place = tuple[str, str | None]
+"""An object's name, and the library it is linked from."""
+
 IN_PLACE = 5e-4
 """How far sheets may lie from their empty, in metres and shares of their size: what Make Instances Real rounds off."""
 
@@ -97,11 +100,16 @@ def _instances_a_portrait(item: bpy.types.Object) -> bool:
     return any(part.portrait_manifolds.role == "PORTRAIT" for part in parts)
 
 
-def named(name: str) -> bpy.types.Object:
+def place_of(item: bpy.types.ID) -> Place:
+    """Where `bpy.data` finds it; others of its name may be linked from libraries."""
+    return item.name, item.library.filepath if item.library else None
+
+
+def found_at(place: Place) -> bpy.types.Object:
     """An object found again after other work; InputError if it is gone by then."""
-    found = bpy.data.objects.get(name)
+    found = bpy.data.objects.get(place)
     if found is None:
-        raise InputError(f"{name} is no longer there: undo its removal, or import it again.")
+        raise InputError(f"{place[0]} is no longer there: undo its removal, or import it again.")
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from ..backend.errors import InputError
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
-from .native_object import named, part_of, portrait_path, takes_objects
+from .native_object import Place, found_at, part_of, portrait_path, takes_objects
 from .portrait_reader import file_digest, read_portrait
 from .sheets_mesh import MeshArrays, fill_mesh
 from .steps import Steps, finished, in_thread
@@ -14,12 +14,12 @@ from .steps import Steps, finished, in_thread
 RINGS, SEGMENTS = 48, 96
 
 
-def stand_in_of(name: str) -> Steps[bpy.types.Object]:
-    """The stand-in of the portrait `name`, added under its empty, or found and brought up to date with its file.
+def stand_in_of(place: Place) -> Steps[bpy.types.Object]:
+    """The stand-in of the portrait at `place`, added under its empty, or found and brought up to date with its file.
 
     Cameras do not see it, lights do. Raises InputError where there is none and the portrait's file is gone.
     """
-    root = named(name)
+    root = found_at(place)
     existing = part_of(root, "STAND_IN")
     if existing is not None and _is_current(root, existing):
         return existing
@@ -27,7 +27,7 @@ def stand_in_of(name: str) -> Steps[bpy.types.Object]:
     read = yield from in_thread(
         "reading the portrait", lambda: (stand_in_arrays(read_portrait(path)), file_digest(path))
     )
-    root = named(name)
+    root = found_at(place)
     stand_in = part_of(root, "STAND_IN") or _add_stand_in(root)
     renew_stand_in(root, *read)
     return stand_in

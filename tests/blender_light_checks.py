@@ -10,7 +10,7 @@ from render_on_the_side import op_picture
 from portrait_manifolds.blender_addon.cameras import camera_from_blender
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.materials import look_sockets
-from portrait_manifolds.blender_addon.native_object import part_of, sheets_of
+from portrait_manifolds.blender_addon.native_object import part_of, sheets_material, sheets_of
 
 OPERATORS = session.OPERATORS
 
@@ -163,6 +163,27 @@ def check_light_in_layers(folder: Path) -> None:
     look["Exposure"].default_value = 9.0
     assert OPERATORS.match_light() == {"FINISHED"} and scene.render.use_multiview
     assert abs(look["Exposure"].default_value - alone) < 0.05
+
+
+def check_light_on_namesakes(folder: Path) -> None:
+    """Of a portrait and a linked one of the same name it is the active one that is lit and composited."""
+    root, scene = sunlit(folder)
+    bpy.data.libraries.write(str(folder / "cast.blend"), {root, *root.children_recursive})
+    with bpy.data.libraries.load(str(folder / "cast.blend"), link=True) as (there, linked):
+        linked.objects = [name for name in there.objects if "camera" not in name]
+    for item in linked.objects:
+        scene.collection.objects.link(item)
+    twin = next(item for item in linked.objects if item.portrait_manifolds.role == "PORTRAIT")
+    assert twin.name == root.name and twin != root
+    looks = [{socket.name: socket for socket in look_sockets(sheets_material(each))} for each in (root, twin)]
+    for look in looks:
+        look["Exposure"].default_value = 9.0
+    bpy.context.view_layer.objects.active = twin
+    assert OPERATORS.match_light() == {"FINISHED"}
+    exposures = [look["Exposure"].default_value for look in looks]
+    assert exposures[0] == 9.0 and exposures[1] != 9.0
+    assert OPERATORS.setup_compositing() == {"FINISHED"}
+    assert sheets_of(twin).hide_render and not sheets_of(root).hide_render
 
 
 def check_light_and_shadow(folder: Path) -> None:

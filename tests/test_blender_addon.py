@@ -46,7 +46,7 @@ CHECKS = {
         "stand_in_renewed",
         "depth_of_field",
     ),
-    "light": ("shadow_on_portrait", "shadows_switched_off", "match_light", "light_on_set", "light_in_layers", "light_and_shadow"),
+    "light": ("shadow_on_portrait", "shadows_switched_off", "match_light", "light_on_set", "light_in_layers", "light_on_namesakes", "light_and_shadow"),
     "look": ("look", "look_keys", "edit", "edit_keeps", "painted"),
     "setup": ("interrupted", "cancelled"),
     "interface": ("tooltips", "panels", "limits"),
