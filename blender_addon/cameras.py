@@ -183,7 +183,7 @@ def _evaluated(scene: bpy.types.Scene, root: bpy.types.Object) -> Iterator[None]
 
 
 def _check_rigid(matrix: Matrix, name: str) -> None:
-    """Raises InputError for a camera that a rotation does not describe; its scale, which Blender ignores, may be any."""
+    """Raises InputError for a camera whose axes are no rotation's; their lengths, which Blender ignores, may be any."""
     axes = np.array(matrix.to_3x3().normalized())
     if np.abs(axes.T @ axes - np.eye(3)).max() > SHEAR or np.linalg.det(axes) < 0.0:
         fix = "give it, and what it is parented to, even scales above zero"

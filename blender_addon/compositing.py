@@ -13,7 +13,16 @@ from .cameras import check_one_view
 from .compositor_nodes import Compositor, switch_blends
 from .job_operator import JobOperator
 from .naming import ENGINE_ID
-from .native_object import active_portrait, check_in_place, found_at, part_of, place_of, portrait_path, portraits, sheets_of
+from .native_object import (
+    active_portrait,
+    check_in_place,
+    found_at,
+    part_of,
+    place_of,
+    portrait_path,
+    portraits,
+    sheets_of,
+)
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
 from .stand_in import stand_in_of
 from .steps import Steps

@@ -186,7 +186,10 @@ def check_painted(folder: Path) -> None:
     camera = read_portrait(portrait_path(root)).input_camera
     middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
     assert middle[2] > 0.9 and middle[0] < 0.1, middle
-    for name, edited in (("my edit of bob", "my edit of bob edit 1"), ("my edit of bob edit 1", "my edit of bob edit 2")):
+    for name, edited in (
+        ("my edit of bob", "my edit of bob edit 1"),
+        ("my edit of bob edit 1", "my edit of bob edit 2"),
+    ):
         shutil.copy(folder / "small.portrait", folder / f"{name}.portrait")
         root.portrait_manifolds.filepath = str(folder / f"{name}.portrait")
         assert OPERATORS.apply_edit() == {"FINISHED"}

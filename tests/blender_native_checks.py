@@ -166,7 +166,7 @@ def check_parented(folder: Path) -> None:
 
 
 def check_sheets_apart(folder: Path) -> None:
-    """The sheets are locked to their empty; where they were moved or scaled apart from it all that draws them says so."""
+    """The sheets are locked to their empty; where they were moved apart from it, all that draws them says so."""
     root, _ = session.new_scene(folder, "small.portrait")
     scene, sheets = bpy.context.scene, sheets_of(root)
     session.exact_cycles(scene)

@@ -260,7 +260,7 @@ def _arrived(live: LivePicture, wanted: Wanted) -> None:
 
 def check_two_eyes(folder: Path) -> None:
     """Stereoscopy is refused with its fix, by the engine, by Set Up Compositing, and by what that has set up."""
-    root, _ = session.new_scene(folder, "small.portrait")
+    session.new_scene(folder, "small.portrait")
     scene = bpy.context.scene
     scene.world = bpy.data.worlds.new("black")
     scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
