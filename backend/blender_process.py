@@ -26,7 +26,9 @@ def run_blender(task: str, arguments: Sequence[str], program: Path | None = None
     command += arguments
     pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(command, env=environment, stdin=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(
+            command, env=environment, stdin=pipe, stderr=pipe, encoding="utf-8", errors="replace"
+        )
     except OSError as error:
         raise InputError(f"{command[0]} cannot be run ({error.strerror}): give the path of Blender.") from error
     with process:

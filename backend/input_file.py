@@ -1,4 +1,4 @@
-"""Reading what the user names: regular files of a sensible size only."""
+"""Reading what the user names: regular files of a sensible size only, under names that are text."""
 
 import stat
 from pathlib import Path
@@ -6,11 +6,21 @@ from pathlib import Path
 from .errors import InputError
 
 
+def check_name(path: Path | str) -> None:
+    """Raises InputError for a name that is no text: no report, page, film or other program could say it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise InputError(f"The name {shown} is not UTF-8: rename it with letters that are.") from error
+
+
 def check_input(path: Path | str, max_bytes: int) -> Path:
     """The path of a regular file of at most `max_bytes`; raises InputError for anything else.
 
     A pipe or a device might give no byte or never end.
     """
+    check_name(path)
     path = Path(path)
     try:
         status = path.stat()

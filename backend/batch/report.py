@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote
 
 from PIL import Image
@@ -51,7 +52,7 @@ def clear_report(output: Path) -> None:
 
 def write_report(outcomes: Sequence[Outcome], output: Path, seconds: float) -> None:
     """Writes table, page and contact sheet of a batch that took `seconds`; outcomes in the order to be shown."""
-    with atomic_path(output / CSV_FILE) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_path(output / CSV_FILE) as temporary, _text_file(temporary) as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for one in outcomes:
@@ -60,7 +61,7 @@ def write_report(outcomes: Sequence[Outcome], output: Path, seconds: float) -> N
             table.writerow((one.photo, one.state, *files, one.seconds, one.reason, warnings, one.photo_sha256))
 
     sheet = ContactSheet(output)
-    with atomic_path(output / HTML_FILE) as temporary, temporary.open("w", encoding="utf-8") as page:
+    with atomic_path(output / HTML_FILE) as temporary, _text_file(temporary) as page:
         page.write(f"{_HEAD}<h1>Portraits</h1>\n<p>{escape(summary(outcomes, seconds))}</p>\n<table>\n")
         page.write("<tr><th>Photo</th><th>Portrait</th><th>What was made</th></tr>\n")
         for one in sorted(outcomes, key=lambda outcome: outcome.state != "failed"):  # failures first
@@ -78,6 +79,11 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     """A line such as: 98 made, 0 kept, 2 failed, in 240 s."""
     states = Counter(outcome.state for outcome in outcomes)
     return f"{states['made']} made, {states['kept']} kept, {states['failed']} failed, in {seconds:.0f} s"
+
+
+def _text_file(path: Path) -> TextIO:
+    """For what may name a photograph that was refused because its name is no text."""
+    return path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _row(outcome: Outcome, photo: Image.Image | None, still: Image.Image | None) -> str:

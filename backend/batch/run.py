@@ -12,6 +12,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from .. import progress
+from ..atomic import check_folder
 from ..errors import InputError
 from .cores import default_workers
 from .outcome import PRIVATE, Outcome, kept_outcome, unfinished_folder
@@ -90,8 +91,7 @@ def _prepare(output: Path, names: Sequence[str]) -> None:
 
     A folder that no batch wrote to may hold files of the user's: none of them is replaced by the report or `names`.
     """
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output} is a file: name a folder with -o.")
+    check_folder(output)
     try:
         if not (output / PRIVATE).is_dir():
             theirs = [*report_files(output), *(output / name for name in names if (output / name).exists())]

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Protocol
 
 from ..errors import InputError, ProcessingError
@@ -83,14 +84,19 @@ def parse(arguments: Sequence[str] | None = None) -> Command:
 
 
 def _open_streams() -> None:
-    """Gives a stream that was closed before the start an end where all is lost: else the next file would become it."""
-    for number, name in ((1, "stdout"), (2, "stderr")):
+    """Gives a stream that was closed before the start an end where all is lost: else the next file would become it.
+
+    What standard output cannot say is escaped there, as on standard error.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
+            nowhere = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
             if nowhere != number:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
-            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run() -> int:

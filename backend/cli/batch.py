@@ -82,7 +82,7 @@ class Batch:
         seconds = time.perf_counter() - started
         if self.json:
             facts = {"output": str(self.output), "seconds": round(seconds, 2), "photos": [asdict(o) for o in outcomes]}
-            print(json.dumps(facts, ensure_ascii=False))
+            print(json.dumps(facts))
         else:
             print(f"{summary(outcomes, seconds)}: {self.output / HTML_FILE}", file=sys.stderr)
         failed = sum(outcome.state == "failed" for outcome in outcomes)
