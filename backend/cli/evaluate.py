@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tqdm import tqdm
 
 from ..atomic import check_folder, check_writable
 from ..errors import InputError
 
 Figures = dict[str, float]
-Rows = list[tuple[str, Figures]]
 Groups = dict[str, dict[str, Figures]]
 
 
@@ -55,31 +55,35 @@ class Evaluate:
         if self.page is not None:
             check_folder(self.page)
         if subjects:
-            self._print(*self._subjects(subjects))
+            self._subjects(subjects)
         else:
             self._photographs()
 
-    def _print(self, rows: Rows, summary: Figures, groups: Groups) -> None:
+    def _print(self, name: str, row: Figures) -> None:
+        """A line, as soon as it is measured: who stops a long run keeps it."""
+        if not self.json:
+            tqdm.write(f"{name:24} " + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+
+    def _print_medians(self, summary: Figures, groups: Groups) -> None:
         if self.json:
-            print(json.dumps(summary | {"groups": groups}))
-            return
-        for name, row in (*rows, ("median", summary)):
-            print(f"{name:24} {_line(row)}")
+            print(json.dumps(summary | {"groups": groups}, allow_nan=False))
+        self._print("median", summary)
         for kind, members in groups.items():
             for name, row in members.items():
-                print(f"{f'{kind} {name}':24} {_line(row)}")
+                self._print(f"{kind} {name}", row)
 
-    def _subjects(self, folders: list[Path]) -> tuple[Rows, Figures, Groups]:
+    def _subjects(self, folders: list[Path]) -> None:
         from ..evaluation.multiview import by_angle, evaluate_subjects
         from ..evaluation.pictures import medians
 
-        rows, views, persons = [], [], []
+        views, persons = [], []
         for name, seen in evaluate_subjects(folders, self.texture_size):
-            rows += [(f"{name} yaw {one.yaw_deg:+.1f} pitch {one.pitch_deg:+.1f}", one.figures) for one in seen]
+            for one in seen:
+                self._print(f"{name} yaw {one.yaw_deg:+.1f} pitch {one.pitch_deg:+.1f}", one.figures)
             views.append(seen)
             persons.append(medians(one.figures for one in seen))
         self._check_any(persons)
-        return rows, medians(persons) | {"subjects": len(persons)}, {"turn_deg": by_angle(views)}
+        self._print_medians(medians(persons) | {"subjects": len(persons)}, {"turn_deg": by_angle(views)})
 
     def _photographs(self) -> None:
         from ..evaluation.groups import by_group
@@ -93,12 +97,15 @@ class Evaluate:
                 f"A contact sheet shows {MOST_ON_SHEET} photographs, not {len(paths)}: give a greater --every."
             )
         kept_px = PAGE_TILE_PX if self.page is not None else SHEET_TILES_PX[0] if self.sheet is not None else 0
-        evaluated = list(evaluate_photos(paths, self.texture_size, kept_px))
+        evaluated = []
+        for one in evaluate_photos(paths, self.texture_size, kept_px):
+            self._print(one.name, one.figures)
+            evaluated.append(one)
         self._check_any(evaluated)
         summary = medians(one.figures for one in evaluated) | {"photographs": len(evaluated)}
         groups = by_group((one.figures, one.groups) for one in evaluated)
         # Before files are written: a full disk takes no figures.
-        self._print([(one.name, one.figures) for one in evaluated], summary, groups)
+        self._print_medians(summary, groups)
         if self.page is not None:
             save_page(self.page, evaluated, summary, groups)
         if self.sheet is not None:
@@ -107,7 +114,3 @@ class Evaluate:
     def _check_any(self, measured: Sized) -> None:
         if not measured:
             raise InputError(f"No photograph in {self.folder} shows a usable face: choose another folder.")
-
-
-def _line(figures: Figures) -> str:
-    return "  ".join(f"{key} {value:.3f}" for key, value in figures.items())

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..camera import Camera
 from ..edit import load_painted
@@ -15,7 +17,7 @@ from ..manifolds import direction_to_chart
 from ..networks.geometry import ON_FACE, face_distance
 from ..photo.alignment import LandmarkTemplate
 from ..photo.landmarks import LandmarkDetector
-from ..photo.photograph import load_photograph
+from ..photo.photograph import load_photograph, open_picture, read_photograph
 from ..picture.compositing import over_grey, over_light
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
@@ -57,14 +59,16 @@ def subject_folders(folder: Path) -> list[Path]:
 def evaluate_subjects(folders: list[Path], texture_size: int = 512) -> Iterator[tuple[str, list[ViewFigures]]]:
     """Each person's folder name and novel views; who cannot be reconstructed is logged and left out.
 
-    Raises InputError where a folder lacks a picture, or one does not fit its camera.
+    Raises InputError where a folder lacks a picture, or one does not fit its camera; of depths before any other work.
     """
+    for folder in folders:
+        check_depths(folder)
     from ..networks.weights import load_weights
 
     template = load_weights(choose_device("auto")).template  # where `reconstruct` loads the network, too
     embedder = embedder_if_installed()
-    with LandmarkDetector() as detector:
-        for folder in folders:
+    with logging_redirect_tqdm(), LandmarkDetector() as detector:
+        for folder in tqdm(folders, "persons", unit="person", disable=None):
             inputs = [folder / name for name in INPUT_NAMES if (folder / name).is_file()]
             if not inputs:
                 raise InputError(f"{folder} holds no input picture: add {' or '.join(INPUT_NAMES)}.")
@@ -86,10 +90,10 @@ def subject_figures(
 ) -> list[ViewFigures]:
     """Figures of each view of a person's folder; raises InputError where a picture does not fit its camera."""
     true = true_cameras(folder, portrait.input_camera)
-    names = [f"view_{index:02d}.png" for index in range(1, len(true.cameras))]
-    truths = [true_picture(load_painted(folder / name), detector, folder / name) for name in names]
-    for name, truth, camera in zip(names, truths, true.cameras[1:], strict=True):
-        _check_size(folder / name, truth, camera)
+    paths = [view_file(folder, index) for index in range(1, len(true.cameras))]
+    truths = [true_picture(load_painted(path), detector, path) for path in paths]
+    for path, truth, camera in zip(paths, truths, true.cameras[1:], strict=True):
+        _check_size(path, truth, camera)
     seen = [load_photograph(input_file).rgb, *(truth.shown for truth in truths)]
     true = with_depth_seen(true, portrait, seen, detector, template)
     rows = []
@@ -130,7 +134,7 @@ def drawn_figures(
     camera: Camera, rgba: np.ndarray, depth_m: np.ndarray, truth: np.ndarray, true_depth_m: np.ndarray | None
 ) -> dict[str, float]:
     """novel_psnr_db, novel_ssim inside the union of silhouettes; opacity_iou; depth_error_mm: median where both are,
-    face_depth_error_mm: there of the face."""
+    face_depth_error_mm: there of the face; each left out where there is nothing to measure."""
     drawn_in, truth_in = rgba[..., 3] > 0.5, truth[..., 3] > 0.5
     union = drawn_in | truth_in
     if not union.any():
@@ -142,7 +146,8 @@ def drawn_figures(
         both = drawn_in & truth_in & (true_depth_m > 0) & np.isfinite(depth_m)
         error_mm = 1e3 * np.abs(depth_m - true_depth_m)
         for name, where in (("depth_error_mm", both), ("face_depth_error_mm", both & on_face(camera, true_depth_m))):
-            figures[name] = float(np.median(error_mm[where])) if where.any() else np.inf
+            if where.any():
+                figures[name] = float(np.median(error_mm[where]))
     return figures
 
 
@@ -155,16 +160,37 @@ def on_face(camera: Camera, depth_m: np.ndarray) -> np.ndarray:
 
 
 def load_depth(folder: Path, index: int) -> np.ndarray | None:
-    """A view's depth [H, W] float32 in the cameras' unit, or None: depth_NN.png (16-bit) or depth_NN.tif (float)."""
+    """A view's depth [H, W] float32 in the cameras' unit, or None: depth_NN.png (16-bit) or depth_NN.tif (float).
+
+    Raises InputError where it cannot be read, is too large or has several channels.
+    """
     for suffix, unit in ((".png", DEPTH_UNIT), (".tif", 1.0)):
         path = folder / f"depth_{index:02d}{suffix}"
         if path.is_file():
-            try:
-                with Image.open(path) as image:
-                    return np.nan_to_num(np.asarray(image, np.float32), posinf=0.0) * unit
-            except OSError as error:
-                raise InputError(f"Cannot read {path} as a depth picture ({error}): write PNG or TIFF.") from error
+            with open_picture(read_photograph(path), str(path)) as image:
+                depth = np.asarray(image, np.float32)
+            if depth.ndim != 2:
+                raise InputError(f"{path} has {depth.shape[2]} channels: write a depth picture with one.")
+            return np.nan_to_num(depth, posinf=0.0) * unit
     return None
+
+
+def check_depths(folder: Path) -> None:
+    """Raises InputError where a person's depth picture cannot be read, or does not fit its view."""
+    for index in takewhile(lambda index: view_file(folder, index).is_file(), count(1)):
+        depth = load_depth(folder, index)
+        if depth is not None:
+            size, seen = depth.shape[::-1], load_painted(view_file(folder, index)).shape[1::-1]
+            if size != seen:
+                raise InputError(
+                    f"The depth of {view_file(folder, index)} is {size[0]} x {size[1]}, the view {seen[0]} x "
+                    f"{seen[1]}: correct one of them."
+                )
+
+
+def view_file(folder: Path, index: int) -> Path:
+    """The picture of a person's view, counted from 1."""
+    return folder / f"view_{index:02d}.png"
 
 
 def _check_size(path: Path, truth: TruePicture, camera: Camera) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..conventions import PHOTO_SUFFIXES
 from ..errors import InputError
@@ -71,8 +73,8 @@ def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0
     said = read_groups(paths[0].parent) if paths else {}
     if said and not any(path.name in said for path in paths):
         log.warning("%s names none of the photographs: its first column must hold file names", GROUPS_FILE)
-    with LandmarkDetector() as detector:
-        for path in paths:
+    with logging_redirect_tqdm(), LandmarkDetector() as detector:
+        for path in tqdm(paths, "photographs", unit="photo", disable=None):
             try:
                 began = time.perf_counter()
                 photograph = load_photograph(path)

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ...cuda_ops.rasterise import Mesh, Texture, make_texture
 from ..camera import Camera, look_at
 from ..errors import InputError
 from ..photo.landmarks import LandmarkDetector
+from ..photo.photograph import open_picture, read_photograph
 from ..picture.compositing import over_light
 from .assets import vertex_normals
 from .examples import pack
@@ -100,11 +100,8 @@ def lit(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 def load_texture(path: Path, flip: bool) -> Texture:
     """A picture as an opaque texture, upside down if asked; raises InputError where it cannot be read."""
-    try:
-        with Image.open(path) as image:
-            texels = np.array(image.convert("RGBA"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"Cannot read {path} as a picture ({error}): give the colours as PNG or JPEG.") from error
+    with open_picture(read_photograph(path), str(path)) as image:
+        texels = np.array(image.convert("RGBA"))
     texels[..., 3] = 255
     return make_texture(np.ascontiguousarray(texels[::-1] if flip else texels))
 
