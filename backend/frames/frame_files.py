@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
+from ..camera import MAX_SIDE_PX
 from ..conventions import linear_to_srgb
 from ..errors import InputError
 from ..outputs.provenance import MADE_OF
@@ -51,14 +52,19 @@ def read_frame(path: Path) -> Frame:
 
 
 def _read_png(path: Path) -> Frame:
-    with Image.open(path, formats=("PNG",)) as image:
-        rgba = np.asarray(image.convert("RGBA"), np.float32) / 255.0
+    with PngImageFile(path) as image:  # Image.open refuses pictures that are smaller than the largest frame
+        _check_size(*image.size)
+        rgba = np.array(image.convert("RGBA"), np.float32)
+        rgba /= 255.0
         return Frame(rgba, str(image.info["Description"]), image.info.get(MADE_OF, ""))
 
 
 def _read_exr(path: Path) -> Frame:
     import OpenEXR
 
+    with OpenEXR.File(str(path), header_only=True) as file:
+        low, high = file.header()["dataWindow"]
+        _check_size(*(1 + high.astype(int) - low).tolist())
     with OpenEXR.File(str(path)) as file:
         premultiplied = file.channels()["RGBA"].pixels.astype(np.float32)
         header = dict(file.header())  # a copy: closing the file empties it
@@ -66,3 +72,8 @@ def _read_exr(path: Path) -> Frame:
     colour = premultiplied[..., :3] / np.maximum(opacity, 1e-6)
     rgba = np.concatenate([linear_to_srgb(np.clip(colour, 0.0, 1.0)), opacity], axis=-1)
     return Frame(rgba, str(header["comments"]), header.get(MADE_OF, ""))
+
+
+def _check_size(width_px: int, height_px: int) -> None:
+    if max(width_px, height_px) > MAX_SIDE_PX:
+        raise ValueError(f"{width_px} x {height_px} pixels are more than a frame has")
