@@ -23,6 +23,7 @@ from portrait_manifolds.backend.batch.outcome import PRIVATE, Outcome, kept_outc
 from portrait_manifolds.backend.batch.photos import Task, find_tasks, output_names
 from portrait_manifolds.backend.batch.run import run_batch
 from portrait_manifolds.backend.batch.settings import Settings
+from portrait_manifolds.backend.camera import look_at, save_cameras
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.networks.manifest import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Portrait
@@ -143,6 +144,25 @@ def test_the_settings_tell_what_changes_the_outputs() -> None:
 def test_settings_are_refused_that_no_portrait_can_be_made_with(wrong: dict) -> None:
     with pytest.raises(InputError, match="cannot be made"):
         Settings(**wrong)
+
+
+def test_a_path_that_no_film_can_follow_is_refused_before_any_portrait_is_made(tmp_path: Path) -> None:
+    cameras = [look_at((0.0, 0.0, 1.0), width_px=side_px, height_px=48) for side_px in (48, 64)]
+    path = tmp_path / "path.json"
+    save_cameras(path, cameras)
+    with pytest.raises(InputError, match="differ in size: give one with --size"):
+        Settings(path=str(path))
+    assert len(Settings(path=str(path), size_px=(32, 32)).json_cameras) == 2
+    save_cameras(path, [cameras[0], look_at((0.0, 0.0, 1.0), (0.0, 0.0, 2.0))])
+    with pytest.raises(InputError, match="camera 1: it looks away from the head: turn it round"):
+        Settings(path=str(path))
+
+
+def test_a_gpu_that_is_not_there_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="use --device cpu"):
+        run_batch([Task(tmp_path / "a.jpg", "a")], Settings(device="cuda"), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_that_is_not_the_disk_s_fault_is_told_as_it_is(

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from .. import progress
 from ..atomic import check_folder
 from ..errors import InputError
+from ..reconstruct import choose_device
 from .cores import default_workers
 from .outcome import PRIVATE, Outcome, kept_outcome, unfinished_folder
 from .photos import Task
@@ -40,6 +41,8 @@ def run_batch(
     """
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot do anything: give 1 or more.")
+    if engine == "local" and settings.device == "cuda":
+        choose_device("cuda")
     started = time.perf_counter()
     fingerprint = settings.fingerprint()
     _prepare(output, [f"{task.name}{suffix}" for task in tasks for suffix in settings.suffixes])

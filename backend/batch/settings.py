@@ -5,8 +5,11 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from ..camera import MAX_CAMERAS, Camera, load_cameras
 from ..errors import InputError
+from ..frames.animation import film_size_px
 from ..frames.camera_paths import PATHS, path_cameras
 from ..networks.manifest import read_manifest
 from ..outputs.mp4 import frame_rate
@@ -47,7 +50,13 @@ class Settings:
                 raise InputError(
                     f"There is no camera path {self.path!r}: use {', '.join(PATHS)} or a JSON file of cameras."
                 )
-            object.__setattr__(self, "json_cameras", tuple(load_cameras(self.path)))
+            cameras = tuple(load_cameras(self.path))
+            for index, camera in enumerate(cameras):
+                if camera.project(np.zeros(3))[1] <= 0:
+                    raise InputError(f"{self.path}, camera {index}: it looks away from the head: turn it round.")
+            if self.size_px is None:
+                film_size_px(cameras)
+            object.__setattr__(self, "json_cameras", cameras)
 
     @property
     def suffixes(self) -> tuple[str, ...]:

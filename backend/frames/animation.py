@@ -51,13 +51,18 @@ def render_film(
     draw: Draw = draw_frames,
 ) -> None:
     """H.264 MP4 over `background` (sRGB); InputError if the cameras differ in size or no film has such fps."""
-    sizes = {(camera.width_px, camera.height_px) for camera in cameras}
-    if len(sizes) != 1:
-        raise InputError("The path's cameras differ in size: give one with --size.")
-    width_px, height_px = sizes.pop()
+    width_px, height_px = film_size_px(cameras)
     with Mp4Writer(path, width_px, height_px, fps, provenance=portrait.provenance) as film:
         for pixels in draw(portrait, cameras, samples, background):
             film.write(pixels)
+
+
+def film_size_px(cameras: Sequence[Camera]) -> tuple[int, int]:
+    """Width and height of all of a film's cameras; raises InputError where they differ."""
+    sizes = {(camera.width_px, camera.height_px) for camera in cameras}
+    if len(sizes) != 1:
+        raise InputError("The path's cameras differ in size: give one with --size.")
+    return sizes.pop()
 
 
 def render_frames(
