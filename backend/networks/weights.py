@@ -14,7 +14,7 @@ from ..errors import ProcessingError
 from ..photo.alignment import LandmarkTemplate
 from .config import SizeName, inversion_config
 from .inversion import Inversion
-from .manifest import FOLDER, MANIFEST, read_manifest
+from .manifest import FOLDER, MANIFEST, mend, missing, read_manifest
 
 FULL_PRECISION = ("geometry.", "template.")
 
@@ -30,14 +30,17 @@ class Weights:
 
 @cache
 def load_weights(device: str = "cpu", folder: Path = FOLDER) -> Weights:
-    """The network that ships; raises ProcessingError where a file is missing or damaged."""
+    """The network that ships, or one that was packed.
+
+    Raises what `missing` says where a file is missing, ProcessingError where one is damaged.
+    """
     manifest = read_manifest(folder)
     try:
         data = (folder / manifest.file).read_bytes()
     except OSError as error:
-        raise ProcessingError(f"The weights in {folder} are missing ({error}): install the package again.") from error
+        raise missing(folder, error) from error
     if hashlib.sha256(data).hexdigest() != manifest.sha256:
-        raise ProcessingError(f"{folder / manifest.file} is damaged: install the package again.")
+        raise ProcessingError(f"{folder / manifest.file} is damaged: {mend(folder)}.")
     tensors = {name: value.float() for name, value in load(data).items()}
     template = LandmarkTemplate(
         tensors.pop("template.landmarks_m").numpy(), tensors.pop("template.landmark_weights").numpy()

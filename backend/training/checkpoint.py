@@ -71,7 +71,7 @@ def load_checkpoint(
             }
             if adversary is not None and any(name.startswith(ADVERSARY) for name in file.keys()):  # noqa: SIM118
                 _restore(file, ADVERSARY, adversary.discriminator, adversary.optimiser, progress["step"])
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no checkpoint of this network ({error}): start anew without it.") from error
     return int(progress["step"]), float(progress["seconds"])
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..photo.landmarks import LandmarkDetector
+from .choices import LEAST_PX, check_least
 from .example_maker import ExampleMaker
 from .fit_preview import fit_sheet
 from .library import Library, open_library
@@ -85,7 +86,8 @@ class TrainData:
     """Print a summary as JSON."""
 
     def run(self) -> None:
-        """`portrait-manifolds train data`; raises InputError for a missing folder or part."""
+        """`portrait-manifolds train data`; raises InputError for a missing folder or part, or what cannot be drawn."""
+        self._check()
         library = self.source.open()
         summary = _summary(library)
         if self.preview is not None:
@@ -103,6 +105,15 @@ class TrainData:
         else:
             for name, value in summary.items():
                 print(f"{name.replace('_', ' ')}: {value}")
+
+    def _check(self) -> None:
+        shown = self.examples
+        check_least(1, preview_count=self.preview_count, preview_tile_px=self.preview_tile_px)
+        check_least(0, novel_views=shown.novel_views, seed=shown.seed)
+        check_least(LEAST_PX, size_px=shown.size_px)
+        for path in (self.preview, self.preview_fits):
+            if path is not None and path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+                raise InputError(f"A sheet cannot be written as {path.name}: end the name in .jpg or .png.")
 
 
 @dataclass(frozen=True)
@@ -136,8 +147,6 @@ def _summary(library: Library) -> dict[str, object]:
 
 def _contact_sheet(library: Library, shown: ShownExamples, count: int, tile_px: int) -> np.ndarray:
     """Up to `count` examples as one picture; raises InputError where there are none."""
-    if count < 1:
-        raise InputError(f"{count} examples cannot be shown: give a --preview-count of at least 1.")
     with LandmarkDetector() as detector:
         maker = ExampleMaker(library, detector, shown.size_px, shown.novel_views, shown.seed)
         if shown.kind == "subjects":

@@ -11,6 +11,7 @@ from ..errors import InputError
 from .loop import LOG
 
 NOT_TERMS = ("step", "seconds", "rate")
+PICTURES = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class TrainCurves:
     """Lines of the log (25 steps each) that are averaged."""
 
     def run(self) -> None:
-        """Writes the picture; raises InputError where there is no log."""
+        """Writes the picture; raises InputError where there is no log, or none that can be read."""
+        if self.picture.suffix.lower() not in PICTURES:
+            raise InputError(f"Curves cannot be drawn as {self.picture.name}: end the name in {', '.join(PICTURES)}.")
         from matplotlib.figure import Figure
 
         terms = read_log(self.out / LOG)
@@ -40,16 +43,20 @@ class TrainCurves:
             axis.set_title(name, fontsize=9)
             axis.tick_params(labelsize=7)
         with atomic_path(self.picture) as temporary:
-            figure.savefig(temporary, dpi=80, format=self.picture.suffix[1:] or "png")
+            figure.savefig(temporary, dpi=80, format=self.picture.suffix[1:].lower())
 
 
 def read_log(path: Path) -> dict[str, np.ndarray]:
-    """Steps and terms of a log, each [N]; raises InputError where it is missing or empty."""
-    rows = list(csv.DictReader(path.open(newline="", encoding="utf-8"))) if path.is_file() else []
-    if not rows:
+    """Steps and terms of a log, each [N]; raises InputError where it is missing, empty or damaged."""
+    try:
+        rows = list(csv.DictReader(path.open(newline="", encoding="utf-8"))) if path.is_file() else []
+        terms = [name for name in rows[0] if name not in NOT_TERMS] if rows else []
+        log = {name: np.array([float(row[name]) for row in rows]) for name in ("step", *terms)}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged ({error}): correct or delete it.") from error
+    if not terms:
         raise InputError(f"{path} holds no step: give the folder of a run of train networks.")
-    names = [name for name in rows[0] if name == "step" or name not in NOT_TERMS]
-    return {name: np.array([float(row[name]) for row in rows]) for name in names}
+    return log
 
 
 def smooth(steps: np.ndarray, values: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from PIL import Image
 from ..atomic import atomic_path
 from ..camera import save_cameras
 from ..evaluation.true_cameras import CAMERAS_FILE
+from .choices import check_least
 from .examples import Example
 from .splits import SplitName
 from .validation import subjects
@@ -29,6 +30,7 @@ class TrainExportViews:
 
     def run(self) -> None:
         """Writes the folders; raises InputError where the cache has no such subjects."""
+        check_least(1, count=self.count)
         shards = subjects(self.cache, self.split)
         for index in range(min(self.count, len(shards))):
             export_views(shards[index], self.output / f"{self.split}_{index:04d}")

@@ -8,7 +8,7 @@ import csv
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,13 +17,16 @@ import torch
 from torch import Tensor
 
 from ..camera import Camera
+from ..errors import InputError
 from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
+from ..networks.manifest import read_manifest
 from ..networks.weights import load_weights
 from ..reconstruct import Device, choose_device
 from .adversary import Adversary
 from .batches import batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
+from .choices import check_above_zero, check_least
 from .losses import LossWeights
 from .preview import save_sheet
 from .samples import sample_sheet
@@ -44,6 +47,9 @@ LOG_EVERY = 25
 
 WARM_UP_STEPS = 50
 """The learning rate rises linearly in these."""
+
+MAX_SEED = (1 << 31) - 1
+"""A step's own seed, which torch takes as 64 bits, has this in its upper half."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,24 @@ class TrainConfig:
     """Steps between checkpoints and sample pictures."""
     weights: LossWeights = field(default_factory=LossWeights)
     """Weights of the loss's terms."""
+
+    def check(self) -> None:
+        """Raises InputError for numbers or weights that no run can be made with."""
+        check_above_zero(minutes=self.minutes, learning_rate=self.learning_rate)
+        check_least(1, batch=self.batch, part_px=self.part_px, save_every=self.save_every)
+        check_least(0, real=self.real, pairs=self.pairs, views=self.views, workers=self.workers, seed=self.seed)
+        check_least(0, **asdict(self.weights))
+        if self.seed > MAX_SEED:
+            raise InputError(f"A seed of {self.seed} cannot be used: give at most {MAX_SEED}.")
+        if self.real > self.batch:
+            raise InputError(f"{self.real} real photographs do not fit in: give a batch of as many.")
+        if not 0.0 <= self.fine_after <= 1.0:
+            raise InputError(f"fine-after is a share of the time, not {self.fine_after:g}: give 0 to 1.")
+        for folder in (self.start, self.teacher):
+            if folder is not None:
+                read_manifest(folder)
+        if self.start is not None and (size := read_manifest(self.start).size) != self.size:
+            raise InputError(f"The networks in {self.start} are of size {size}, not {self.size}: give that size.")
 
 
 def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tuple[Tensor, Camera]]) -> Inversion:
@@ -176,6 +200,8 @@ def make_optimiser(network: Inversion) -> torch.optim.Optimizer:
 
 def resumed(config: TrainConfig) -> Inversion:
     """The averaged network of a run's checkpoint; raises InputError if there is none."""
+    if not (config.out / CHECKPOINT).is_file():
+        raise InputError(f"There is no checkpoint in {config.out}: name the folder of a run of train networks.")
     network = Inversion(inversion_config(config.size))
     average = MovingAverage(network, 0.0)
     load_checkpoint(config.out / CHECKPOINT, network, average, make_optimiser(network))

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from ..errors import InputError
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
 from ..photo.alignment import LandmarkTemplate
 from ..photo.landmarks import LandmarkDetector
 from .carrying import carry, unpack
+from .choices import LEAST_PX, check_least
 from .cli import SourceConfig
 from .example_maker import ExampleMaker
 from .examples import Shards, save_shard
@@ -51,6 +54,8 @@ class TrainExamples:
 
     def run(self) -> None:
         """Writes template, photographs and subjects; raises InputError for missing source material."""
+        check_least(0, subjects=self.subjects, novel_views=self.novel_views, pairs=self.pairs, seed=self.seed)
+        check_least(LEAST_PX, size_px=self.size_px)
         self.cache.mkdir(parents=True, exist_ok=True)
         studio = self.source.open().studio
         write_template(self.cache / TEMPLATE, studio.head, studio.wardrobe, studio.landmark_map)
@@ -93,17 +98,16 @@ class TrainNetworks:
     config: TrainConfig
 
     def run(self) -> None:
-        """Trains; raises InputError where the cache has no examples."""
+        """Trains; raises InputError for numbers that cannot be and where the cache has no examples."""
+        self.config.check()
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         cache = self.config.cache
         subjects, photographs = Shards(cache, "train"), Shards(cache, "real-test")
         if not len(subjects):
             raise InputError(f"{cache} holds no examples: make them with `portrait-manifolds train examples`.")
-        template = _template_file(cache)
+        mean_radius_m, face_radius_m = _from_template(cache, "mean_radius_m", "face_radius_m")
         chosen = range(0, len(subjects), max(1, len(subjects) // MAX_FOR_MEAN))
-        mean_m = mean_shape_m(
-            (subjects[i].radius_m for i in chosen), template["mean_radius_m"], template["face_radius_m"]
-        )
+        mean_m = mean_shape_m((subjects[i].radius_m for i in chosen), mean_radius_m, face_radius_m)
         samples = [photographs[i] for i in range(0, len(photographs), max(1, len(photographs) // 8))]
         train(self.config, mean_m, [(example.picture(), example.camera(0)) for example in samples[:8]])
 
@@ -121,6 +125,7 @@ class TrainValidate:
 
     def run(self) -> None:
         """Prints medians; raises InputError where there is no checkpoint or no subject."""
+        check_least(1, count=self.count)
         figures = validate(resumed(self.config), self.config.cache, self.split, self.count)
         print("  ".join(f"{name} {value}" for name, value in figures.items()))
 
@@ -148,12 +153,13 @@ class TrainPack:
                 raise InputError(f"A share of {share} cannot be mixed: give 0 to 1.")
         if self.start and self.config.start is None:
             raise InputError("There are no weights to mix in: name their folder with --config.start.")
-        values = _template_file(self.config.cache)
+        if self.start:
+            self.config.check()
+        template = LandmarkTemplate(*_from_template(self.config.cache, "landmarks_m", "landmark_weights"))
         network = resumed(self.config)
         if self.start:
             mix_in(network, load_weights(folder=self.config.start).network, self.start)
         network.decoder.solidify(network.geometry.offsets_m, self.solid)
-        template = LandmarkTemplate(values["landmarks_m"], values["landmark_weights"])
         save_weights(self.folder, self.name, self.config.size, network, template)
 
 
@@ -179,9 +185,13 @@ def _draw(task: tuple[TrainExamples, list[tuple[SplitName, Kind, int]]]) -> None
                 save_shard(path, examples)
 
 
-def _template_file(cache: Path) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    if not (cache / TEMPLATE).is_file():
-        raise InputError(f"{cache} holds no {TEMPLATE}: make it with `portrait-manifolds train examples`.")
-    return load_file(cache / TEMPLATE)
+def _from_template(cache: Path, *names: str) -> list[np.ndarray]:
+    """The arrays of these names; raises InputError where the file is missing or damaged."""
+    path = cache / TEMPLATE
+    try:
+        values = load_file(path)
+        return [values[name] for name in names]
+    except FileNotFoundError as error:
+        raise InputError(f"{cache} holds no {TEMPLATE}: make it with `portrait-manifolds train examples`.") from error
+    except (OSError, SafetensorError, KeyError) as error:
+        raise InputError(f"{path} is damaged ({error}): make it again with `train template`.") from error

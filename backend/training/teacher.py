@@ -45,7 +45,7 @@ class Teacher:
     """A network that is not trained any more."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        """Packed weights; raises ProcessingError where they are missing."""
+        """Packed weights; raises InputError where they are missing."""
         self.network: Inversion = load_weights(device, folder).network
 
     @torch.no_grad()
