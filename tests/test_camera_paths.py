@@ -54,6 +54,10 @@ def test_bad_paths_are_refused_with_their_fix() -> None:
                 path(camera, frames)
     with pytest.raises(InputError, match="inside the head"):
         dolly_zoom(camera, 10, 15, 140)
+    for fov_start_deg, fov_end_deg in ((15.0, 140.0), (140.0, 15.0)):
+        with pytest.raises(InputError, match=r"of 140\.0 degrees .*: give at most 80 degrees"):
+            dolly_zoom(camera, 10, fov_start_deg, fov_end_deg)
+    dolly_zoom(camera, 10, 15.0, 80.0)
     with pytest.raises(InputError, match="looks away"):
         dolly_zoom(look_at((0, 0, 1.2), (0, 0, 3)), 10)
     with pytest.raises(InputError, match="orbit, swing"):

@@ -61,7 +61,7 @@ class Animate:
         if self.only is not None and kind == "mp4":
             raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
         portrait = Portrait.load(self.portrait)
-        size = parse_size(self.size) if self.size else None
+        size = parse_size(self.size) if self.size is not None else None
         camera = portrait.camera(*(size or (512, 512)))
         if self.path == "dolly-zoom":
             cameras = dolly_zoom(camera, self.frames, self.fov_start, self.fov_end)

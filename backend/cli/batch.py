@@ -69,7 +69,7 @@ class Batch:
             refine_steps=self.refine,
             yaw_deg=self.yaw,
             pitch_deg=self.pitch,
-            size_px=parse_size(self.size) if self.size else None,
+            size_px=parse_size(self.size) if self.size is not None else None,
             path=self.path,
             frames=self.frames,
             fps=self.fps,

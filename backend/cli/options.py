@@ -25,7 +25,7 @@ def parse_size(size: str) -> tuple[int, int]:
 
 def choose_camera(portrait: Portrait, camera: str, size: str | None) -> Camera:
     """`input`: the photo's camera (with a size: framed on the head); else the one of a JSON file (resized)."""
-    width_px, height_px = parse_size(size) if size else (None, None)
+    width_px, height_px = parse_size(size) if size is not None else (None, None)
     if camera == "input":
         return portrait.camera(width_px, height_px)
     cameras = load_cameras(camera)
@@ -46,11 +46,8 @@ def parse_frames(text: str) -> tuple[int, int]:
 
 def parse_colour(text: str) -> tuple[float, float, float]:
     """#rrggbb to sRGB values 0..1."""
-    digits = text.strip().removeprefix("#")
-    try:
-        if len(digits) != 6:
-            raise ValueError
-        red, green, blue = (int(digits[k : k + 2], 16) / 255.0 for k in (0, 2, 4))
-    except ValueError as error:
-        raise InputError(f"{text!r} is no colour: write it as #rrggbb.") from error
+    match = re.fullmatch("#?" + 3 * "([0-9a-fA-F]{2})", text.strip())
+    if match is None:
+        raise InputError(f"{text!r} is no colour: write it as #rrggbb.")
+    red, green, blue = (int(digits, 16) / 255.0 for digits in match.groups())
     return red, green, blue

@@ -5,7 +5,7 @@ Loops (`orbit`, `swing`) end one frame before they start again; `dolly_zoom` inc
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import cos, pi, sin
+from math import atan, cos, degrees, floor, pi, sin
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,11 @@ def dolly_zoom(
             raise InputError(f"A lens of {fov} degrees cannot be drawn: give more than 0 and less than 170.")
         scale = focal_px(fov, camera.height_px) / camera.fy_px
         if scale * depth < NEAREST_M:
-            raise InputError(f"A lens of {fov} degrees puts the camera inside the head: start wider or end narrower.")
+            nearest_px = NEAREST_M / depth * camera.fy_px
+            widest_deg = degrees(2.0 * atan(0.5 * camera.height_px / nearest_px))
+            raise InputError(
+                f"A lens of {fov} degrees puts the camera inside the head: give at most {floor(widest_deg)} degrees."
+            )
         ends.append(np.log(scale))
     cameras = []
     for frame in range(frames):
