@@ -163,7 +163,14 @@ def test_info_says_what_a_file_holds(folder: Path, small_head: Portrait) -> None
         (("evaluate", ".", "--sheet", "head.portrait/a.jpg"), "folder you may write to"),
         (("blender", "photo.png", "-o", "a", "--samples", "9"), "samples"),
         (("blender", "photo.png", "-o", "a", "--blender", "photo.png"), "cannot be run"),
+        (("blender", "photo.png", "-o", "a", "--blender", "/bin/true"), "left no frame in a: give a Blender"),
         (("export", "head.portrait", "-o", "a.obj"), ".glb, .ply or .blend"),
+        (("animate", "head.portrait", "-o", "folder", "--frames", "1"), "frame_0001.png is a folder"),
+        (("animate", "head.portrait", "-o", "a", "--frames", "1", "--size", ""), "WIDTHxHEIGHT"),
+        (("render", "head.portrait", "-o", "a.png", "--size", ""), "WIDTHxHEIGHT"),
+        (("batch", "photo.png", "-o", "a", "--size", ""), "WIDTHxHEIGHT"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--background", "#+1+2+3"), "#rrggbb"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--background", "#-1-1-1"), "#rrggbb"),
         (("info", "photo.png"), "not a portrait"),
     ],
 )
@@ -171,6 +178,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     folder: Path, run_here: Callable[..., subprocess.CompletedProcess[str]], arguments: tuple, word: str
 ) -> None:
     (folder / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "folder" / "frame_0001.png").mkdir(parents=True)
     before = sorted(path.name for path in folder.iterdir())
     result = run_here(*arguments)
     assert result.returncode == 2, result.stderr

@@ -58,6 +58,7 @@ def test_a_run_of_absurd_numbers_is_refused(config: TrainConfig, wrong: dict) ->
         ("pack --config.cache . --config.out norun", "There is no checkpoint in norun: name the folder of a run"),
         ("validate --config.cache . --config.out norun --count 0", "count cannot be 0: give at least 1"),
         ("export-views --cache . --output y --count -1", "count cannot be -1: give at least 1"),
+        ("examples --cache template.safetensors", "is a file: name a folder"),
         ("examples --cache x --subjects -5", "subjects cannot be -5: give at least 0"),
         ("examples --cache x --novel-views -1", "novel-views cannot be -1"),
         ("examples --cache x --seed -1", "seed cannot be -1"),

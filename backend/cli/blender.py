@@ -49,3 +49,5 @@ class Blender:
             first, last = parse_frames(self.frames)
             arguments += ["--first", str(first), "--last", str(last)]
         run_blender("headless", arguments, self.blender)
+        if not any(self.output.glob(f"frame_*.{self.format}")):  # another program, or one without the extension
+            raise InputError(f"Blender left no frame in {self.output}: give a Blender with the extension installed.")

@@ -90,6 +90,9 @@ def render_frames(
     settings = [f"{samples} {depth_scale}" + (f" {look}" if look != Look() else "") for look in shown]
     notes = list(_frame_notes(portrait, cameras, settings))
     make_folder(folder)
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, where a frame is to be: move it, or choose another place.")
     # Stale frames go before any drawing: a run killed later leaves nothing to mistake.
     kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
     for path, keep in zip(paths, kept, strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load, save
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, make_folder
 from ..errors import ProcessingError
 from ..photo.alignment import LandmarkTemplate
 from .config import SizeName, inversion_config
@@ -68,7 +68,7 @@ def save_weights(folder: Path, name: str, size: SizeName, network: Inversion, te
         tensors[key] = value.float().contiguous() if key.startswith(FULL_PRECISION) else value.half().contiguous()
     data = save(tensors)
     file = f"{name}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with atomic_path(folder / file) as temporary:
         temporary.write_bytes(data)
     manifest = {"name": name, "size": size, "file": file, "sha256": hashlib.sha256(data).hexdigest()}

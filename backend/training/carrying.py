@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from ..atomic import atomic_path
+from ..atomic import atomic_path, make_folder
 from ..errors import InputError
 from .workers import worker_context
 
@@ -73,7 +73,7 @@ def restored(small: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _each(task: Callable[[Path, Path], None], sources: list[Path], source: Path, folder: Path, workers: int) -> None:
     if not sources:
         raise InputError(f"{source} holds no shards: name the folder that they are in.")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with ProcessPoolExecutor(workers, mp_context=worker_context()) as pool:
         list(pool.map(task, sources, repeat(folder)))
 

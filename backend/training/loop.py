@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..atomic import make_folder
 from ..camera import Camera
 from ..errors import InputError
 from ..networks.config import SizeName, inversion_config
@@ -137,7 +138,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     optimiser = make_optimiser(network)
     average = MovingAverage(network, 0.995)
     adversary = Adversary(device) if config.weights.adversarial and not config.shape_only else None
-    config.out.mkdir(parents=True, exist_ok=True)
+    make_folder(config.out)
     step, trained = 0, 0.0
     if (config.out / CHECKPOINT).is_file():
         step, trained = load_checkpoint(config.out / CHECKPOINT, network, average, optimiser, adversary)

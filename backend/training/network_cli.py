@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from ..atomic import make_folder
 from ..errors import InputError
 from ..networks.weights import FOLDER, load_weights, mix_in, save_weights
 from ..photo.alignment import LandmarkTemplate
@@ -56,7 +57,7 @@ class TrainExamples:
         """Writes template, photographs and subjects; raises InputError for missing source material."""
         check_least(0, subjects=self.subjects, novel_views=self.novel_views, pairs=self.pairs, seed=self.seed)
         check_least(LEAST_PX, size_px=self.size_px)
-        self.cache.mkdir(parents=True, exist_ok=True)
+        make_folder(self.cache)
         studio = self.source.open().studio
         write_template(self.cache / TEMPLATE, studio.head, studio.wardrobe, studio.landmark_map)
         tasks: list[tuple[SplitName, Kind, int]] = [(split, "real", 0) for split in SPLITS]
