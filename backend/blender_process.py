@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import InputError, ProcessingError
+from .input_file import check_name
 
 STOPS_WITH_PARENT = "PORTRAIT_MANIFOLDS_STOPS_WITH_PARENT"
 """Set in the environment of a process that is to end when its input does."""
@@ -15,8 +16,10 @@ STOPS_WITH_PARENT = "PORTRAIT_MANIFOLDS_STOPS_WITH_PARENT"
 def run_blender(task: str, arguments: Sequence[str], program: Path | None = None) -> None:
     """Runs `portrait_manifolds.blender_addon.TASK` with bpy, or the extension's command in a Blender program.
 
-    Raises InputError or ProcessingError with the last line of what went wrong.
+    Raises InputError or ProcessingError with the last line of what went wrong, InputError for paths that are no text.
     """
+    for argument in arguments:
+        check_name(argument)
     if program is None:
         command = [sys.executable, "-m", f"portrait_manifolds.blender_addon.{task}"]
     else:

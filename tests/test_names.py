@@ -51,12 +51,26 @@ def test_nothing_is_written_under_a_name_that_is_no_text(
     action = ["render"] if output.endswith(".exr") else ["animate", "--frames", "2", "--size", "8x8"]
     with pytest.raises(InputError, match="is not UTF-8: rename it"):
         parse([*action, "head.portrait", "-o", output]).run()
-    for arguments in (["head.portrait", "-o", LATIN], [LATIN, "-o", "frames"]):
-        with pytest.raises(InputError, match="is not UTF-8: rename it"):
-            parse(["blender", *arguments]).run()
+    with pytest.raises(InputError, match="is not UTF-8: rename it"):
+        parse(["blender", "head.portrait", "-o", LATIN]).run()
     with pytest.raises(InputError, match="is not UTF-8: rename it"):
         run_batch([], Settings(), Path(LATIN))
     assert [path.name for path in tmp_path.iterdir()] == ["head.portrait"]
+
+
+@needs_such_names
+def test_blender_is_given_no_path_that_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_head: Portrait
+) -> None:
+    folder = tmp_path / LATIN
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "scene.blend").touch()
+    small_head.save("../head.portrait")
+    for arguments in (["blender", "scene.blend", "-o", "../a"], ["export", "../head.portrait", "-o", "a.blend"]):
+        with pytest.raises(InputError, match="is not UTF-8: rename it"):
+            parse(arguments).run()
+    assert [path.name for path in folder.iterdir()] == ["scene.blend"]
 
 
 @needs_such_names

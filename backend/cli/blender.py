@@ -8,7 +8,6 @@ import tyro
 
 from ..blender_process import run_blender
 from ..errors import InputError
-from ..input_file import check_name
 from ..render import check_samples
 from .options import Output, parse_frames
 
@@ -34,8 +33,6 @@ class Blender:
 
     def run(self) -> None:
         """Draws the frames in a process of Blender's."""
-        for path in (self.scene, self.output):
-            check_name(path)
         if not self.scene.is_file():
             raise InputError(f"There is no file {self.scene}: check the path.")
         check_samples(self.samples)
