@@ -20,7 +20,10 @@ _ORIENTATION = 0x0112
 
 
 def upright_image(path: Path) -> bpy.types.Image:
-    """The file's own image, or a turned copy where EXIF wants one; InputError where Blender cannot read it."""
+    """The file's own image, or a turned copy where EXIF wants one.
+
+    Raises InputError, without an end, where Blender cannot read it.
+    """
     turn = _orientation(path.read_bytes())
     known = set(bpy.data.images)
     image = bpy.data.images.load(str(path), check_existing=turn == 1)
