@@ -153,9 +153,8 @@ def test_a_path_that_no_film_can_follow_is_refused_before_any_portrait_is_made(t
     with pytest.raises(InputError, match="differ in size: give one with --size"):
         Settings(path=str(path))
     assert len(Settings(path=str(path), size_px=(32, 32)).json_cameras) == 2
-    save_cameras(path, [cameras[0], look_at((0.0, 0.0, 1.0), (0.0, 0.0, 2.0))])
-    with pytest.raises(InputError, match="camera 1: it looks away from the head: turn it round"):
-        Settings(path=str(path))
+    save_cameras(path, [cameras[0], look_at((0.0, 0.0, 1.0), (0.0, 0.0, 2.0), width_px=48, height_px=48)])
+    assert len(Settings(path=str(path)).json_cameras) == 2  # a pan past the head, whose frame is clear
 
 
 def test_a_gpu_that_is_not_there_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

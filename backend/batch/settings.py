@@ -5,8 +5,6 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from ..camera import MAX_CAMERAS, Camera, load_cameras
 from ..errors import InputError
 from ..frames.animation import film_size_px
@@ -51,9 +49,6 @@ class Settings:
                     f"There is no camera path {self.path!r}: use {', '.join(PATHS)} or a JSON file of cameras."
                 )
             cameras = tuple(load_cameras(self.path))
-            for index, camera in enumerate(cameras):
-                if camera.project(np.zeros(3))[1] <= 0:
-                    raise InputError(f"{self.path}, camera {index}: it looks away from the head: turn it round.")
             if self.size_px is None:
                 film_size_px(cameras)
             object.__setattr__(self, "json_cameras", cameras)
