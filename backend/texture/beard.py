@@ -59,8 +59,8 @@ BELOW_SIDEBURN_DEG, IN_SIDEBURN_DEG = -12.0, -4.0
 SOFT_DEG, BELOW_JAW_DEG = (-5.0, 5.0), (-6.0, 2.0)
 """How soft that edge is, and how softly it ends below the jaw."""
 
-OF_ROUGHNESS, MOST_CONTRAST = 1.0, 0.2
-"""Deviation of the brightness' logarithm of strands in shares of what is rough, and at most."""
+MOST_CONTRAST = 0.2
+"""Strands' brightness deviates in its logarithm as much as what is rough is away from its mean, and at most so much."""
 
 STRAND, NO_STRAND = (0.0025, 0.0011), 0.006
 """Deviations of a strand along and across it, and of what is none any more, in shares of the chart's side."""
@@ -124,13 +124,14 @@ def _told(seen: Seen, half_extent: float) -> _Told:
     bearded = ramp(darker, DARKER) * ramp(roughness / of_cheek, ROUGHER) * ramp(roughness, ROUGH)
 
     counts = _by_side(torch.stack([chin, jaw, side])[:, None] * torch.stack([bearded, torch.ones_like(bearded)]))
-    of_chin, of_jaw, of_side = _shares(torch.cat([counts[:1].sum(-1, keepdim=True).expand(1, 2, 2), counts[1:]]))
-    of_face = torch.minimum(CHIN_COUNTS * of_chin[0], torch.lerp(of_jaw.amin(), of_jaw.amax(), FULLER_COUNTS))
+    of_chin = _share(counts[0].sum(-1))
+    of_jaw, of_side = _share(_with_other(counts[1:]).transpose(0, 1))
+    of_face = torch.minimum(CHIN_COUNTS * of_chin, torch.lerp(of_jaw.amin(), of_jaw.amax(), FULLER_COUNTS))
     strength = ramp(of_face, BEARDED) * ramp(of_jaw, ON_SIDE) * cheek.sum().clamp_max(1.0)
 
     bearded = bearded * (chin + jaw)  # not its edge, which has some of the skin's colour
     *colour, count = _with_other(_by_side(torch.cat([face.colour, face.known[None]]) * bearded))
-    contrast = (OF_ROUGHNESS * _mean(rough, bearded)).clamp_max(MOST_CONTRAST)
+    contrast = _mean(rough, bearded).clamp_max(MOST_CONTRAST)
     return _Told(strength, of_side, torch.stack(colour) / count.clamp_min(1e-3), contrast)
 
 
@@ -154,9 +155,9 @@ def _with_other(sums: Tensor) -> Tensor:
     return sums + OTHER_COUNTS * sums.flip(-1)
 
 
-def _shares(counts: Tensor) -> Tensor:
-    """Of counts [N, 2, 2] of what is bearded and what is known, to either side, the shares [N, 2]."""
-    bearded, known = _with_other(counts).unbind(1)
+def _share(counts: Tensor) -> Tensor:
+    """Of counts [2, ...] of what is bearded and what is known the share [...]."""
+    bearded, known = counts
     return bearded / known.clamp_min(1e-3)
 
 
