@@ -26,13 +26,19 @@ def sunlit(folder: Path) -> tuple[bpy.types.Object, bpy.types.Scene]:
     return root, scene
 
 
-def check_shadow_on_portrait(folder: Path) -> None:
-    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
-    root, scene = sunlit(folder)
-    bpy.ops.mesh.primitive_plane_add(size=2.0, location=(-1.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
+def unseen_board(root: bpy.types.Object, size_m: float, location: tuple[float, float, float]) -> bpy.types.Object:
+    """An upright board that only casts shadows; the portrait stays the active object."""
+    bpy.ops.mesh.primitive_plane_add(size=size_m, location=location, rotation=(np.pi / 2, 0.0, 0.0))
     board = bpy.context.object
     board.visible_camera = False
     bpy.context.view_layer.objects.active = root
+    return board
+
+
+def check_shadow_on_portrait(folder: Path) -> None:
+    """A board between the sun and the head darkens the left half of the picture's portrait, and nothing else."""
+    root, scene = sunlit(folder)
+    board = unseen_board(root, 2.0, (-1.0, -3.0, 0.0))
     for _ in range(2):
         OPERATORS.setup_compositing()
     assert len([layer for layer in scene.view_layers if "shadow" in layer.name]) == 1
@@ -54,10 +60,7 @@ def check_shadow_on_portrait(folder: Path) -> None:
 def check_shadows_switched_off(folder: Path) -> None:
     """Where the layer of shadows is not rendered, or by another engine, the portrait is as it is without shadows."""
     root, scene = sunlit(folder)
-    bpy.ops.mesh.primitive_plane_add(size=9.0, location=(0.0, -3.0, 0.0), rotation=(np.pi / 2, 0.0, 0.0))
-    board = bpy.context.object
-    board.visible_camera = False
-    bpy.context.view_layer.objects.active = root
+    unseen_board(root, 9.0, (0.0, -3.0, 0.0))
     OPERATORS.setup_compositing()
     layer = scene.view_layers["Portrait shadows"]
     shaded = session.rendered(scene, folder)

@@ -152,14 +152,7 @@ def check_parented(folder: Path) -> None:
     difference = session.mean_difference(cycles, session.rendered(scene, folder))
     print(f"parented: {255 * difference:.2f}/255")
     assert difference < 1.0 / 255.0 and cycles[..., 3].mean() > 0.1
-    collection = bpy.data.collections.new("cast")
-    for item in (root, *root.children_recursive):
-        for each in item.users_collection:
-            each.objects.unlink(item)
-        collection.objects.link(item)
-    instance = bpy.data.objects.new("extra", None)
-    instance.instance_type, instance.instance_collection = "COLLECTION", collection
-    scene.collection.objects.link(instance)
+    instance = _instanced(root)
     bpy.context.view_layer.objects.active = instance
     reason = session.raised(session.OPERATORS.render_portrait, directory=str(folder / "frames"))
     assert "extra is an instance" in reason and "Make Library Override" in reason, reason
