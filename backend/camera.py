@@ -117,6 +117,11 @@ class Camera:
             height_px=height_px,
         )
 
+    def part(self, left_px: int, top_px: int, width_px: int, height_px: int) -> "Camera":
+        """The camera of a window of this picture, which may reach beyond its border; a pixel keeps its ray."""
+        cx_px, cy_px = self.cx_px - left_px, self.cy_px - top_px
+        return replace(self, cx_px=cx_px, cy_px=cy_px, width_px=width_px, height_px=height_px)
+
     def cropped(self, crop_to_photo: np.ndarray, width_px: int, height_px: int) -> "Camera":
         """The camera of a turned square of this picture: the same place, rolled upright and zoomed.
 

@@ -14,6 +14,7 @@ from .errors import InputError
 from .photo.alignment import Alignment
 from .photo.photograph import decode_layer, photograph_of, read_photograph
 from .picture.compositing import over_grey
+from .picture.layered_picture import covered
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
 from .texture.backprojection import Seen, match_colours
@@ -32,6 +33,9 @@ SOLID = 0.995
 
 MATCHING_STEPS = 6
 SMALLEST_OPACITY = 0.02
+MARGIN_PX = 8
+"""Pixels are matched so far around the paint, too: texels beside it take from them."""
+
 VIEW_SAMPLES = 2
 """Rays along a pixel's side of the view that was painted on, as `render` draws it."""
 
@@ -67,11 +71,11 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     if not changed.any():
         return portrait
     # Pixels are matched in a window around the paint: a large photograph costs no more than what was changed.
-    window = _window(changed, margin_px=8)
-    part = _part(camera, window)
+    rows, columns = (_widened(*one) for one in zip(covered(changed), changed.shape, strict=True))
+    part = camera.part(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
     with progress.part(0.2, 0.3):
         base, _ = portrait.render(part)
-    wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[window]
+    wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[rows, columns]
     weight = (base[..., 3] > SMALLEST_OPACITY).astype(np.float32)
     with progress.part(0.3, 1.0):
         return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
@@ -161,20 +165,6 @@ def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:
     return replace(portrait, textures=textures)
 
 
-def _window(mask: np.ndarray, margin_px: int) -> tuple[slice, slice]:
-    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    top, left = max(0, rows[0] - margin_px), max(0, columns[0] - margin_px)
-    return slice(top, rows[-1] + 1 + margin_px), slice(left, columns[-1] + 1 + margin_px)
-
-
-def _part(camera: Camera, window: tuple[slice, slice]) -> Camera:
-    """The camera of a window of its picture."""
-    rows, columns = window
-    bottom, right = min(rows.stop, camera.height_px), min(columns.stop, camera.width_px)
-    return replace(
-        camera,
-        cx_px=camera.cx_px - columns.start,
-        cy_px=camera.cy_px - rows.start,
-        width_px=right - columns.start,
-        height_px=bottom - rows.start,
-    )
+def _widened(span: slice, size_px: int) -> slice:
+    """Rows or columns of a picture, and up to MARGIN_PX beyond either end."""
+    return slice(max(0, span.start - MARGIN_PX), min(size_px, span.stop + MARGIN_PX))

@@ -124,3 +124,14 @@ def test_half_a_size_is_no_size(small_head: Portrait) -> None:
     for half in ((512, None), (None, 512)):
         with pytest.raises(InputError, match="give both, or neither"):
             small_head.camera(*half)
+
+
+@given(st.integers(-20, 40), st.integers(-20, 40))
+def test_a_parts_pixels_are_the_pictures(left_px: int, top_px: int) -> None:
+    camera = look_at((0.05, 0.1, 1.1), width_px=90, height_px=70)
+    part = camera.part(left_px, top_px, 30, 20)
+    assert (part.width_px, part.height_px) == (30, 20)
+    pixels = np.array([[0.5, 0.5], [29.5, 19.5]])
+    np.testing.assert_allclose(
+        part.directions(pixels), camera.directions(np.add(pixels, (left_px, top_px))), atol=1e-12
+    )

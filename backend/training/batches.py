@@ -219,9 +219,7 @@ def _targets(rng: np.random.Generator, examples: list[Example], views: list[list
             # Parts near the middle are more common: the face is there.
             x, y = (round((extent - part) * rng.beta(1.6, 1.6)) for extent in (width, height))
             window = (slice(y, y + part), slice(x, x + part))
-            whole = example.camera(view)
-            cx_px, cy_px = whole.cx_px - x, whole.cy_px - y
-            cameras[-1].append(replace(whole, cx_px=cx_px, cy_px=cy_px, width_px=part, height_px=part))
+            cameras[-1].append(example.camera(view).part(x, y, part, part))
             rgba.append(example.rgba[view][window])
             depth.append(example.depth[view][window])
     picture = torch.from_numpy(np.stack(rgba).astype(np.float32) / 255.0).permute(0, 3, 1, 2)

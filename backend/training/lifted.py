@@ -91,9 +91,8 @@ def _continued(portrait: RealPortrait) -> RealPortrait:
         if isinstance(values, np.ndarray)
     }
     arrays["inside"] = np.pad(portrait.inside, margin)
-    camera, side = portrait.camera, len(arrays["photo"])
-    cx_px, cy_px = camera.cx_px + margin, camera.cy_px + margin
-    return replace(portrait, camera=replace(camera, cx_px=cx_px, cy_px=cy_px, width_px=side, height_px=side), **arrays)
+    side = len(arrays["photo"])
+    return replace(portrait, camera=portrait.camera.part(-margin, -margin, side, side), **arrays)
 
 
 def _orbited(portrait: RealPortrait, yaw_deg: float, pitch_deg: float) -> Camera:
