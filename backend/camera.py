@@ -15,6 +15,9 @@ from .errors import InputError
 from .input_file import read_input
 
 MAX_SIDE_PX = 16384
+MAX_FOV_DEG = 170.0
+"""Of a pinhole: a wider one's picture is hardly more than its border."""
+
 MAX_CAMERAS = 100_000
 """Of one animation: over an hour at 24 frames a second."""
 
@@ -147,11 +150,8 @@ class Camera:
         )
 
     def with_fov(self, fov_deg: float) -> "Camera":
-        """The same place with another lens: `fov_deg` is the vertical field of view, 0 to 170 degrees."""
-        if not 0.0 < fov_deg < 170.0:
-            raise InputError(
-                f"A field of view of {fov_deg} degrees cannot be drawn: give more than 0 and less than 170."
-            )
+        """The same place with another lens: `fov_deg` is the vertical field of view; see `check_fov`."""
+        check_fov(fov_deg)
         factor = focal_px(fov_deg, self.height_px) / self.fy_px
         return replace(self, fx_px=self.fx_px * factor, fy_px=self.fy_px * factor)
 
@@ -199,6 +199,14 @@ class Camera:
         if not np.isfinite((width, height)).all():
             raise InputError("The camera has a value that is not a finite number: correct it.")
         return Camera(pose, fx, fy, cx, cy, width, height)  # type: ignore[arg-type]  # whole numbers checked inside
+
+
+def check_fov(fov_deg: float) -> None:
+    """Raises InputError for what is no pinhole camera's field of view: all but 0 to MAX_FOV_DEG degrees."""
+    if not 0.0 < fov_deg < MAX_FOV_DEG:
+        raise InputError(
+            f"No lens has a field of view of {fov_deg} degrees: give more than 0 and less than {MAX_FOV_DEG:g}."
+        )
 
 
 def focal_px(fov_deg: float, extent_px: float) -> float:

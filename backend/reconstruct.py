@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from . import progress
+from .camera import check_fov
 from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
 from .manifolds import Manifolds
-from .photo.alignment import Alignment, check_fov, sample_crop
+from .photo.alignment import Alignment, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
 from .photo.input_view import input_view
 from .photo.landmarks import LandmarkDetector

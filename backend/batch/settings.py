@@ -3,12 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from ..camera import MAX_CAMERAS, Camera, load_cameras
+from ..camera import Camera
 from ..errors import InputError
 from ..frames.animation import film_size_px
-from ..frames.camera_paths import PATHS, path_cameras
+from ..frames.camera_paths import PATHS, check_frames, json_cameras, path_cameras
 from ..networks.manifest import read_manifest
 from ..outputs.mp4 import frame_rate
 from ..portrait import Portrait
@@ -41,14 +40,9 @@ class Settings:
         if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
         frame_rate(self.fps)
-        if not 1 <= self.frames <= MAX_CAMERAS:
-            raise InputError(f"{self.frames} frames cannot be made: give 1 to {MAX_CAMERAS}.")
+        check_frames(self.frames)
         if self.path is not None and self.path not in PATHS:
-            if not Path(self.path).is_file():
-                raise InputError(
-                    f"There is no camera path {self.path!r}: use {', '.join(PATHS)} or a JSON file of cameras."
-                )
-            cameras = tuple(load_cameras(self.path))
+            cameras = tuple(json_cameras(self.path))
             if self.size_px is None:
                 film_size_px(cameras)
             object.__setattr__(self, "json_cameras", cameras)

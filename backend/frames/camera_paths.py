@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..camera import MAX_CAMERAS, Camera, focal_px, load_cameras
+from ..camera import MAX_CAMERAS, Camera, check_fov, focal_px, load_cameras
 from ..errors import InputError
 
 NEAREST_M = 0.25
@@ -19,14 +19,14 @@ NEAREST_M = 0.25
 
 def orbit(camera: Camera, frames: int, yaw_deg: float = 30.0, pitch_deg: float = 12.0) -> list[Camera]:
     """An ellipse around the camera's own place: right, up, left, down; returns to its start."""
-    _check_frames(frames)
+    check_frames(frames)
     phases = (2.0 * pi * frame / frames for frame in range(frames))
     return [camera.orbited(yaw_deg * sin(phase), pitch_deg * (1.0 - cos(phase)) / 2.0) for phase in phases]
 
 
 def swing(camera: Camera, frames: int, yaw_deg: float = 35.0) -> list[Camera]:
     """From side to side at one height; returns to its start."""
-    _check_frames(frames)
+    check_frames(frames)
     return [camera.orbited(yaw_deg * sin(2.0 * pi * frame / frames)) for frame in range(frames)]
 
 
@@ -40,14 +40,13 @@ def dolly_zoom(
     to 45 degrees; the path is eased and even in the logarithm of the distance.
     Raises InputError where the camera looks away from the head, or a lens would put it inside.
     """
-    _check_frames(frames)
+    check_frames(frames)
     _, depth = camera.project(np.zeros(3))
     if depth <= 0:
         raise InputError("The camera looks away from the head: turn it round for a dolly zoom.")
     ends = []
     for fov in (camera.fov_deg if fov_start_deg is None else fov_start_deg, fov_end_deg):
-        if not 0.0 < fov < 170.0:
-            raise InputError(f"A lens of {fov} degrees cannot be drawn: give more than 0 and less than 170.")
+        check_fov(fov)
         scale = focal_px(fov, camera.height_px) / camera.fy_px
         if scale * depth < NEAREST_M:
             nearest_px = NEAREST_M / depth * camera.fy_px
@@ -73,13 +72,17 @@ PATHS: dict[str, Callable[[Camera, int], list[Camera]]] = {"orbit": orbit, "swin
 
 def path_cameras(path: str, camera: Camera, frames: int) -> list[Camera]:
     """The cameras of a named path about `camera`, or those of a JSON file (`frames` then does not count)."""
-    if path in PATHS:
-        return PATHS[path](camera, frames)
+    return PATHS[path](camera, frames) if path in PATHS else json_cameras(path)
+
+
+def json_cameras(path: str) -> list[Camera]:
+    """The cameras of a JSON file; raises InputError where `path` is neither that nor one of PATHS."""
     if not Path(path).is_file():
         raise InputError(f"There is no camera path {path!r}: use {', '.join(PATHS)} or a JSON file of cameras.")
     return load_cameras(path)
 
 
-def _check_frames(frames: int) -> None:
+def check_frames(frames: int) -> None:
+    """Raises InputError for a number of frames that no path has."""
     if not 1 <= frames <= MAX_CAMERAS:
         raise InputError(f"{frames} frames cannot be made: give 1 to {MAX_CAMERAS}.")

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
-from ..camera import Camera, focal_px
+from ..camera import Camera, check_fov, focal_px
 from ..conventions import CROP_SCALE, FFHQ_FOV_DEG
 from ..errors import InputError
 from .landmarks import POINTS
@@ -90,12 +90,6 @@ def align(
     flat = Camera(np.eye(4), focal, focal, float(centre[0]), float(centre[1]), width_px, height_px)
     camera, residual_px = fit_pose(points_px, flat, template)
     return Alignment(crop, camera, residual_px, points_px)
-
-
-def check_fov(fov_deg: float) -> None:
-    """Raises InputError for what no photograph's field of view can be."""
-    if not 0.0 < fov_deg < 170.0:
-        raise InputError(f"A field of view of {fov_deg} degrees cannot be a photo's: give more than 0, below 170.")
 
 
 def crop_from_landmarks(points_px: np.ndarray, scale: float = CROP_SCALE) -> np.ndarray:
