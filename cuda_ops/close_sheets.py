@@ -6,13 +6,11 @@ plain torch, and takes its place where there is no compiler.
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
-from .build import library_or_none
-from .tensor_calls import address, call_cuda, stack_on, texels_library
+from .tensor_calls import address, call_cuda, stack_on, texels_library, texels_op
 from .texels import Stack
 
 
@@ -42,7 +40,7 @@ def close_sheets(stack: Stack, opacity: Tensor, gaps: Gaps, *, overwrite: bool =
     if maps.shape[1:] != (camera.height_px, camera.width_px) or maps.dtype != torch.float32:
         raise ValueError(f"gaps {tuple(maps.shape[1:])} are not of a picture {camera.width_px} x {camera.height_px}")
     device = opacity.device
-    library = texels_library() if device.type == "cuda" else _library()
+    library = texels_library() if device.type == "cuda" else texels_op("close_sheets", "closing sheets")
     if library is None:
         from .close_sheets_reference import close_sheets_reference
 
@@ -66,14 +64,3 @@ class _Gaps(ctypes.Structure):
         ("maps", ctypes.c_void_p),
         *((name, ctypes.c_float) for name in ("reach", "margin_m", "softness_m", "least")),
     )
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled op with its argument types; None where it cannot be compiled."""
-    library = library_or_none("close_sheets", "closing sheets")
-    if library is None:
-        return None
-    library.pm_close_sheets.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-    library.pm_close_sheets.restype = None
-    return library

@@ -8,6 +8,8 @@ from functools import cache
 
 import numpy as np
 
+from .texels import chart_directions
+
 CHART_TILES, LEAST_TEXELS = 128, 4
 """Along a side of the chart, at most: about 2.5 mm on the face; and texels along a tile's side, at least."""
 
@@ -40,16 +42,12 @@ def _directions(count: int, half_extent: float) -> tuple[np.ndarray, np.ndarray,
     """Of the tiles' corners [N, N, 4, 3], a unit long; how far the sphere bulges between them beyond their plane, as a
     factor [N, N]; and which tiles [N, N] have directions: none lies beyond the antipode's circle."""
     edges = (np.arange(count + 1) * (2.0 / count) - 1.0) * half_extent
-    u, v = np.meshgrid(edges, edges[::-1])
-    squared = np.minimum(u**2 + v**2, 4.0)
-    scale = np.sqrt(1.0 - 0.25 * squared)
-    directions = np.stack([u * scale, v * scale, 1.0 - 0.5 * squared], axis=-1)  # [N + 1, N + 1, 3]
+    directions = chart_directions(*np.meshgrid(edges, edges[::-1]))  # [N + 1, N + 1, 3]
     around = np.stack([directions[:-1, :-1], directions[:-1, 1:], directions[1:, :-1], directions[1:, 1:]], axis=2)
     middle = around.mean(axis=2, keepdims=True)
     middle /= np.maximum(np.linalg.norm(middle, axis=-1, keepdims=True), 1e-9)
     bulge = 1.0 / np.maximum((around * middle).sum(-1).min(-1), 0.1)
-    nearest = np.minimum.reduce([squared[:-1, :-1], squared[:-1, 1:], squared[1:, :-1], squared[1:, 1:]])
-    return around, bulge, nearest < 4.0
+    return around, bulge, around[..., 2].max(axis=2) > -1.0
 
 
 def _extremes(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

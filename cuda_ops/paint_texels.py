@@ -6,13 +6,11 @@ plain torch, and takes its place where there is no compiler.
 
 import ctypes
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
-from .build import library_or_none
-from .tensor_calls import address, call_cuda, stack_on, texels_library
+from .tensor_calls import address, call_cuda, stack_on, texels_library, texels_op
 from .texels import Stack
 
 
@@ -54,7 +52,7 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
         wrong = ", ".join(name for name, fit in fits.items() if not fit)
         raise ValueError(f"paint for {sheets} x {size} texels does not fit: see the shapes of {wrong}")
     device = paint.opacity.device
-    library = texels_library() if device.type == "cuda" else _library()
+    library = texels_library() if device.type == "cuda" else texels_op("paint_texels", "painting")
     if library is None:
         from .paint_texels_reference import paint_texels_reference
 
@@ -86,14 +84,3 @@ class _Paint(ctypes.Structure):
             for name in ("opacity_size", "colour_size", "innermost_size", "surface_size", "uncut")
         ),
     )
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled op with its argument types; None where it cannot be compiled."""
-    library = library_or_none("paint_texels", "painting")
-    if library is None:
-        return None
-    library.pm_paint_texels.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
-    library.pm_paint_texels.restype = None
-    return library

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from .build import load_library
+from .texels import pointer
 
 REFUSALS = {
     1: "a picture has at least one pixel",
@@ -69,7 +70,7 @@ def make_texture(texels: np.ndarray) -> Texture:
     height, width = texels.shape[:2]
     library = _library()
     levels = np.empty((library.mip_chain_texels(height, width), 4), np.float32)
-    library.build_mip_chain(_pointer(texels), height, width, _pointer(levels))
+    library.build_mip_chain(pointer(texels), height, width, pointer(levels))
     return Texture(levels, height, width, bool((texels[..., 3] == 255).all()))
 
 
@@ -110,25 +111,21 @@ def rasterise(
     rgba = np.empty((height_px, width_px, 4), np.float32)
     depth = np.empty((height_px, width_px), np.float32)
     failed = _library().rasterise(
-        *map(_pointer, floats), *map(_pointer, indices), vertices, count, levels, _pointer(sizes), _pointer(opaque),
-        len(textures), width_px, height_px, samples, threads, _pointer(rgba), _pointer(depth),
+        *map(pointer, floats), *map(pointer, indices), vertices, count, levels, pointer(sizes), pointer(opaque),
+        len(textures), width_px, height_px, samples, threads, pointer(rgba), pointer(depth),
     )  # fmt: skip
     if failed:
         raise ValueError(REFUSALS[failed])
     return rgba, depth
 
 
-def _pointer(values: np.ndarray) -> ctypes.c_void_p:
-    return ctypes.c_void_p(values.ctypes.data)
-
-
 @cache
 def _library() -> ctypes.CDLL:
     """The compiled op with its argument types."""
     library = load_library("rasterise")
-    pointer, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
+    address, int32, int64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
     library.mip_chain_texels.argtypes, library.mip_chain_texels.restype = [int32, int32], int64
-    library.build_mip_chain.argtypes, library.build_mip_chain.restype = [pointer, int32, int32, pointer], None
-    library.rasterise.argtypes = [pointer] * 6 + [int64] * 2 + [pointer] * 3 + [int32] * 5 + [pointer] * 2
+    library.build_mip_chain.argtypes, library.build_mip_chain.restype = [address, int32, int32, address], None
+    library.rasterise.argtypes = [address] * 6 + [int64] * 2 + [address] * 3 + [int32] * 5 + [address] * 2
     library.rasterise.restype = int32
     return library

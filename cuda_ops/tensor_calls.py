@@ -20,8 +20,19 @@ def cuda_op(name: str, doing: str) -> ctypes.CDLL | None:
 
 @cache
 def texels_library() -> ctypes.CDLL | None:
-    """The kernels of the ops on texels; None where they cannot be compiled."""
+    """The kernels of all ops on texels; None where they cannot be compiled."""
     return cuda_op("texels_cuda", "work on texels")
+
+
+@cache
+def texels_op(name: str, doing: str) -> ctypes.CDLL | None:
+    """csrc/NAME.cpp, whose `pm_NAME` takes a stack, what is to be done, texels and a number of threads; None where it
+    cannot be compiled, which is logged: `doing` goes on by a reference, slowly."""
+    library = library_or_none(name, doing)
+    if library is not None:
+        function = getattr(library, f"pm_{name}")
+        function.argtypes, function.restype = [*3 * [ctypes.c_void_p], ctypes.c_int], None
+    return library
 
 
 def with_errors(library: ctypes.CDLL) -> ctypes.CDLL:

@@ -34,10 +34,7 @@ class Stack:
         """Unit directions [T T, 3] float32 of the equal-area chart's texels."""
         size = len(self.radius_m)
         along = ((np.arange(size) + 0.5) * (2.0 / size) - 1.0) * self.half_extent
-        u, v = (x.ravel() for x in np.meshgrid(along, -along))
-        squared = np.minimum(u**2 + v**2, 4.0)
-        scale = np.sqrt(1.0 - 0.25 * squared)
-        return np.stack([u * scale, v * scale, 1.0 - 0.5 * squared], -1).astype(np.float32)
+        return chart_directions(*np.meshgrid(along, -along)).reshape(-1, 3).astype(np.float32)
 
 
 class NativeStack(ctypes.Structure):
@@ -75,6 +72,14 @@ class NativeStack(ctypes.Structure):
         )  # fmt: skip
         native.keep = maps
         return native
+
+
+def chart_directions(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Unit directions [..., 3] of places [...] in the equal-area chart, right and up; straight behind from its
+    antipode's circle, of radius 2, outwards, but for their x and y."""
+    squared = np.minimum(u**2 + v**2, 4.0)
+    scale = np.sqrt(1.0 - 0.25 * squared)
+    return np.stack([u * scale, v * scale, 1.0 - 0.5 * squared], axis=-1)
 
 
 def pointer(values: np.ndarray) -> ctypes.c_void_p:

@@ -13,8 +13,6 @@ from portrait_manifolds.backend.made.made_portrait import made_camera, made_port
 from portrait_manifolds.backend.manifolds import map_grid, resample_map
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops import build
-from portrait_manifolds.cuda_ops import close_sheets as close_op
-from portrait_manifolds.cuda_ops import paint_texels as paint_op
 from portrait_manifolds.cuda_ops import seen_texels as seen_op
 from portrait_manifolds.cuda_ops.build import BuildError
 from portrait_manifolds.cuda_ops.close_sheets import Gaps, close_sheets
@@ -23,6 +21,7 @@ from portrait_manifolds.cuda_ops.paint_texels import Paint, paint_texels
 from portrait_manifolds.cuda_ops.paint_texels_reference import paint_texels_reference
 from portrait_manifolds.cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from portrait_manifolds.cuda_ops.seen_texels_reference import carried_back_reference, seen_texels_reference
+from portrait_manifolds.cuda_ops.tensor_calls import texels_op
 from portrait_manifolds.cuda_ops.texels import Stack
 
 SIZE, SHEETS = 64, 5
@@ -221,8 +220,9 @@ def test_without_a_compiler_the_references_take_their_place(
         raise BuildError("no compiler")
 
     monkeypatch.setattr(build, "load_library", missing)
-    for op in (seen_op, paint_op, close_op):
-        op._library.cache_clear()
+    libraries = (seen_op._library, texels_op)
+    for library in libraries:
+        library.cache_clear()
     try:
         found = seen_texels(portrait.textures, stack, None, 3)
         assert np.array_equal(found.texel, seen_texels_reference(portrait.textures, stack, None, 3).texel)
@@ -235,8 +235,8 @@ def test_without_a_compiler_the_references_take_their_place(
             "closing sheets",
         ]
     finally:
-        for op in (seen_op, paint_op, close_op):
-            op._library.cache_clear()
+        for library in libraries:
+            library.cache_clear()
 
 
 def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
