@@ -12,6 +12,7 @@ import numpy as np
 
 from ..camera import MAX_CAMERAS, Camera, check_fov, focal_px, load_cameras
 from ..errors import InputError
+from ..ramps import smoothstep
 
 NEAREST_M = 0.25
 """A dolly zoom keeps at least this far from the head's centre, so that the camera stays outside of it."""
@@ -56,9 +57,7 @@ def dolly_zoom(
             )
         ends.append(np.log(scale))
     cameras = []
-    for frame in range(frames):
-        phase = frame / max(frames - 1, 1)
-        eased = phase * phase * (3.0 - 2.0 * phase)
+    for eased in smoothstep(np.arange(frames) / max(frames - 1, 1)).tolist():
         scale = float(np.exp(ends[0] + (ends[1] - ends[0]) * eased))
         pose = camera.camera_to_world.copy()
         pose[:3, 3] += pose[:3, 2] * depth * (scale - 1.0)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..manifolds import direction_to_chart
+from ..ramps import smoothstep
 
 Surface = Callable[[np.ndarray], np.ndarray]
 
@@ -161,8 +162,7 @@ def _chart_window(directions: np.ndarray) -> np.ndarray:
 
 def _step(start: np.ndarray | float, end: np.ndarray | float, value: np.ndarray | float) -> np.ndarray:
     """Smoothstep: 0 at `start`, 1 at `end` (which may be the smaller)."""
-    t = np.clip((np.asarray(value) - start) / (np.asarray(end) - start), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return smoothstep(np.clip((np.asarray(value) - start) / (np.asarray(end) - start), 0.0, 1.0))
 
 
 def _spot(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,10 +15,7 @@ from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT, DISPLACEMENT_SIZE
 from ..manifolds import chart_to_direction, map_grid
-
-Values = TypeVar("Values", np.ndarray, Tensor)
-
-Edges = tuple[float, float]
+from ..ramps import Edges, ramp
 
 ChartMap = Callable[[int, float], Tensor]
 """Makes a map of so many texels a side over a chart of that half extent."""
@@ -255,19 +251,9 @@ def rows_below(size: int, elevation_deg: float, half_extent: float) -> slice:
     return slice(max(int(rows.argmax()) - size // 64, 0), size)
 
 
-def ramp(values: Values, edges: Edges) -> Values:
-    """0 up to the first edge, 1 from the second, linear between; edges may fall."""
-    return ((values - edges[0]) / (edges[1] - edges[0])).clip(0.0, 1.0)
-
-
 def region(
     size: int, half_extent: float, azimuth_deg: tuple[Edges, ...] = (), elevation_deg: tuple[Edges, ...] = ()
 ) -> np.ndarray:
     """Chart map [size, size], 0..1: the product of these ramps of `chart_angles_deg`."""
     angles = zip(chart_angles_deg(size, half_extent), (azimuth_deg, elevation_deg), strict=True)
     return np.prod([ramp(values, edges) for values, ramps in angles for edges in ramps], axis=0)
-
-
-def smoothstep(share: Values) -> Values:
-    """0..1 with no edges at either end."""
-    return share * share * (3.0 - 2.0 * share)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT, SEEN_MARGIN_M, SEEN_SOFTNESS_M
-from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down, ramp
+from ..ramps import ramp
+from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down
 
 GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
@@ -55,7 +56,7 @@ class Shown:
 def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
     """From a rendered opacity and expected depth [B, 1, H, W]; the outline's own pixels do not count as sure."""
     inner = -F.max_pool2d(-opacity, 3, 1, 1)
-    sure = ((inner - 0.5) / (SURE_OPACITY - 0.5)).clamp(0.0, 1.0)
+    sure = ramp(inner, (0.5, SURE_OPACITY))
     far = depth_m.amax((2, 3), keepdim=True)
     depth = torch.where(opacity > 0.5, depth_m, far)
     return Shown(depth, sure)
@@ -84,7 +85,7 @@ def turned_to(points_m: Tensor, camera_m: Tensor) -> Tensor:
     outward = torch.sign((normal * points_m).sum(-1, keepdim=True))
     towards = F.normalize(camera_m[:, None, None] - points_m, dim=-1)
     cosine = (normal * outward * towards).sum(-1)
-    return ((cosine - GRAZING[0]) / (GRAZING[1] - GRAZING[0])).clamp(0.0, 1.0)
+    return ramp(cosine, GRAZING)
 
 
 def surface_turned_to(geometry: SheetGeometry, displacement_m: Tensor, cameras: CameraBatch, size: int) -> Tensor:

@@ -14,6 +14,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage, sparse
 
+from ..ramps import ramp
+
 WORK_PX = 448
 """Side at which the matte is solved."""
 
@@ -60,7 +62,7 @@ step out into a tooth."""
 EDGE_PX = 3.0
 """What is edge is counted within a Gaussian of this standard deviation."""
 
-NARROW, WIDE = 0.25, 0.4
+EDGE_SHARES = (0.25, 0.4)
 """Outlines are smoothed where less than the first is edge, and not at all from the second: hair stays."""
 
 
@@ -165,7 +167,7 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 def _without_steps(opacity: np.ndarray) -> np.ndarray:
     """Firm outlines drawn smoothly, as sharp as they were; hair, whose edge is wide, stays."""
     edge = ndimage.gaussian_filter(4.0 * opacity * (1.0 - opacity), EDGE_PX)
-    wide = np.clip((edge - NARROW) / (WIDE - NARROW), 0.0, 1.0)
+    wide = ramp(edge, EDGE_SHARES)
     smooth = np.clip(2.0 * ndimage.gaussian_filter(opacity, STEPS_PX) - 0.5, 0.0, 1.0)
     return np.asarray(smooth + wide * (opacity - smooth))
 

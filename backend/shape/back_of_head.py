@@ -19,13 +19,12 @@ from ..networks.geometry import (
     from_front_deg,
     kept,
     lasting,
-    ramp,
     region,
     resampled,
-    smoothstep,
     texel_directions,
 )
 from ..networks.painted_sheets import PaintedSheets
+from ..ramps import ramp, smoothstep
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
 """Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""

@@ -23,18 +23,17 @@ from ..networks.geometry import (
     chart_angles_deg,
     chart_grid,
     lasting,
-    ramp,
     region,
     resampled,
     rows_below,
     smoothed,
-    smoothstep,
     texel_directions,
 )
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.visibility import push_pull
 from ..photo.input_view import InputView
 from ..photo.masks import greatest_around
+from ..ramps import ramp, smoothstep
 from .body_surface import PersonSurface
 from .neck import CENTRE_M, neck_share
 from .surface_following import looked_up, offset_before, sheet_level

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..camera import Camera
-from ..networks.geometry import points_at, ramp, smoothed
+from ..networks.geometry import points_at, smoothed
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.visibility import push_pull
 from ..photo.input_view import InputView
 from ..photo.masks import distance_to_edge
+from ..ramps import ramp
 
 VIEW_PX = 256
 """Side of the maps."""

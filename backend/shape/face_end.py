@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import ramp, texel_directions
+from ..networks.geometry import texel_directions
 from ..networks.painted_sheets import PaintedSheets
+from ..ramps import ramp
 from .neck_column import ROWS_M, Silhouette
 
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import ramp
 from ..networks.painted_sheets import PaintedSheets
+from ..ramps import ramp
 from .face_end import ROUNDS, FaceEnd, over_halves
 from .neck_column import at_heights
 

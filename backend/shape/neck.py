@@ -15,19 +15,10 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import (
-    SheetGeometry,
-    chart_angles_deg,
-    constant,
-    kept,
-    lasting,
-    ramp,
-    region,
-    resampled,
-    rows_below,
-)
+from ..networks.geometry import SheetGeometry, chart_angles_deg, constant, kept, lasting, region, resampled, rows_below
 from ..networks.painted_sheets import PaintedSheets
 from ..photo.masks import least_around
+from ..ramps import ramp
 from .back_of_head import with_back, with_nape
 from .neck_column import Silhouette, column_radius, outline_radius
 from .surface_following import looked_up, offset_before, sheet_level

@@ -10,7 +10,8 @@ from torch import Tensor
 from ...cuda_ops.recorded import recorded
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import constant, kept, ramp, smoothed, texel_directions
+from ..networks.geometry import constant, kept, smoothed, texel_directions
+from ..ramps import ramp
 
 ROW_M = 0.005
 ROWS_M, SMOOTHING_ROWS = 0.12 - ROW_M * np.arange(105), 1.5

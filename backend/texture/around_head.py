@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import chart_to_direction, map_grid
-from ..networks.geometry import chart_angles_deg, from_front_deg, kept, lasting, ramp, region
+from ..networks.geometry import chart_angles_deg, from_front_deg, kept, lasting, region
+from ..ramps import ramp
 
 ROW_DEG = 3.0
 ROWS_DEG = np.arange(-90.0, 90.1, ROW_DEG)

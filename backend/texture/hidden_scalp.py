@@ -21,7 +21,6 @@ from ..networks.geometry import (
     from_front_deg,
     kept,
     lasting,
-    ramp,
     region,
     resampled,
     smoothed,
@@ -29,6 +28,7 @@ from ..networks.geometry import (
 from ..networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 from ..photo.input_view import ViewTensors
 from ..photo.masks import least_around
+from ..ramps import ramp
 from .around_head import around_head
 
 INSIDE_PX = 2

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..networks.geometry import chart_angles_deg, kept, lasting, ramp, region
+from ..networks.geometry import chart_angles_deg, kept, lasting, region
+from ..ramps import ramp
 from .hidden_scalp import BLACK, Seen
 
 JAW_DEG = ((30.0, -56.0), (40.0, -54.0), (55.0, -52.0), (73.0, -49.0), (90.0, -42.0), (112.0, -38.0))

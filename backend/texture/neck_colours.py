@@ -11,10 +11,11 @@ from torch import Tensor
 from ...cuda_ops.recorded import recorded
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import CameraBatch, SheetGeometry, ramp, resampled, rows_below, smoothed
+from ..networks.geometry import CameraBatch, SheetGeometry, resampled, rows_below, smoothed
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.visibility import push_pull
 from ..photo.masks import least_around
+from ..ramps import ramp
 from ..shape.neck import BEGINS_DEG, behind_ears, neck_share
 from ..shape.neck_column import AXIS_M, Silhouette, at_heights
 

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..camera import Camera
-from ..networks.geometry import CameraBatch, chart_angles_deg, lasting, ramp, region, resampled, smoothed
+from ..networks.geometry import CameraBatch, chart_angles_deg, lasting, region, resampled, smoothed
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.visibility import DARK, MAX_LIGHT_RATIO, push_pull, surface_turned_to
 from ..photo.masks import greatest_around, least_around
+from ..ramps import ramp
 from ..shape.ears import Ears
 from .sideburns import before_sideburns, sideburns
 

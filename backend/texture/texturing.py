@@ -13,11 +13,12 @@ from ...cuda_ops.recorded import recorded
 from ...cuda_ops.texels import Stack
 from ..camera import Camera
 from ..conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
-from ..networks.geometry import CameraBatch, SheetGeometry, beside_face, ramp, resampled
+from ..networks.geometry import CameraBatch, SheetGeometry, beside_face, resampled
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.visibility import shown, surface_turned_to
 from ..photo.input_view import WIDER, InputView
 from ..photo.masks import greatest_around
+from ..ramps import ramp
 from ..shape.neck import without_tabs
 from .beard import hidden_beard
 from .hidden_hair import hair_shade

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ...cuda_ops.reference import finish_picture
 from ..camera import Camera
-from ..networks.geometry import chart_angles_deg, ramp
+from ..networks.geometry import chart_angles_deg
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
+from ..ramps import ramp
 from .batches import Batch, Targets
 from .examples import novel_camera
 
