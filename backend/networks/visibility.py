@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT, SEEN_MARGIN_M, SEEN_SOFTNESS_M
+from ..photo.masks import least_around
 from ..ramps import ramp
 from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down
 
@@ -55,8 +56,7 @@ class Shown:
 
 def shown(opacity: Tensor, depth_m: Tensor) -> Shown:
     """From a rendered opacity and expected depth [B, 1, H, W]; the outline's own pixels do not count as sure."""
-    inner = -F.max_pool2d(-opacity, 3, 1, 1)
-    sure = ramp(inner, (0.5, SURE_OPACITY))
+    sure = ramp(least_around(opacity, 1), (0.5, SURE_OPACITY))
     far = depth_m.amax((2, 3), keepdim=True)
     depth = torch.where(opacity > 0.5, depth_m, far)
     return Shown(depth, sure)

@@ -1,5 +1,7 @@
 """Colours carried round a head at the height at which they are seen: shaved sides stay shaved, and a crown bald."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,7 +39,7 @@ def around_head(colour: Tensor, weight: Tensor, otherwise: Tensor, half_extent: 
     rows = kept(_rows, size, weight, half_extent)  # [2 R, T T]
     seen = torch.cat([colour * weight, weight[None]]).flatten(1)  # [4, T T]
     sums = (seen @ rows.T).unflatten(1, (2, -1))  # [4, 2, R]
-    sums = sums @ kept(_nearness, len(ROWS_DEG), weight, half_extent)
+    sums = sums @ _nearness(weight.device)
     sums = sums + OTHER_SIDE * sums.flip(1)
     told = sums[3:] / (sums[3:] + LEAST_SEEN)
     rows = torch.cat([told * sums[:3] / sums[3:].clamp_min(1e-9), told])
@@ -69,9 +71,11 @@ def _shares(size: int, half_extent: float) -> Tensor:
     return lasting(np.concatenate([tents * share, tents * (1.0 - share)]))
 
 
-def _nearness(rows: int, half_extent: float) -> Tensor:
+@cache
+def _nearness(device: torch.device) -> Tensor:
+    """How much each row counts for each, [R, R], copied to a device once."""
     apart_deg = ROWS_DEG[:, None] - ROWS_DEG
-    return lasting(sum(share * np.exp(-0.5 * (apart_deg / deg) ** 2) for deg, share in ROWS_COUNT))
+    return lasting(sum(share * np.exp(-0.5 * (apart_deg / deg) ** 2) for deg, share in ROWS_COUNT)).to(device)
 
 
 def _rim(size: int, half_extent: float) -> Tensor:

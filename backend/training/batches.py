@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -17,6 +16,7 @@ from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT
 from ..errors import InputError
 from ..networks.geometry import chart_angles_deg
+from ..photo.masks import least_around
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
 BORDER_SHARE, MAX_BORDER = 0.5, 0.2
@@ -62,8 +62,7 @@ class Batch:
     def outlines(self) -> list[Tensor]:
         """Of each photograph, up to MAX_OUTLINE pixels [N, 2] of its foreground's outline, -1..1 (right, down)."""
         foreground = self.opacity * self.known
-        inner = -F.max_pool2d(-foreground, 3, 1, 1)  # zero beside what is unknown, too
-        sure = -F.max_pool2d(-self.known, 3, 1, 1)
+        inner, sure = (least_around(x, 1) for x in (foreground, self.known))  # zero beside what is unknown, too
         edges = ((foreground > 0.5) & (inner <= 0.5) & (sure > 0.5))[:, 0]
         size = edges.shape[-1]
         found = [(edge.nonzero().flip(-1) + 0.5) * (2.0 / size) - 1.0 for edge in edges]
