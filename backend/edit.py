@@ -17,7 +17,7 @@ from .picture.compositing import over_grey
 from .picture.layered_picture import covered
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
-from .texture.backprojection import Seen, match_colours
+from .texture.backprojection import Matching, Seen, match_colours
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ programs enlarge and reduce in ways of their own, which sharpen and soften edges
 SOLID = 0.995
 """Less opacity is a soft edge's."""
 
-MATCHING_STEPS = 6
+MATCHING = Matching(steps=6, stage="carrying the paint over")
 SMALLEST_OPACITY = 0.02
 MARGIN_PX = 8
 """Pixels are matched so far around the paint, too: texels beside it take from them."""
@@ -78,7 +78,7 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     wanted = base[..., :3] + np.where(changed[..., None], difference, 0.0)[rows, columns]
     weight = (base[..., 3] > SMALLEST_OPACITY).astype(np.float32)
     with progress.part(0.3, 1.0):
-        return match_colours(portrait, part, wanted, weight, MATCHING_STEPS, "carrying the paint over")
+        return match_colours(portrait, part, wanted, weight, MATCHING)
 
 
 def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:

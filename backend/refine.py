@@ -1,13 +1,13 @@
 """Sharpening: the textures matched to the photograph itself, in its own view and at its own detail."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import progress
 from .photo.input_view import InputView
 from .portrait import Portrait
-from .texture.backprojection import LEAST_OPACITY, match_colours
+from .texture.backprojection import LEAST_OPACITY, Matching, match_colours
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,11 +39,11 @@ def refine(portrait: Portrait, view: InputView, steps: int, believed: np.ndarray
     """
     person = view.foreground.opacity
     weight = np.where(view.inside & (person > LEAST_OPACITY), np.sqrt(person), 0.0)
-    picture, done = (view.foreground.rgb, weight), 0
-    for count, rays, noise in _stages(steps, view.camera.width_px):
-        with progress.part(done / steps, (done + count) / steps):
-            portrait = match_colours(portrait, view.camera, *picture, count, STAGE, rays, noise, NECK, believed)
-        done += count
+    done = 0
+    for stage in _stages(steps, view.camera.width_px, believed):
+        with progress.part(done / steps, (done + stage.steps) / steps):
+            portrait = match_colours(portrait, view.camera, view.foreground.rgb, weight, stage)
+        done += stage.steps
     return portrait
 
 
@@ -71,13 +71,14 @@ def refine_on_gpu(
     weight = photo.opacity.sqrt() * (photo.inside & (photo.opacity > LEAST_OPACITY))
     stack = stack_before(view.camera, geometry, radius_m, textures.shape[1])
     portrait = PortraitOnGpu.of(textures, radius_m, geometry.spread, geometry.offsets_m, geometry.half_extent)
-    for count, rays, noise in _stages(steps, view.camera.width_px):
-        portrait = portrait.matched(stack, photo.rgb, weight, count, STAGE, rays, noise, NECK, believed)
+    for stage in _stages(steps, view.camera.width_px, believed):
+        portrait = portrait.matched(stack, photo.rgb, weight, stage)
     return portrait.textures
 
 
-def _stages(steps: int, width_px: int) -> tuple[tuple[int, int, float], ...]:
-    """Steps, rays along a pixel's side, and noise."""
+def _stages(steps: int, width_px: int, believed: Any) -> list[Matching]:
+    """Quick steps, and more careful ones if there are so many."""
     samples = 2 if 2 * width_px <= MOST_RAYS else 1
-    stages = (min(steps, QUICK_STEPS), 1, NOISE), (steps - QUICK_STEPS, samples, MORE_NOISE)
-    return tuple(stage for stage in stages if stage[0] > 0)
+    quick = Matching(min(steps, QUICK_STEPS), STAGE, 1, NOISE, NECK, believed)
+    careful = Matching(steps - QUICK_STEPS, STAGE, samples, MORE_NOISE, NECK, believed)
+    return [stage for stage in (quick, careful) if stage.steps > 0]

@@ -9,7 +9,7 @@ from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.backend.texture.backprojection import Seen, match_colours
+from portrait_manifolds.backend.texture.backprojection import Matching, Seen, match_colours
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_noise_is_left_alone_and_what_differs_by_more_is_carried_back(portrait: 
 
     def changed(difference: float, noise: float) -> int:
         wanted = drawn[..., :3] + np.float32(difference)
-        matched = match_colours(portrait, camera, wanted, weight, 1, "matching", noise=noise)
+        matched = match_colours(portrait, camera, wanted, weight, Matching(1, "matching", noise=noise))
         return int(np.abs(matched.textures.astype(int) - portrait.textures).max())
 
     assert changed(0.02, 0.03) == 0
@@ -77,6 +77,6 @@ def test_texels_take_as_much_as_is_believed(portrait: Portrait) -> None:
     believed = np.ones((portrait.texture_size, portrait.texture_size), np.float32)
     believed[:, : portrait.texture_size // 2] = 0.0
     wanted, weight = drawn[..., :3] + np.float32(0.05), np.ones(drawn.shape[:2], np.float32)
-    matched = match_colours(portrait, camera, wanted, weight, 1, "matching", believed=believed)
+    matched = match_colours(portrait, camera, wanted, weight, Matching(1, "matching", believed=believed))
     moved = (matched.textures != portrait.textures).any((0, 3))
     assert moved[:, portrait.texture_size // 2 :].any() and not moved[:, : portrait.texture_size // 2].any()

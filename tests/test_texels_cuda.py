@@ -1,5 +1,7 @@
 """The ops on texels on a GPU against the processor's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import test_texels
@@ -11,7 +13,7 @@ from portrait_manifolds.backend.benchmark.texels import on_gpu
 from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.reconstruct import reconstruct
-from portrait_manifolds.backend.texture.backprojection import _levels, match_colours, stack_of
+from portrait_manifolds.backend.texture.backprojection import Matching, _levels, match_colours, stack_of
 from portrait_manifolds.backend.texture.backprojection_cuda import PortraitOnGpu
 from portrait_manifolds.backend.texture.backprojection_cuda import _levels as levels_of_tensor
 from portrait_manifolds.cuda_ops.close_sheets import close_sheets
@@ -106,14 +108,14 @@ def test_colours_are_matched_as_on_the_processor(hidden: int) -> None:
     weight = (drawn[..., 3] > 0.9).astype(np.float32)
     believed = np.ones((128, 128), np.float32)
     believed[:, :20] = 0.0
-    how = {"noise": 0.01, "hidden": hidden}
-    expected = match_colours(portrait, camera, wanted, weight, 3, "matching", **how, believed=believed)
+    how = Matching(3, "matching", noise=0.01, hidden=hidden, believed=believed)
+    expected = match_colours(portrait, camera, wanted, weight, how)
     manifolds = portrait.manifolds
     maps = (torch.from_numpy(x).cuda() for x in (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m))
     given = (torch.from_numpy(x).cuda() for x in (wanted, weight))
     on_device = PortraitOnGpu.of(torch.from_numpy(portrait.textures).cuda(), *maps, portrait.manifolds.half_extent)
-    there = torch.from_numpy(believed).cuda()
-    on_device = on_device.matched(stack_of(portrait, camera), *given, 3, "matching", **how, believed=there)
+    there = replace(how, believed=torch.from_numpy(believed).cuda())
+    on_device = on_device.matched(stack_of(portrait, camera), *given, there)
     matched = on_device.textures.cpu().numpy()
     difference = np.abs(matched.astype(int) - expected.textures)
     assert (difference > 2).mean() < 0.002 < 0.01 < (portrait.textures != expected.textures).mean()

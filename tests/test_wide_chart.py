@@ -21,7 +21,7 @@ from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.shape.wide_chart import over_wide_chart
-from portrait_manifolds.backend.texture.backprojection import match_colours
+from portrait_manifolds.backend.texture.backprojection import Matching, match_colours
 from portrait_manifolds.cuda_ops.render_manifolds import Implementation, finish_picture, render_manifolds
 
 BALL_M = 0.1
@@ -85,7 +85,7 @@ def test_colours_are_carried_to_where_the_chart_has_them() -> None:
     portrait, camera = ball(WIDE_HALF_EXTENT), from_the_side(60.0)
     wanted = np.full((128, 128, 3), 0.2)
     wanted[:, 70:] = 0.8
-    matched = match_colours(portrait, camera, wanted, np.ones((128, 128)), 3, "matching")
+    matched = match_colours(portrait, camera, wanted, np.ones((128, 128)), Matching(3, "matching"))
     rgba, _ = matched.render(camera)
     inside = ndimage.binary_erosion(rgba[..., 3] > 0.99, iterations=4) & (np.abs(np.arange(128) - 70) > 5)
     np.testing.assert_allclose(rgba[inside][:, :3], wanted[inside], atol=0.05)

@@ -6,7 +6,7 @@ sampled difference for the transposed projection). Geometry and opacity stay. No
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +42,7 @@ class Seen:
         believed: np.ndarray | None = None,
     ) -> None:
         """`depth_m` [H, W] is what the portrait's renderer gives for `camera`; without it hidden texels count too, but
-        for those of the `hidden` innermost sheets. `believed` is `match_colours`'."""
+        for those of the `hidden` innermost sheets. `believed` is a `Matching`'s."""
         surface = None if depth_m is None else Surface(depth_m, SEEN_MARGIN_M, SEEN_SOFTNESS_M)
         textures, stack = portrait.textures[hidden:], stack_of(portrait, camera)
         texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
@@ -71,42 +71,48 @@ def stack_of(portrait: Portrait, camera: Camera) -> Stack:
     return Stack(radius_m, spread, manifolds.offsets_m, manifolds.half_extent, camera)
 
 
+@dataclass(frozen=True)
+class Matching:
+    """How colours are matched to a picture."""
+
+    steps: int
+    """At most: one that brings nothing nearer is taken back and halved, and fewer may do."""
+    stage: str
+    """As which progress is reported between them, where it can be cancelled."""
+    samples: int = 1
+    """Rays along a pixel's side, of which it is the mean."""
+    noise: float = 0.0
+    """Only what differs by more, of 0..1, is carried back."""
+    hidden: int = 0
+    """So many sheets, the innermost, take nothing."""
+    believed: Any = None
+    """Chart map [T, T], 0..1: how much of it the others take; all without one. An array, or a tensor on a GPU."""
+
+
 def match_colours(
-    portrait: Portrait,
-    camera: Camera,
-    wanted: np.ndarray,
-    weight: np.ndarray,
-    steps: int,
-    stage: str,
-    samples: int = 1,
-    noise: float = 0.0,
-    hidden: int = 0,
-    believed: np.ndarray | None = None,
+    portrait: Portrait, camera: Camera, wanted: np.ndarray, weight: np.ndarray, how: Matching
 ) -> Portrait:
     """The portrait with colours such that `camera` sees `wanted` [H, W, 3] (sRGB-encoded, 0..1).
 
-    `weight` [H, W], 0..1, says how much each pixel counts; a pixel is the mean of `samples` x `samples` rays; only what
-    differs by more than `noise` (0..1) is carried back, nothing to the `hidden` innermost sheets, and to the others as
-    much as the chart map `believed` [T, T], 0..1, says. A step that brings nothing nearer is taken back and halved:
-    fewer than `steps` may do. Progress is reported as `stage` between them, where it can be cancelled.
+    `weight` [H, W], 0..1, says how much each pixel counts.
     """
-    if steps < 1:
+    if how.steps < 1:
         return portrait
-    rgba, depth_m = portrait.render(camera, samples)
+    rgba, depth_m = portrait.render(camera, how.samples)
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
-    texels = Seen(portrait, camera, depth_m, hidden, believed)
+    texels = Seen(portrait, camera, depth_m, how.hidden, how.believed)
     seen = portrait.textures.view(np.uint32).ravel()[texels.index]  # whole texels: three times as fast
     colours = seen.view(np.uint8).reshape(-1, 4)[:, :3] / np.float32(255.0)
 
     def tried(now: Match, length: float) -> Match:
-        portrait, colours = texels.carry_back(now.portrait, now.colours, _beyond(now.residual, noise), length)
-        return match(portrait, colours, portrait.render(camera, samples)[0])
+        portrait, colours = texels.carry_back(now.portrait, now.colours, _beyond(now.residual, how.noise), length)
+        return match(portrait, colours, portrait.render(camera, how.samples)[0])
 
     def match(portrait: Portrait, colours: np.ndarray, rgba: np.ndarray) -> Match:
         residual = (wanted - rgba[..., :3]) * weight
         return Match(portrait, colours, residual, float(np.vdot(residual, residual)))
 
-    return nearest(match(portrait, colours, rgba), tried, steps, stage).portrait
+    return nearest(match(portrait, colours, rgba), tried, how).portrait
 
 
 class Match(NamedTuple):
@@ -118,15 +124,12 @@ class Match(NamedTuple):
     squared: float
 
 
-def nearest(match: Match, tried: Callable[[Match, float], Match], steps: int, stage: str) -> Match:
-    """What at most `steps` of descent reach, of a length that begins at one and is given to `tried`.
-
-    A step that brings nothing nearer is taken back and halved.
-    """
+def nearest(match: Match, tried: Callable[[Match, float], Match], how: Matching) -> Match:
+    """What steps of descent reach, of a length that begins at one and is given to `tried`."""
     length = 1.0
-    for step in range(steps):
-        progress.report(step / steps, stage)
-        with progress.part(step / steps, (step + 1) / steps):
+    for step in range(how.steps):
+        progress.report(step / how.steps, how.stage)
+        with progress.part(step / how.steps, (step + 1) / how.steps):
             next_match = tried(match, length)
         gain = 1.0 - next_match.squared / max(match.squared, 1e-9)
         if gain > 0.0:

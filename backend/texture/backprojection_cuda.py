@@ -11,7 +11,7 @@ from ...cuda_ops.native_cuda import CudaScene, pyramid_u8_on_gpu
 from ...cuda_ops.seen_texels import Surface, carried_back, seen_texels
 from ...cuda_ops.texels import Stack
 from ..conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
-from .backprojection import LEAST_OPACITY, MOST_HALVINGS, Match, nearest
+from .backprojection import LEAST_OPACITY, MOST_HALVINGS, Match, Matching, nearest
 
 
 @dataclass(frozen=True)
@@ -33,33 +33,23 @@ class PortraitOnGpu:
         """With textures of the same opacity and other colours."""
         return PortraitOnGpu(textures, self.scene.recoloured(pyramid_u8_on_gpu(textures)))
 
-    def matched(
-        self,
-        stack: Stack,
-        wanted: Tensor,
-        weight: Tensor,
-        steps: int,
-        stage: str,
-        samples: int = 1,
-        noise: float = 0.0,
-        hidden: int = 0,
-        believed: Tensor | None = None,
-    ) -> "PortraitOnGpu":
-        """As `match_colours`, before the stack's camera; `wanted`, `weight` and `believed` are on the GPU."""
-        if steps < 1:
+    def matched(self, stack: Stack, wanted: Tensor, weight: Tensor, how: Matching) -> "PortraitOnGpu":
+        """As `match_colours`, before the stack's camera; what is wanted, its weight and what is believed are on the
+        GPU."""
+        if how.steps < 1:
             return self
-        view = View.of(stack.camera, samples)
+        view = View.of(stack.camera, how.samples)
         rgba, depth_m = self.scene.render(view)
         weight = (weight * (rgba[..., 3] > LEAST_OPACITY))[..., None]
         textures = self.textures.clone()
-        textures[:hidden] = 0
+        textures[: how.hidden] = 0
         texels = seen_texels(textures, stack, Surface(depth_m, SEEN_MARGIN_M, SEEN_SOFTNESS_M), MOST_HALVINGS)
-        if believed is not None:
-            texels = texels.believed(believed)
+        if how.believed is not None:
+            texels = texels.believed(how.believed)
         colours = self.textures.view(-1, 4)[texels.texel, :3] / 255.0
 
         def tried(now: Match, length: float) -> Match:
-            picture = _levels(F.softshrink(now.residual, noise))
+            picture = _levels(F.softshrink(now.residual, how.noise))
             textures, colours = carried_back(now.portrait.textures, texels, now.colours, picture, length)
             portrait = now.portrait.recoloured(textures)
             return match(portrait, colours, portrait.scene.render(view)[0])
@@ -68,7 +58,7 @@ class PortraitOnGpu:
             residual = (wanted - rgba[..., :3]) * weight
             return Match(portrait, colours, residual, float(residual.square().sum()))
 
-        return nearest(match(self, colours, rgba), tried, steps, stage).portrait
+        return nearest(match(self, colours, rgba), tried, how).portrait
 
 
 def _levels(picture: Tensor) -> Tensor:
