@@ -100,7 +100,7 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_b
     head = slice(0, round(SHOULDERS_SHARE * work))
     doubted[head] |= by_matte[head]
     opacity = _matted(small, sure, off, doubted) if sure.any() and off.any() else unlikely
-    opacity = _without_specks(opacity)
+    opacity = without_specks(opacity)
     colour = estimate_foreground_ml(small.astype(np.float64), opacity.astype(np.float64)).astype(np.float32)
     full = picture.astype(np.float32) / 255.0
     if work < size:
@@ -141,8 +141,8 @@ def _solved(system: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
         return latest.pop()
 
 
-def _without_specks(opacity: np.ndarray) -> np.ndarray:
-    """The largest part is the person; the rest are specks of background."""
+def without_specks(opacity: np.ndarray) -> np.ndarray:
+    """An opacity [H, W] of the largest part alone, which is the person; the rest are specks of background."""
     firm = opacity > SPECK
     largest = _largest(firm)
     return opacity if (largest == firm).all() else opacity * ndimage.binary_dilation(largest, iterations=2)

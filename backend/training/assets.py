@@ -30,6 +30,9 @@ METRES_PER_CM = EYE_DISTANCE_M / MODEL_EYE_DISTANCE_CM
 DATA_VARIABLE = "PORTRAIT_MANIFOLDS_DATA"
 DEFAULT_DATA = Path("../shared/data")
 
+NECK_END_M, BODY_TOP_M = -0.16, -0.15
+"""Heights below which the head model's skin is the end of its neck, and the body has no neck of its own."""
+
 # Vertex ranges of the head model (ICT-FaceKit's vertex_indices).
 FACE_INNER = slice(0, 6706)
 FACE = slice(0, 9409)
@@ -77,6 +80,17 @@ class HeadModel:
         """Triangles of face, head and neck, [T, 3] int32."""
         return triangulate(self.faces[self.faces_of("M_Face", "M_BackHead")])
 
+    @cached_property
+    def outer_triangles(self) -> np.ndarray:
+        """Those, eyes and teeth: what is seen of the head, [T, 3] int32."""
+        eyes = ("M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight")
+        return triangulate(self.faces[self.faces_of("M_Face", "M_BackHead", *eyes, "M_Teeth")])
+
+    def neck_moved_m(self, offsets_m: np.ndarray) -> np.ndarray:
+        """How far the neck's end is moved, [3], where the vertices are by [V, 3] from the neutral head's: what a body
+        follows."""
+        return np.asarray(offsets_m[SKIN][self.neutral_m[SKIN, 1] < NECK_END_M].mean(0))
+
 
 @dataclass(frozen=True)
 class Garment:
@@ -90,6 +104,11 @@ class Garment:
     def triangles(self) -> np.ndarray:
         """[T, 3] int32."""
         return triangulate(self.faces)
+
+    @cached_property
+    def below_neck(self) -> np.ndarray:
+        """Triangles [T, 3] that lie below BODY_TOP_M."""
+        return self.triangles[(self.vertices_m[self.triangles][..., 1] < BODY_TOP_M).all(1)]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ...cuda_ops.rasterise import rasterise
 from ..photo.alignment import crop_from_landmarks, invert_crop, sample_crop
-from .assets import triangulate, vertex_normals
+from .assets import vertex_normals
 from .library import Library
 from .meshes import plain_mesh, positions
 from .photos import read_photo
@@ -30,12 +30,10 @@ def _tile(library: Library, index: int, tile_px: int) -> np.ndarray:
     picture = sample_crop(photo, crop, size)
     camera = library.fits.camera(index, photo.shape[1], photo.shape[0]).cropped(crop, size, size)
     vertices = head.shape_m(library.fits.identity[index], library.fits.expression[index])
-    names = ("M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth")
-    triangles = triangulate(head.faces[head.faces_of(*names)])
-    shade = 0.15 + 0.75 * np.clip(vertex_normals(vertices, triangles) @ LIGHT, 0, 1)
+    shade = 0.15 + 0.75 * np.clip(vertex_normals(vertices, head.outer_triangles) @ LIGHT, 0, 1)
     gain = np.ones((len(vertices), 4), np.float32)
     gain[:, :3] = shade[:, None]
-    mesh = plain_mesh(vertices, triangles, gain)
+    mesh = plain_mesh(vertices, head.outer_triangles, gain)
     rgba, _ = rasterise(mesh, positions(*camera.project(vertices)), [], size, size)
     left = (np.arange(size) < size // 2)[None, :, None]
     over = np.where(left & (rgba[..., 3:] > 0.5), np.clip(rgba[..., :3], 0, 1) ** (1 / 2.2) * 255, picture)

@@ -14,7 +14,8 @@ from ...cuda_ops.rasterise import rasterise
 from ..camera import Camera
 from ..photo.alignment import Alignment, LandmarkTemplate, align, sample_crop
 from ..photo.landmarks import LandmarkDetector
-from .assets import FACE, SKIN, triangulate
+from ..photo.matting import without_specks
+from .assets import FACE, SKIN
 from .fitting import FaceFits
 from .library import Library
 from .meshes import plain_mesh, positions
@@ -97,9 +98,7 @@ def matte(picture: np.ndarray, probability: np.ndarray, work_px: int = 256) -> t
         (size, size), Image.Resampling.BICUBIC
     )
     alpha = np.clip(np.asarray(grown, np.float32) / 255.0 * 1.04 - 0.02, 0, 1)
-    parts, count = ndimage.label(alpha > 0.1)
-    if count > 1:  # the person is the largest part; the rest are specks of background
-        alpha = alpha * ndimage.binary_dilation(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]), iterations=2)
+    alpha = without_specks(alpha)
     estimated = Image.fromarray((np.clip(colour, 0, 1) * 255).astype(np.uint8)).resize(
         (size, size), Image.Resampling.BICUBIC
     )
@@ -113,14 +112,10 @@ def extrapolated_depth(
     """Depth [S, S] in metres over the foreground, and where it is the fitted face's own, [S, S] bool."""
     head = studio.head
     vertices = head.shape_m(fits.identity[index], fits.expression[index])
-    faces = head.faces_of(
-        "M_Face", "M_BackHead", "M_ScleraLeft", "M_ScleraRight", "M_IrisLeft", "M_IrisRight", "M_Teeth"
-    )
     body = studio.wardrobe.body
-    shift = (vertices - head.neutral_m)[SKIN][head.neutral_m[SKIN, 1] < -0.16].mean(0)
-    shoulders = body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.15).all(1)]
-    everything = np.concatenate([vertices, body.vertices_m + shift]).astype(np.float32)
-    triangles = np.concatenate([triangulate(head.faces[faces]), shoulders + len(vertices)]).astype(np.int32)
+    standing_m = body.vertices_m + head.neck_moved_m(vertices - head.neutral_m)
+    everything = np.concatenate([vertices, standing_m]).astype(np.float32)
+    triangles = np.concatenate([head.outer_triangles, body.below_neck + len(vertices)]).astype(np.int32)
     pixels, depth = camera.project(everything)
     gain = np.zeros((len(everything), 4), np.float32)
     gain[FACE, 0] = vertices[FACE, 1] > -0.11  # marks the face, without its neck

@@ -76,8 +76,8 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
         pieces += glasses(rng, vertices, studio.head)
     garment = studio.wardrobe.clothes[split.clothes[rng.integers(len(split.clothes))]]
     is_bare = rng.random() < BARE_SHARE
-    neck = still[SKIN][studio.head.neutral_m[SKIN][:, 1] < -0.16].mean(0)
-    pieces += dressed_body(rng, studio.wardrobe, None if is_bare else garment, tone, neck)
+    neck_m = studio.head.neck_moved_m(still)
+    pieces += dressed_body(rng, studio.wardrobe, None if is_bare else garment, tone, neck_m)
     posture = sample_posture(rng)
     pieces = [posture.taken_by(piece) for piece in pieces]
     textures = {

@@ -41,7 +41,7 @@ def mean_radius_m(head: HeadModel, wardrobe: Wardrobe, size: int = RADIUS_SIZE) 
     The hair is the median of the wardrobe's styles; directions without a surface are filled from their neighbours.
     """
     skin = plain_mesh(head.neutral_m[SKIN], _skin_triangles(head))
-    body = plain_mesh(wardrobe.body.vertices_m, _below_neck(wardrobe))
+    body = plain_mesh(wardrobe.body.vertices_m, wardrobe.body.below_neck)
     union = Mesh.join([skin, body])
     base, covered = outermost_radius_m(union, [], size)
     hair = []
@@ -104,8 +104,3 @@ def _slope_limited(logs: np.ndarray, size: int) -> np.ndarray:
 def _skin_triangles(head: HeadModel) -> np.ndarray:
     triangles = head.skin_triangles
     return triangles[(triangles < SKIN.stop).all(1)]
-
-
-def _below_neck(wardrobe: Wardrobe) -> np.ndarray:
-    body = wardrobe.body
-    return body.triangles[(body.vertices_m[body.triangles][..., 1] < -0.15).all(1)]
