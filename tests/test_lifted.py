@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
+from training_stand_in import Everywhere
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.photo.alignment import Alignment
@@ -14,13 +15,6 @@ from portrait_manifolds.backend.training.real import RealPortrait
 
 SIZE_PX = 96
 BALL_M = 0.1
-
-
-class Everywhere:
-    """A segmentation that says nothing."""
-
-    def person(self, photo: np.ndarray) -> np.ndarray:
-        return np.full(photo.shape[:2], 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from training_stand_in import write_stand_in
+from training_stand_in import Everywhere, write_stand_in
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.training import cli, network_cli, photos, subject
+from portrait_manifolds.backend.training import cli, network_cli, photos
 from portrait_manifolds.backend.training import subject as subject_module
 from portrait_manifolds.backend.training.assets import load_head_model, load_wardrobe
 from portrait_manifolds.backend.training.atlas import make_skin_atlas
@@ -49,19 +49,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     )  # fmt: skip
     none = photos.PhotoFaces(folder, (), np.zeros((0, 478, 2), np.float32), np.zeros((0, 2), np.int32), ())
     return Library(studio, none, fit_faces(head, landmark_map, none.points_px), {}, folder)
-
-
-class Everywhere:
-    """A segmentation that says nothing."""
-
-    def __enter__(self) -> "Everywhere":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def person(self, photo: np.ndarray) -> np.ndarray:
-        return np.full(photo.shape[:2], 1.0)
 
 
 def maker_of(library: Library, seed: int = 0) -> ExampleMaker:
@@ -107,6 +94,18 @@ def test_subjects_of_different_splits_share_no_part(library: Library, maker: Exa
     assert not shapes["train"] & shapes["test"]
 
 
+def test_skins_are_of_a_splits_own_photographs(library: Library, maker: ExampleMaker, tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(6)]
+    for name in names:
+        Image.new("RGB", (64, 64), (190, 150, 130)).save(tmp_path / f"{name}.webp")
+    tones = dict.fromkeys(names, np.array([0.5, 0.3, 0.22], np.float32))
+    studio = replace(library.studio, skins=SkinLibrary(tmp_path, tones))
+    part = replace(maker.splits["train"], photos=tuple(names[:2]))
+    ids = [sample_subject(studio, part, index, seed=3).ids for index in range(12)]
+    assert {one.photo for one in ids} | {one.second_photo for one in ids} == {"", *part.photos}
+    assert any(one.second_photo for one in ids)
+
+
 def values(example: Example) -> dict[str, bytes]:
     return {name: value.tobytes() for name, value in vars(example).items()}
 
@@ -135,7 +134,7 @@ def test_an_example_is_whole(example: Example) -> None:
 def test_some_show_bare_shoulders(library: Library, maker: ExampleMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     people, part = [], maker.splits["train"]
     for share in (0.0, 1.0):
-        monkeypatch.setattr(subject, "BARE_SHARE", share)
+        monkeypatch.setattr(subject_module, "BARE_SHARE", share)
         people.append(sample_subject(library.studio, part, 0, seed=5))
     dressed, bare = people
     assert dressed.ids.clothes in part.clothes and not bare.ids.clothes
