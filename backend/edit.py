@@ -13,7 +13,7 @@ from .camera import Camera
 from .errors import InputError
 from .photo.alignment import Alignment
 from .photo.photograph import decode_layer, photograph_of, read_photograph
-from .picture.compositing import over_grey
+from .picture.compositing import over_grey, to_bytes
 from .picture.layered_picture import covered
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
@@ -92,9 +92,9 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
     camera = portrait.input_camera
     painted = _resampled(painted, camera.width_px, camera.height_px)
     rgb = over_grey(painted) if painted.shape[2] == 4 else painted
-    photograph = photograph_of(np.rint(rgb * 255.0).astype(np.uint8))
+    photograph = photograph_of(to_bytes(rgb))
     if painted.shape[2] == 4:
-        photograph = replace(photograph, opacity=np.rint(painted[..., 3] * 255.0).astype(np.uint8))
+        photograph = replace(photograph, opacity=to_bytes(painted[..., 3]))
     device_name = choose_device("auto")
     mean_px, _ = camera.project(load_weights(device_name).template.points_m)
     alignment = Alignment(portrait.crop.to_photo, camera, residual_px=0.0, landmarks_px=mean_px)

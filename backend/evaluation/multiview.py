@@ -18,7 +18,7 @@ from ..networks.geometry import ON_FACE, face_distance
 from ..photo.alignment import LandmarkTemplate
 from ..photo.landmarks import LandmarkDetector
 from ..photo.photograph import load_photograph, open_picture, read_photograph
-from ..picture.compositing import over_grey, over_light
+from ..picture.compositing import over_grey, over_light, to_bytes
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
 from .identity import FaceEmbedder, distances, embedder_if_installed
@@ -104,7 +104,7 @@ def subject_figures(
         depth_m = None if depth is None else true.depth_in_portrait(depth, index)
         rgba, drawn_m = portrait.render(camera, 2)
         figures = view_figures(camera, rgba, drawn_m, truth, depth_m)
-        drawn = np.rint(over_grey(rgba) * 255.0).astype(np.uint8)
+        drawn = to_bytes(over_grey(rgba))
         figures |= distances(seen[0], {"identity": drawn, "identity_true": truth.shown}, detector, embedder)
         rows.append(ViewFigures(*turn, figures))
     return rows

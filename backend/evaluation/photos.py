@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..photo.alignment import LandmarkTemplate, invert_crop, sample_crop
 from ..photo.landmarks import LandmarkDetector
 from ..photo.photograph import load_photograph
-from ..picture.compositing import over_grey
+from ..picture.compositing import over_grey, to_bytes
 from ..portrait import Portrait
 from ..reconstruct import choose_device, reconstruct
 from .groups import GROUPS_FILE, measured_groups, read_groups
@@ -115,7 +115,7 @@ def photo_figures(
     drawn, depth_m = portrait.render(camera, 2)
     views = {name: portrait.render(camera.orbited(*turn), 2)[0] for name, turn in VIEWS.items() if any(turn)}
     views = {"own": drawn} | views
-    pictures = {name: np.rint(over_grey(rgba) * 255.0).astype(np.uint8) for name, rgba in views.items()}
+    pictures = {name: to_bytes(over_grey(rgba)) for name, rgba in views.items()}
 
     sure, off = away_from_edge(person) & inside, away_from_edge(~person) & inside
     figures = own_view_figures(portrait, photo, person)
@@ -130,8 +130,8 @@ def photo_figures(
     figures |= _identity(distances(crop, pictures, detector, embedder))
     origin_m = camera.project(np.zeros(3))[1]
     near = np.clip(0.5 - (depth_m - origin_m) / 0.30, 0.0, 1.0)
-    shown = np.repeat(np.rint(np.where(np.isfinite(depth_m), near, 0.0) * 255.0)[..., None], 3, -1)
-    return figures, {"photo": crop} | pictures | {"depth": shown.astype(np.uint8)}
+    shown = np.repeat(to_bytes(np.where(np.isfinite(depth_m), near, 0.0))[..., None], 3, -1)
+    return figures, {"photo": crop} | pictures | {"depth": shown}
 
 
 def own_view_figures(portrait: Portrait, photo: np.ndarray, person: np.ndarray) -> dict[str, float]:

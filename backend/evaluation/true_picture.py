@@ -9,7 +9,7 @@ from scipy import ndimage
 from ..conventions import srgb_to_linear
 from ..errors import InputError
 from ..photo.landmarks import LandmarkDetector
-from ..picture.compositing import GREY, over_grey
+from ..picture.compositing import GREY, over_grey, to_bytes
 
 DIFFERENT = 24.0 / 255.0
 """What is farther than this from a plain background in some channel is the person; soft hair for the greater part."""
@@ -31,7 +31,7 @@ class TruePicture:
     @property
     def shown(self) -> np.ndarray:
         """[H, W, 3] uint8, for detectors."""
-        return np.rint(self.picture * 255.0).astype(np.uint8)
+        return to_bytes(self.picture)
 
 
 def true_picture(given: np.ndarray, detector: LandmarkDetector, path: Path) -> TruePicture:
@@ -45,7 +45,7 @@ def true_picture(given: np.ndarray, detector: LandmarkDetector, path: Path) -> T
     picture = given[..., :3]
     background = plain_background(picture)
     if background is None:
-        person = detector.person(np.rint(picture * 255.0).astype(np.uint8)) > 0.5
+        person = detector.person(to_bytes(picture)) > 0.5
     else:
         person = ndimage.binary_fill_holes(np.abs(picture - background).max(-1) > DIFFERENT)
     if not person.any():

@@ -10,7 +10,7 @@ from ..camera import Camera, look_at
 from ..errors import InputError
 from ..photo.landmarks import LandmarkDetector
 from ..photo.photograph import open_picture, read_photograph
-from ..picture.compositing import over_light
+from ..picture.compositing import over_light, to_bytes
 from .assets import vertex_normals
 from .examples import pack
 from .export_views import export_views
@@ -146,4 +146,4 @@ def draw(mesh: Mesh, texture: Texture, camera: Camera) -> View:
 
 def over_wall(view: View) -> np.ndarray:
     """A view [H, W, 3] uint8 before a plain wall."""
-    return np.rint(255.0 * over_light(view.rgba / 255.0, np.array(WALL))).astype(np.uint8)
+    return to_bytes(over_light(view.rgba / 255.0, np.array(WALL)))
