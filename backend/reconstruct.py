@@ -10,7 +10,6 @@ from . import progress
 from .camera import check_fov
 from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
 from .errors import InputError
-from .manifolds import Manifolds
 from .photo.alignment import Alignment, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
 from .photo.input_view import input_view
@@ -129,21 +128,13 @@ def aligned_portrait(
         sides = sides.resampled(texture_size)
         textures = paint_textures(painting, view, innermost, ears.solid, farthest_m, sides)
         progress.report(0.95, "finishing")
-        geometry, steps = painting.geometry, SHARPENING_STEPS + refine_steps
+        steps = SHARPENING_STEPS + refine_steps
         if textures.is_cuda and sharpens_on_gpu():
-            textures = refine_on_gpu(textures, geometry, painting.radius_m, view, steps, sides.believed)
+            textures = refine_on_gpu(textures, painting.geometry, painting.radius_m, view, steps, sides.believed)
             steps = 0
-        manifolds = Manifolds(
-            geometry.radius_m.cpu().numpy(),
-            geometry.spread.cpu().numpy(),
-            painting.displacement_m.cpu().numpy(),
-            geometry.offsets_m.cpu().numpy(),
-            geometry.half_extent,
-        )
-    crop_to_photo = Crop(alignment.crop_to_photo)
-    portrait = Portrait(
-        manifolds, _on_host(textures), alignment.camera, crop_to_photo, photograph.sha256, weights.identity
-    )
+        manifolds = painting.manifolds()
+    made_of = (photograph.sha256, weights.identity)
+    portrait = Portrait(manifolds, _on_host(textures), alignment.camera, Crop(alignment.crop_to_photo), *made_of)
     with progress.part(_made_share(refine_steps), 1.0):
         return refine(portrait, view, steps, sides.believed.cpu().numpy())
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ..manifolds import Manifolds
 from .geometry import SheetGeometry
 
 
@@ -18,6 +19,12 @@ class PaintedSheets:
     radius_m: Tensor  # [G, G], r + delta
     matte: Tensor  # [H, W], 0..1: where the photo shows the person
     geometry: SheetGeometry
+
+    def manifolds(self) -> Manifolds:
+        """The sheets' geometry as a portrait keeps it."""
+        geometry = self.geometry
+        tensors = (geometry.radius_m, geometry.spread, self.displacement_m, geometry.offsets_m)
+        return Manifolds(*(tensor.cpu().numpy() for tensor in tensors), geometry.half_extent)
 
     def moved_to(self, radius_m: Tensor) -> "PaintedSheets":
         """With the surface [G, G] elsewhere, and the sheets about it."""
