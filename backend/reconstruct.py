@@ -8,7 +8,7 @@ import numpy as np
 
 from . import progress
 from .camera import check_fov
-from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZES
+from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
 from .errors import InputError
 from .photo.alignment import Alignment, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
@@ -38,7 +38,7 @@ LEAST_PERSON = 0.05
 def reconstruct(
     photo: Path | str | np.ndarray | Photograph,
     *,
-    texture_size: int = 512,
+    texture_size: int = TEXTURE_SIZE,
     fov_deg: float | None = None,
     face: int = 1,
     device: Device = "auto",

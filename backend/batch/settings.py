@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 
 from ..camera import Camera
+from ..conventions import TEXTURE_SIZE
 from ..errors import InputError
 from ..frames.animation import film_size_px
 from ..frames.camera_paths import PATHS, check_frames, json_cameras, path_cameras
@@ -22,7 +23,7 @@ STILL_SIZE_PX = (512, 512)
 class Settings:
     """The same for all photographs of a batch; raises InputError for what cannot be made of any."""
 
-    texture_size: int = 512
+    texture_size: int = TEXTURE_SIZE
     refine_steps: int = 0
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0

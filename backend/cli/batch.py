@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..conventions import TEXTURE_SIZE
 from ..errors import InputError, ProcessingError
 from .options import Output, parse_size
 
@@ -38,7 +39,7 @@ class Batch:
     """Degrees the still's camera rises about the head; above zero up."""
     samples: int = 2
     """Rays along each side of a pixel, 1 (fastest) to 8."""
-    texture_size: int = 512
+    texture_size: int = TEXTURE_SIZE
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
     refine: int = 0
     """Steps of refinement of the textures against the photograph."""

@@ -10,6 +10,7 @@ import tyro
 from tqdm import tqdm
 
 from ..atomic import check_folder, check_writable
+from ..conventions import TEXTURE_SIZE
 from ..errors import InputError
 
 Figures = dict[str, float]
@@ -26,7 +27,7 @@ class Evaluate:
 
     folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
     """Photographs of people."""
-    texture_size: int = 512
+    texture_size: int = TEXTURE_SIZE
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
     every: int = 1
     """Take only every n-th photograph (or person) by name."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from ..atomic import check_writable
+from ..conventions import TEXTURE_SIZE
 from ..errors import InputError
 from .bar import bar
 from .options import Output
@@ -20,7 +21,7 @@ class Reconstruct:
     """The photograph: JPEG, PNG, WebP, TIFF and others."""
     output: Output
     """Portrait to write, .portrait."""
-    texture_size: int = 512
+    texture_size: int = TEXTURE_SIZE
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
     refine: int = 0
     """Steps by which the textures are matched longer to the photograph."""

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from ..conventions import PHOTO_SUFFIXES
+from ..conventions import PHOTO_SUFFIXES, TEXTURE_SIZE
 from ..errors import InputError
 from ..photo.alignment import LandmarkTemplate, invert_crop, sample_crop
 from ..photo.landmarks import LandmarkDetector
@@ -60,7 +60,7 @@ def photo_paths(folder: Path) -> list[Path]:
     return paths
 
 
-def evaluate_photos(paths: list[Path], texture_size: int = 512, kept_px: int = 0) -> Iterator[Evaluated]:
+def evaluate_photos(paths: list[Path], texture_size: int = TEXTURE_SIZE, kept_px: int = 0) -> Iterator[Evaluated]:
     """Reconstructs and measures photographs one after the other; those without a usable face are logged, left out.
 
     Pictures are kept `kept_px` large, by default not at all. Figures and groups: see docs/evaluation.md. Without the
