@@ -53,6 +53,9 @@ SEEN_SOFTNESS_M = 0.003
 MIN_OPACITY = 1.0 / 255.0
 """Composited opacity below which a pixel has no depth."""
 
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Shares of red, green and blue in brightness (ITU-R BT.709)."""
+
 CROP_SCALE = 1.35
 """This project's crop over the FFHQ crop, so that hair and shoulders are inside."""
 

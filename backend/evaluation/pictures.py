@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from scipy import ndimage
 
 EDGE_SHARE = 0.02
 """Figures leave out what is nearer than this share of the picture's height to the silhouette."""
@@ -27,22 +28,16 @@ def hole_share(opacity: np.ndarray) -> float:
 
 def silhouette(opacity: np.ndarray) -> np.ndarray:
     """The filled silhouette of a drawn opacity [H, W], away from its edge, [H, W] bool."""
-    from scipy import ndimage
-
     return away_from_edge(ndimage.binary_fill_holes(opacity > 0.5))
 
 
 def laplacian_energy(picture: np.ndarray, mask: np.ndarray) -> float:
     """Mean square of the Laplacian of the channels' mean of [H, W, 3] inside a mask [H, W]; contour bands raise it."""
-    from scipy import ndimage
-
     return float((ndimage.laplace(picture.mean(-1)) ** 2)[mask].mean()) if mask.any() else 0.0
 
 
 def away_from_edge(mask: np.ndarray) -> np.ndarray:
     """What of a mask [H, W] is farther than EDGE_SHARE of the height from its edge; the picture's border is none."""
-    from scipy import ndimage
-
     if mask.all():
         return mask
     return np.asarray(ndimage.distance_transform_edt(mask) > EDGE_SHARE * mask.shape[0])

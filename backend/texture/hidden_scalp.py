@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
+from ..conventions import LUMA, SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from ..networks.geometry import (
     CameraBatch,
     SheetGeometry,
@@ -71,8 +71,8 @@ within fewer: each as far as so much is seen, averaged over them."""
 BLACK = 0.03
 """Added to colours before their logarithms are taken."""
 
-LUMA, DARK = (0.2126, 0.7152, 0.0722), 0.02
-"""Weights of brightness, and what is added to it before its logarithm is taken."""
+DARK = 0.02
+"""Added to brightness before its logarithm is taken."""
 
 
 @dataclass(frozen=True)

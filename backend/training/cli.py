@@ -38,8 +38,7 @@ class SourceConfig:
 
     def open(self) -> Library:
         """The library, prepared if it was not."""
-        if self.workers < 1:
-            raise InputError(f"{self.workers} workers cannot work: give at least 1.")
+        check_least(1, workers=self.workers)
         return open_library(self.data, self.photos, self.library.expanduser(), self.workers)
 
 

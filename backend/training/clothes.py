@@ -3,6 +3,8 @@
 from functools import cache
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from ...cuda_ops.rasterise import Texture, make_texture
 from .assets import Garment, Wardrobe, vertex_normals
@@ -95,9 +97,6 @@ def _coloured(rng: np.random.Generator, garment: Garment) -> np.ndarray:
 
 def _parts(count: int, triangles: np.ndarray) -> np.ndarray:
     """Connected component of each vertex, [count]."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), tuple(edges.T)), shape=(count, count))
     return connected_components(graph, directed=False)[1]

@@ -6,6 +6,7 @@ import numpy as np
 
 from .pieces import Piece, Surface
 from .scalp import Scalp
+from .strands import CARD_VARIANTS
 
 SEGMENTS = 9
 STEPS = np.array([0.3, 0.5, 0.7, 0.9, 1.1, 1.2, 1.3, 1.5, 1.5])
@@ -101,9 +102,9 @@ def grow(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom, col
     opacity = np.broadcast_to(np.where(along < 0.01, 0.6, 1.0)[None, :, None], (count, SEGMENTS + 1, 2))
     row = np.arange(SEGMENTS)[:, None] * 2
     pattern = np.concatenate([row + np.array([0, 1, 2]), row + np.array([1, 3, 2])])  # [2 S, 3]
-    variant = rng.integers(4, size=count)
+    variant = rng.integers(CARD_VARIANTS, size=count)
     pieces = []
-    for k in range(4):
+    for k in range(CARD_VARIANTS):
         mine = variant == k
         if not mine.any():
             continue

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from scipy import ndimage
 
 from ..atomic import atomic_path
 from ..conventions import srgb_to_linear
@@ -223,8 +224,6 @@ def _background(photo: np.ndarray, person: np.ndarray) -> np.ndarray:
     side = BACKGROUND_SIDE_PX
     small = np.asarray(Image.fromarray(photo).resize((side, side), Image.Resampling.BOX), np.float32) / 255.0
     mask = np.asarray(Image.fromarray((person * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BOX))
-    from scipy import ndimage
-
     free = (ndimage.maximum_filter(mask, 7) < 25).astype(np.float32)
     return (np.clip(fill_in(small, free, small.reshape(-1, 3).mean(0)), 0, 1) * 255 + 0.5).astype(np.uint8)
 

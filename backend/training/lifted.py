@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from ...cuda_ops.rasterise import Mesh, make_texture, rasterise
 from ..camera import Camera
@@ -114,8 +115,6 @@ def _bytes(linear: np.ndarray) -> np.ndarray:
 
 def _closed(shown: np.ndarray) -> np.ndarray:
     """Opacity with holes closed that the background does not reach, [S, S]."""
-    from scipy import ndimage
-
     reach = max(2, shown.shape[0] // 40)
     joined = ndimage.binary_closing(np.pad(shown > 0.5, reach, mode="edge"), iterations=reach)[
         reach:-reach, reach:-reach

@@ -46,8 +46,14 @@ CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
 LOG_EVERY = 25
 """Steps that a line of the log is the mean of."""
 
-WARM_UP_STEPS = 50
-"""The learning rate rises linearly in these."""
+WARM_UP_STEPS, LEAST_RATE = 50, 0.02
+"""The learning rate rises linearly in the first, and falls to this share of itself by the end."""
+
+AVERAGE_DECAY = 0.995
+"""Of the weights' moving average, a step."""
+
+MAX_NORM = 1.0
+"""Longer gradients are cut to this."""
 
 MAX_SEED = (1 << 31) - 1
 """A step's own seed, which torch takes as 64 bits, has this in its upper half."""
@@ -136,7 +142,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     for part in config.frozen:
         getattr(network, part).requires_grad_(False)
     optimiser = make_optimiser(network)
-    average = MovingAverage(network, 0.995)
+    average = MovingAverage(network, AVERAGE_DECAY)
     adversary = Adversary(device) if config.weights.adversarial and not config.shape_only else None
     make_folder(config.out)
     step, trained = 0, 0.0
@@ -155,11 +161,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         save_checkpoint(config.out / CHECKPOINT, network, average, optimiser, step, seconds, adversary)
 
     while (progress := (time.monotonic() - began) / (60.0 * config.minutes)) < 1.0:
-        rate = (
-            config.learning_rate
-            * min(1.0, (step + 1) / WARM_UP_STEPS)
-            * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
-        )
+        rate = learning_rate(config, step, progress)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["times"]
         batch = next(source).to(device)
@@ -173,7 +175,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
         total = terms["total"]
         optimiser.zero_grad(set_to_none=True)
         total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
         if torch.isfinite(norm):
             optimiser.step()
         step += 1
@@ -189,6 +191,12 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
                 save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
     save()
     return averaged(config, average)
+
+
+def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
+    """Of a step: warmed up, then along half a cosine to LEAST_RATE, by the share of the time that is over, 0..1."""
+    warmed_up = min(1.0, (step + 1) / WARM_UP_STEPS)
+    return config.learning_rate * warmed_up * (LEAST_RATE + (1.0 - LEAST_RATE) * 0.5 * (1 + np.cos(np.pi * progress)))
 
 
 def make_optimiser(network: Inversion) -> torch.optim.Optimizer:

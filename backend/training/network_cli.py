@@ -84,8 +84,7 @@ class TrainCarry:
 
     def run(self) -> None:
         """Writes what is not there yet; raises InputError without files to begin with."""
-        if self.workers < 1:
-            raise InputError(f"{self.workers} workers cannot work: give at least 1.")
+        check_least(1, workers=self.workers)
         if self.unpack:
             unpack(self.folder, self.cache, self.workers)
         else:

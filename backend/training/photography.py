@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..conventions import linear_to_srgb, srgb_to_linear
+from ..conventions import LUMA, linear_to_srgb, srgb_to_linear
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def graded(linear: np.ndarray, look: Look) -> np.ndarray:
     A grade is a property of the film, so every view of one subject gets the same one.
     """
     exposed = linear * look.gain.astype(np.float32)
-    grey = exposed @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    grey = exposed @ np.array(LUMA, np.float32)
     exposed = grey[..., None] + (exposed - grey[..., None]) * np.float32(look.saturation)
     # A shoulder instead of hard clipping, as film and phones have.
     bright = np.maximum(exposed - 0.7, 0.0)

@@ -8,6 +8,7 @@ pixels lie on the fitted face.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from ...cuda_ops.rasterise import rasterise
@@ -76,7 +77,6 @@ def matte(picture: np.ndarray, probability: np.ndarray, work_px: int = 256) -> t
     """
     # Not `matting.cut_out`, which inference has: that needs a second estimate of the person, the networks' own matte,
     # which is what is to be learned from these, and so must not depend on how well it was learned before.
-    from PIL import Image
     from pymatting import estimate_alpha_cf, estimate_foreground_ml
 
     size = picture.shape[0]
