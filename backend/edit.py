@@ -17,7 +17,7 @@ from .picture.compositing import over_grey, to_bytes
 from .picture.layered_picture import covered
 from .portrait import Portrait
 from .reconstruct import aligned_portrait, choose_device
-from .texture.backprojection import Matching, Seen, match_colours
+from .texture.backprojection import Matching, TexelsSeen, match_colours
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def _erased(portrait: Portrait, camera: Camera, kept: np.ndarray) -> Portrait:
     """Opacity times `kept` [H, W] along each pixel's ray, however deep."""
     if not (kept < 1.0).any():
         return portrait
-    texels = Seen(portrait, camera, None)
+    texels = TexelsSeen(portrait, camera, None)
     textures = portrait.textures.copy()
     opacity = textures.reshape(-1, 4)[:, 3]  # a view
     opacity[texels.index] = np.rint(opacity[texels.index] * texels.sample(kept[..., None])[:, 0])

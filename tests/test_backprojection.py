@@ -9,7 +9,7 @@ from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.made.made_portrait import made_camera, made_portrait
 from portrait_manifolds.backend.manifolds import map_grid
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.backend.texture.backprojection import Matching, Seen, match_colours
+from portrait_manifolds.backend.texture.backprojection import Matching, TexelsSeen, match_colours
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def portrait() -> Portrait:
     return made_portrait(texture_size=128, sheets=4)
 
 
-def pixels(portrait: Portrait, texels: Seen, camera: Camera) -> np.ndarray:
+def pixels(portrait: Portrait, texels: TexelsSeen, camera: Camera) -> np.ndarray:
     """Where the camera sees each texel, column and row [N, 2]."""
     grid = map_grid(portrait.texture_size)
     points = np.stack([portrait.manifolds.points(sheet, grid) for sheet in range(portrait.manifolds.sheets)])
@@ -28,7 +28,7 @@ def pixels(portrait: Portrait, texels: Seen, camera: Camera) -> np.ndarray:
 def test_a_texel_takes_what_the_picture_shows_where_it_is_seen(portrait: Portrait, size_px: int) -> None:
     """A picture of its own coordinates, which every halving keeps."""
     camera = made_camera().resized(size_px, size_px)
-    texels = Seen(portrait, camera, None)
+    texels = TexelsSeen(portrait, camera, None)
     row, column = np.mgrid[0:size_px, 0:size_px] + 0.5
     sampled = texels.sample(np.stack([column, row], -1))
     seen = pixels(portrait, texels, camera)
@@ -40,7 +40,8 @@ def test_a_texel_takes_what_the_picture_shows_where_it_is_seen(portrait: Portrai
 def test_a_texel_wider_than_pixels_takes_their_mean(portrait: Portrait) -> None:
     checks = (np.indices((1024, 1024)).sum(0) % 2).astype(np.float32)[..., None]
     wide, narrow = (
-        Seen(portrait, made_camera().resized(side, side), None).sample(checks[:side, :side]) for side in (1024, 64)
+        TexelsSeen(portrait, made_camera().resized(side, side), None).sample(checks[:side, :side])
+        for side in (1024, 64)
     )
     assert np.abs(wide - 0.5).max() < 1e-6 < 0.1 < narrow.std()
 
@@ -51,7 +52,7 @@ def test_what_counts_as_seen_goes_deeper_where_sheets_lie_farther_apart(portrait
     manifolds = portrait.manifolds
     # The same sheets, told as ten times as far apart by offsets a tenth as large.
     apart = replace(manifolds, spread=10.0 * manifolds.spread, offsets_m=0.1 * manifolds.offsets_m)
-    deep, usual = (Seen(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
+    deep, usual = (TexelsSeen(replace(portrait, manifolds=sheets), camera, depth_m) for sheets in (apart, manifolds))
     assert len(deep.index) > 1.2 * len(usual.index)
 
 

@@ -30,7 +30,7 @@ MOST_HALVINGS = 3
 """A texel wider than a pixel takes the mean of so many, as a picture halved up to this often has them."""
 
 
-class Seen:
+class TexelsSeen:
     """The texels of a portrait that a camera sees, and what they take from its pictures."""
 
     def __init__(
@@ -100,7 +100,7 @@ def match_colours(
         return portrait
     rgba, depth_m = portrait.render(camera, how.samples)
     weight = (weight * (rgba[..., 3] > LEAST_OPACITY)).astype(np.float32)[..., None]
-    texels = Seen(portrait, camera, depth_m, how.hidden, how.believed)
+    texels = TexelsSeen(portrait, camera, depth_m, how.hidden, how.believed)
     seen = portrait.textures.view(np.uint32).ravel()[texels.index]  # whole texels: three times as fast
     colours = seen.view(np.uint8).reshape(-1, 4)[:, :3] / np.float32(255.0)
 
