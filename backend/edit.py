@@ -13,6 +13,7 @@ from .camera import Camera
 from .errors import InputError
 from .photo.alignment import Alignment
 from .photo.photograph import decode_layer, photograph_of, read_photograph
+from .photo.resampling import resized
 from .picture.compositing import over_grey, to_bytes
 from .picture.layered_picture import covered
 from .portrait import Portrait
@@ -52,19 +53,19 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     camera = portrait.input_camera
     with progress.part(0.0, 0.2):
         drawn, _ = portrait.render(camera, VIEW_SAMPLES)
-    resized = painted.shape[:2] != drawn.shape[:2]
-    if resized:  # what was not painted on has become softer: so does what it is compared with
+    is_resized = painted.shape[:2] != drawn.shape[:2]
+    if is_resized:  # what was not painted on has become softer: so does what it is compared with
         height, width = painted.shape[:2]
         painted = _resampled(painted, camera.width_px, camera.height_px)
         drawn = _resampled(_resampled(drawn, width, height), camera.width_px, camera.height_px)
     opacity = drawn[..., 3]
     has_opacity = painted.shape[2] == 4
     wanted_opacity = painted[..., 3] if has_opacity else opacity
-    kept = _kept(opacity, wanted_opacity, resized)
+    kept = _kept(opacity, wanted_opacity, is_resized)
     difference = painted[..., :3] - drawn[..., :3]
-    if resized or not has_opacity:  # soft edges have been mixed with what lay beside or behind them
+    if is_resized or not has_opacity:  # soft edges have been mixed with what lay beside or behind them
         difference[opacity <= SOLID] = 0.0
-    changed = _is_changed(difference, resized).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
+    changed = _is_changed(difference, is_resized).any(-1) & (wanted_opacity > SMALLEST_OPACITY)
     _say_what_is_left_out(changed, opacity)
     changed &= opacity > SMALLEST_OPACITY
     portrait = _erased(portrait, camera, kept)
@@ -125,11 +126,7 @@ def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray
     layers = np.array(painted, np.float32)
     if has_opacity:  # or colours of what is clear would bleed in
         layers[..., :3] *= layers[..., 3:]
-    channels = [
-        Image.fromarray(layers[..., i]).resize((width_px, height_px), Image.Resampling.LANCZOS)
-        for i in range(layers.shape[2])
-    ]
-    resampled = np.stack([np.asarray(channel) for channel in channels], -1)
+    resampled = resized(layers, (width_px, height_px), Image.Resampling.LANCZOS)
     if has_opacity:
         resampled[..., :3] /= np.maximum(resampled[..., 3:], SMALLEST_OPACITY)
     return np.clip(resampled, 0.0, 1.0)
@@ -141,16 +138,16 @@ def _say_what_is_left_out(changed: np.ndarray, opacity: np.ndarray) -> None:
         log.warning("%d painted pixels lie beside the person, where there is nothing to paint on: left out", beside)
 
 
-def _is_changed(difference: np.ndarray, resized: bool) -> np.ndarray:
+def _is_changed(difference: np.ndarray, is_resized: bool) -> np.ndarray:
     """Where values [H, W, ...] differ by more than a file's rounding, or than resampling does in the mean around."""
-    if resized:
+    if is_resized:
         return np.abs(ndimage.gaussian_filter(difference, RESAMPLED_PX, axes=(0, 1))) > UNCHANGED_RESAMPLED
     return np.abs(difference) > UNCHANGED
 
 
-def _kept(opacity: np.ndarray, wanted: np.ndarray, resized: bool = False) -> np.ndarray:
+def _kept(opacity: np.ndarray, wanted: np.ndarray, is_resized: bool = False) -> np.ndarray:
     """By what opacities [H, W] are multiplied where less is wanted than is drawn; elsewhere one."""
-    less = _is_changed(opacity - wanted, resized) & (wanted < opacity)
+    less = _is_changed(opacity - wanted, is_resized) & (wanted < opacity)
     return np.where(less, wanted / np.maximum(opacity, 1e-3), 1.0)
 
 

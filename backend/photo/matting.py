@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage, sparse
 
 from ..ramps import ramp
+from .resampling import resized
 
 WORK_PX = 448
 """Side at which the matte is solved."""
@@ -190,8 +191,5 @@ def _resized(values: np.ndarray, size: int) -> np.ndarray:
     if values.shape[0] == size:
         return values.astype(np.float32)
     kind = Image.Resampling.BOX if size < values.shape[0] else Image.Resampling.BICUBIC
-    channels = [
-        np.asarray(Image.fromarray(channel.astype(np.float32)).resize((size, size), kind))
-        for channel in np.moveaxis(np.atleast_3d(values), -1, 0)
-    ]
-    return np.stack(channels, -1) if values.ndim == 3 else channels[0]
+    picture = resized(np.atleast_3d(values).astype(np.float32), (size, size), kind)
+    return picture if values.ndim == 3 else picture[..., 0]

@@ -5,6 +5,7 @@ from PIL import Image
 from scipy import ndimage
 
 from ..conventions import linear_to_srgb
+from ..photo.resampling import resized
 from .atlas import SkinAtlas
 from .colours import sample_hair_colour, sample_skin_tone
 from .photography import decoded_srgb
@@ -106,14 +107,8 @@ def _tamed(ratio: np.ndarray) -> np.ndarray:
 def _with_contrast(colour: np.ndarray, tone: np.ndarray, amount: float) -> np.ndarray:
     """Wrinkles and spots stronger (amount > 0) or weaker: the difference to a blurred copy is scaled."""
     size = colour.shape[0]
-    small = np.stack(
-        [np.asarray(Image.fromarray(colour[..., c]).resize((size // 16,) * 2, Image.Resampling.BOX)) for c in range(3)],
-        -1,
-    )
-    smooth = np.stack(
-        [np.asarray(Image.fromarray(small[..., c]).resize((size, size), Image.Resampling.BICUBIC)) for c in range(3)],
-        -1,
-    )
+    small = resized(colour, (size // 16, size // 16), Image.Resampling.BOX)
+    smooth = resized(small, (size, size), Image.Resampling.BICUBIC)
     return np.maximum(colour + amount * (colour - smooth), 0.15 * tone * 0.2)
 
 

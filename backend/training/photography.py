@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from ..conventions import LUMA, linear_to_srgb, srgb_to_linear
+from ..photo.resampling import resized
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,7 @@ def sample_background(rng: np.random.Generator, side_px: int, photos: list[np.nd
 
 def _enlarge(picture: np.ndarray, side_px: int) -> np.ndarray:
     """[h, w, 3] float32 to [side, side, 3], bicubic."""
-    channels = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(picture[..., c])).resize((side_px, side_px), Image.Resampling.BICUBIC)
-        )
-        for c in range(3)
-    ]
-    return np.maximum(np.stack(channels, -1), 0.0)
+    return np.maximum(resized(picture, (side_px, side_px), Image.Resampling.BICUBIC), 0.0)
 
 
 def encoded_srgb(linear: np.ndarray) -> np.ndarray:
