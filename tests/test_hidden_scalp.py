@@ -17,7 +17,8 @@ from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.photo.input_view import ViewTensors
 from portrait_manifolds.backend.texture import hidden_scalp
-from portrait_manifolds.backend.texture.hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
+from portrait_manifolds.backend.texture.hidden_scalp import hidden_parts, scalp_colours, with_hairline, with_scalp
+from portrait_manifolds.backend.texture.seen_surface import Seen
 from portrait_manifolds.backend.texture.sideburns import sideburns
 
 SIZE = 128

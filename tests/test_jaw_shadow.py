@@ -6,8 +6,8 @@ from torch import Tensor
 
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.texture.hidden_scalp import Seen
 from portrait_manifolds.backend.texture.jaw_shadow import DARKER, jaw_shadow
+from portrait_manifolds.backend.texture.seen_surface import Seen
 
 SIZE = 128
 SKIN, SHIRT = (0.8, 0.6, 0.5), (0.9, 0.9, 0.95)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.networks.geometry import chart_angles_deg
-from portrait_manifolds.backend.texture.hidden_scalp import Seen
+from portrait_manifolds.backend.texture.seen_surface import Seen
 from portrait_manifolds.backend.texture.skin_grain import MOST, skin_shade
 
 SIZE = 256

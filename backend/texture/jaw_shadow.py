@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..networks.geometry import chart_angles_deg, kept, lasting, region
 from ..ramps import ramp
-from .hidden_scalp import BLACK, Seen
+from .seen_surface import BLACK, Seen
 
 JAW_DEG = ((30.0, -56.0), (40.0, -54.0), (55.0, -52.0), (73.0, -49.0), (90.0, -42.0), (112.0, -38.0))
 """Azimuths along the mean head's jaw, from the chin to behind the lobe, and its elevations there."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..networks.geometry import kept, lasting, smoothed
 from ..photo.masks import greatest_around
-from .hidden_scalp import Seen
+from .seen_surface import Seen
 from .side_of_face import below_glasses
 
 FINE, FINEST = 0.005, 0.0015

@@ -22,8 +22,9 @@ from ..ramps import ramp
 from ..shape.neck import without_tabs
 from .beard import hidden_beard
 from .hidden_hair import hair_shade
-from .hidden_scalp import Seen, hidden_parts, scalp_colours, with_hairline, with_scalp
+from .hidden_scalp import hidden_parts, scalp_colours, with_hairline, with_scalp
 from .jaw_shadow import jaw_shadow
+from .seen_surface import Seen
 from .side_of_face import Sides
 from .skin_grain import skin_shade
 from .solidity import solid_opacity
