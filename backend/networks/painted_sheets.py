@@ -24,7 +24,8 @@ class PaintedSheets:
         """The sheets' geometry as a portrait keeps it."""
         geometry = self.geometry
         tensors = (geometry.radius_m, geometry.spread, self.displacement_m, geometry.offsets_m)
-        return Manifolds(*(tensor.cpu().numpy() for tensor in tensors), geometry.half_extent)
+        radius_m, spread, displacement_m, offsets_m = (tensor.cpu().numpy() for tensor in tensors)
+        return Manifolds(radius_m, spread, displacement_m, offsets_m, geometry.half_extent)
 
     def moved_to(self, radius_m: Tensor) -> "PaintedSheets":
         """With the surface [G, G] elsewhere, and the sheets about it."""
