@@ -156,8 +156,7 @@ def serve() -> None:
 
 def _hello(params: Params) -> Answer:
     """Who answers. `device`: also what networks would run on, which takes the seconds that torch needs to load."""
-    from ..cuda_ops.build import BuildError
-    from ..cuda_ops.native import load_library
+    from ..cuda_ops.build import BuildError, load_library
 
     try:
         load_library("render")
