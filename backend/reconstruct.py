@@ -10,13 +10,14 @@ from . import progress
 from .camera import check_fov
 from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
 from .errors import InputError
-from .photo.alignment import Alignment, sample_crop
+from .photo.alignment import Alignment, inside_photo, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
 from .photo.input_view import input_view
 from .photo.landmarks import LandmarkDetector
 from .photo.matting import IMPOSSIBLE
 from .photo.photograph import Photograph, load_photograph, photograph_of
 from .photo.sitter import align_photograph, find_face
+from .photo.whole_head import with_whole_head
 from .portrait import Crop, Portrait
 from .refine import refine, refine_on_gpu, sharpens_on_gpu
 
@@ -108,10 +109,13 @@ def aligned_portrait(
         crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
         can_be = where_person_can_be(photograph)
         possible = sampled(can_be, alignment.crop_to_photo, side_px) > IMPOSSIBLE
-        person = detector.person(crop) * possible
+        inside = inside_photo(photograph.rgb, alignment.crop_to_photo, side_px)
+        person = with_whole_head(detector.person(crop) * possible, inside, camera)
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
-        surely = np.minimum(person, detector.mirrored_person(crop))  # while a GPU is still at the networks
+        # While a GPU is still at the networks:
+        mirrored = with_whole_head(detector.mirrored_person(crop), inside, camera)
+        surely = np.minimum(person, mirrored)
         matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, surely, matte, texture_size, detector, can_be)

@@ -164,6 +164,12 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
     return np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255).astype(np.uint8)
 
 
+def inside_photo(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> np.ndarray:
+    """Where a crop at `size_px` x `size_px` shows the photo [H, W, C], and nothing beyond its border: [size, size]
+    bool."""
+    return sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), crop_to_photo, size_px, "zero")[..., 0] > 250
+
+
 def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[Camera, float]:
     """Rigid pose of the template under the landmarks [478, 2], by robust Gauss-Newton on the reprojection.
 

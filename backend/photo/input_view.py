@@ -10,10 +10,11 @@ import numpy as np
 from scipy import ndimage
 
 from ..camera import Camera
-from .alignment import Alignment, crop_half_size_px, sample_crop
+from .alignment import Alignment, crop_half_size_px, inside_photo, sample_crop
 from .backdrop import sampled
 from .landmarks import LandmarkDetector
 from .matting import Foreground, cut_out
+from .whole_head import with_whole_head
 
 if TYPE_CHECKING:
     import torch
@@ -48,11 +49,13 @@ class InputView:
 
     @cached_property
     def opacity(self) -> np.ndarray:
-        """The person's opacity [S, S]; outside the photo, where nothing is known of it, it fades out."""
+        """The person's opacity [S, S]; outside the photo, where nothing is known of it, heads are made whole, and what
+        is below fades out."""
         if self.inside.all():
             return self.foreground.opacity.astype(np.float32)
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
-        return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
+        fading = self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)
+        return with_whole_head(fading.astype(np.float32), self.inside, self.camera)
 
     @cached_property
     def rgb(self) -> np.ndarray:
@@ -105,7 +108,7 @@ def input_view(
     wide[:, :2] *= WIDER
     native = 2.0 * crop_half_size_px(wide)
     side_px = int(np.clip(np.ceil(native), SMALLEST_PX, FINEST * WIDER * texture_size))
-    inside = sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), wide, side_px, "zero")[..., 0] > 250
+    inside = inside_photo(photo, wide, side_px)
     picture = _soft_outside(sample_crop(photo, wide, side_px), inside)
     looks = detector.person(picture), detector.mirrored_person(picture)
     either, both = np.maximum(*looks), np.minimum(*looks)
