@@ -89,6 +89,7 @@ def follow(scene: bpy.types.Scene) -> None:
     _draw_only(drawn, _composited(scene, drawn))
     drawn.camera = camera_at_frame(scene)
     drawn.frame_start, drawn.frame_end = scene.frame_start, scene.frame_end
+    drawn.frame_subframe = scene.frame_subframe  # the frame itself Blender gives to all scenes of a compositor
     drawn.portrait_manifolds.samples = scene.portrait_manifolds.samples
     for name in FOLLOWED:
         setattr(drawn.render, name, getattr(scene.render, name))

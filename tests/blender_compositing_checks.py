@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import blender_session as session
@@ -48,7 +49,10 @@ def check_compositing(folder: Path) -> None:
 
 
 def check_followed(folder: Path) -> None:
-    """The portrait is composited as the engine draws it alone: cameras of markers, stretched time, Render Region."""
+    """The portrait is composited as the engine draws it alone: cameras of markers, stretched time, Render Region.
+
+    And a still between two frames.
+    """
     root, _ = _small_composite(folder)
     scene, near = bpy.context.scene, bpy.context.scene.camera
     far, behind = (bpy.data.objects.new(name, near.data.copy()) for name in ("far", "behind"))
@@ -67,6 +71,8 @@ def check_followed(folder: Path) -> None:
         for far.hide_render in (True, False):  # markers of hidden cameras do not count
             _assert_composited_as_drawn(scene, folder)
     scene.render.frame_map_new, scene.frame_end = 100, 1
+    scene.frame_set(6, subframe=0.75)
+    _assert_composited_as_drawn(scene, folder, _still)
     scene.render.use_border, scene.render.border_min_x, scene.render.border_max_y = True, 0.4, 0.7
     for crop in (False, True):
         scene.render.use_crop_to_border = crop
@@ -198,18 +204,6 @@ def _small_composite(folder: Path) -> tuple[bpy.types.Object, bpy.types.Scene]:
     return root, scene.portrait_manifolds.drawn_by
 
 
-def _assert_composited_as_drawn(scene: bpy.types.Scene, folder: Path) -> None:
-    """Renders the animation twice: composited, and by the engine without the compositor."""
-    films = []
-    for name, by in (("composited_", "CYCLES"), ("drawn_", "PORTRAIT_MANIFOLDS")):
-        scene.render.engine, scene.render.use_compositing = by, by == "CYCLES"
-        films.append(_film(scene, folder, name))
-    scene.render.engine, scene.render.use_compositing = "CYCLES", True
-    assert min(picture[..., 3].max() for picture in films[1]) > 0.9, "it is in the picture"
-    for composited, drawn in zip(*films, strict=True):
-        np.testing.assert_allclose(composited, drawn, atol=1e-4)
-
-
 def _film(scene: bpy.types.Scene, folder: Path, name: str) -> list[np.ndarray]:
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
@@ -217,6 +211,22 @@ def _film(scene: bpy.types.Scene, folder: Path, name: str) -> list[np.ndarray]:
     assert bpy.ops.render.render(animation=True) == {"FINISHED"}
     frames = range(scene.frame_start, scene.frame_end + 1)
     return [session.loaded(folder / f"{name}{frame:04d}.exr") for frame in frames]
+
+
+def _still(scene: bpy.types.Scene, folder: Path, name: str) -> list[np.ndarray]:
+    return [session.rendered(scene, folder)]
+
+
+def _assert_composited_as_drawn(scene: bpy.types.Scene, folder: Path, render: Callable = _film) -> None:
+    """Renders twice: composited, and by the engine without the compositor."""
+    films = []
+    for name, by in (("composited_", "CYCLES"), ("drawn_", "PORTRAIT_MANIFOLDS")):
+        scene.render.engine, scene.render.use_compositing = by, by == "CYCLES"
+        films.append(render(scene, folder, name))
+    scene.render.engine, scene.render.use_compositing = "CYCLES", True
+    assert min(picture[..., 3].max() for picture in films[1]) > 0.9, "it is in the picture"
+    for composited, drawn in zip(*films, strict=True):
+        np.testing.assert_allclose(composited, drawn, atol=1e-4)
 
 
 def _masks(portrait: np.ndarray, on_near: np.ndarray, on_far: np.ndarray) -> dict[str, np.ndarray]:
