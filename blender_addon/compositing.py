@@ -120,13 +120,20 @@ def _composited(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> set[bpy.types
     before = set(drawn.collection.objects)
     layers = (layer.layer_collection for layer in scene.view_layers if layer.name != LAYER_NAME)
     rendered = {item for layer in layers for item in _in_renders(layer)}
-    return {root for root in portraits(scene) if root in rendered and (root in before or _handed_over(root))}
+    return {root for root in portraits(scene) if root in rendered and _handed_over(root, before)}
 
 
-def _handed_over(root: bpy.types.Object) -> bool:
-    """Whether the backend draws the portrait: the set-up left it a stand-in, and no sheets in renders."""
+def _handed_over(root: bpy.types.Object, before: set[bpy.types.Object]) -> bool:
+    """Whether the backend draws the portrait: it did before or has a stand-in, and its sheets are not rendered.
+
+    Of sheets linked from a library the .blend does not keep that they are hidden.
+    """
     sheets = part_of(root, "SHEETS")
-    return sheets is not None and sheets.hide_render and part_of(root, "STAND_IN") is not None
+    if sheets is None or (root not in before and part_of(root, "STAND_IN") is None):
+        return root in before
+    if sheets.library is not None and not sheets.hide_render:
+        sheets.hide_render = True
+    return sheets.hide_render
 
 
 def _in_renders(layer: bpy.types.LayerCollection) -> Iterator[bpy.types.Object]:

@@ -142,7 +142,10 @@ def _user_node(tree: bpy.types.NodeTree, kind: str, *sources: bpy.types.NodeSock
 
 
 def check_portraits_come_and_go(folder: Path) -> None:
-    """Copies of a composited portrait are composited, in their own scene only; deleted and hidden ones are not."""
+    """Copies of a composited portrait are composited, in their own scene only; deleted and hidden ones are not.
+
+    Nor is one whose sheets are rendered again.
+    """
     root, drawn = _small_composite(folder)
     scene, parts = bpy.context.scene, [root, *root.children_recursive]
     heads = bpy.data.collections.new("heads")
@@ -158,6 +161,9 @@ def check_portraits_come_and_go(folder: Path) -> None:
     heads.hide_render, layer.exclude = False, True
     assert not session.rendered(scene, folder).any()
     layer.exclude = False
+    sheets_of(root).hide_render = False  # taken back
+    assert session.rendered(scene, folder)[..., 3].max() > 0.99 and not list(drawn.collection.objects)
+    sheets_of(root).hide_render = True
     for item in bpy.context.view_layer.objects:
         item.select_set(item in parts)
     bpy.ops.object.duplicate()

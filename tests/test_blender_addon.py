@@ -57,6 +57,7 @@ CHECKS = {
         "stand_in_renewed",
         "depth_of_field",
     ),
+    "library": ("linked",),
     "light": (
         "shadow_on_portrait",
         "shadows_switched_off",
