@@ -24,7 +24,7 @@ from .native_object import (
     sheets_of,
 )
 from .shadows import LAYER_NAME, add_shadow_catcher, catches_shadows
-from .stand_in import stand_in_of
+from .stand_in import hide_from_workbench, stand_in_of
 from .steps import Steps
 
 FOLLOWED = (
@@ -86,7 +86,10 @@ def follow(scene: bpy.types.Scene) -> None:
     drawn = scene.portrait_manifolds.drawn_by
     if drawn is None:
         return
-    _draw_only(drawn, _composited(scene, drawn))
+    roots = _composited(scene, drawn)
+    _draw_only(drawn, roots)
+    for root in roots:
+        hide_from_workbench(root, scene.render.engine)
     drawn.camera = camera_at_frame(scene)
     drawn.frame_start, drawn.frame_end = scene.frame_start, scene.frame_end
     drawn.frame_subframe = scene.frame_subframe  # the frame itself Blender gives to all scenes of a compositor

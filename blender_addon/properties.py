@@ -48,6 +48,9 @@ class PortraitProperties(bpy.types.PropertyGroup):
         update=lambda self, context: _note_place(self, "filepath"),
     )
     filepath_place: bpy.props.StringProperty(description="The portrait's file as an absolute path, when it was chosen")
+    hidden_from_workbench: bpy.props.BoolProperty(
+        description="Whether a stand-in is hidden from renders only because Workbench would show it"
+    )
     file_digest: bpy.props.StringProperty(description="Identifies the file that the sheets were built from")
     photo: bpy.props.StringProperty(
         name="Photograph",

@@ -48,6 +48,18 @@ def renew_stand_in(root: bpy.types.Object, arrays: MeshArrays, digest: str) -> N
             part.data.shade_smooth()  # else shadows would end along the edges of faces that turn from the light
 
 
+def hide_from_workbench(root: bpy.types.Object, engine: str) -> None:
+    """Hides the stand-in from renders by Workbench, which draws what cameras are not to see, and from no others."""
+    stand_in = part_of(root, "STAND_IN")
+    if stand_in is None:
+        return
+    hide, properties = engine == "BLENDER_WORKBENCH", stand_in.portrait_manifolds
+    if hide and not stand_in.hide_render:
+        stand_in.hide_render = properties.hidden_from_workbench = True
+    elif not hide and properties.hidden_from_workbench:
+        stand_in.hide_render = properties.hidden_from_workbench = False
+
+
 def _is_current(root: bpy.types.Object, stand_in: bpy.types.Object) -> bool:
     """Also where the portrait's file is gone: then there is nothing better."""
     try:

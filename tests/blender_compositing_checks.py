@@ -79,6 +79,21 @@ def check_followed(folder: Path) -> None:
         _assert_composited_as_drawn(scene, folder)
 
 
+def check_engines(folder: Path) -> None:
+    """The portrait is composited alike whatever draws the scene; Workbench, too, does not show the stand-in."""
+    root, _ = _small_composite(folder)
+    scene, stand_in = bpy.context.scene, part_of(root, "STAND_IN")
+    cycles = session.rendered(scene, folder)
+    for by in ("BLENDER_WORKBENCH", "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"):
+        scene.render.engine = by
+        np.testing.assert_allclose(session.rendered(scene, folder), cycles, atol=1e-4, err_msg=by)
+    assert not stand_in.hide_render
+    stand_in.hide_render = True  # by the user: it stays
+    for scene.render.engine in ("BLENDER_WORKBENCH", "CYCLES"):
+        session.rendered(scene, folder)
+    assert stand_in.hide_render
+
+
 def check_nodes(folder: Path) -> None:
     """The user's nodes stay before and behind ours, pressed again or not; the nearest of several layers covers."""
     root, _ = session.new_scene(folder, "small.portrait")

@@ -50,6 +50,7 @@ CHECKS = {
     ),
     "compositing": (
         "compositing",
+        "engines",
         "nodes",
         "followed",
         "portraits_come_and_go",
