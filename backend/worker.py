@@ -216,6 +216,7 @@ def _frames(params: Params) -> Answer:
         kind,
         params.of_kind(int, "samples", 2),
         first_frame=params.of_kind(int, "first_frame", 1),
+        frame_step=params.of_kind(int, "frame_step", 1),
         depth_scale=params.of_kind(float, "depth_scale", 1.0),
         looks=[Look.from_dict(look) for look in params.of_kind(list, "looks", [])],
     )

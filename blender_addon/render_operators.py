@@ -52,11 +52,13 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
         first, last = asked_frames(scene, self.frame_start, self.frame_end)
         if last < first:
             raise InputError(f"Frames {first} to {last} cannot be drawn: give a later end.")
-        frames = range(first, last + 1)
+        step = max(1, scene.frame_step)  # Blender lets it be 0
+        frames = range(first, last + 1, step)
         params = {
             "portrait": str(portrait_path(root)),
             "directory": str(frames_folder(self.directory or settings.directory)),
             "first_frame": first,
+            "frame_step": step,
             "format": settings.file_format if self.file_format == "SCENE" else self.file_format,
             "samples": self.samples or settings.samples,
         }

@@ -46,6 +46,14 @@ def check_frames(folder: Path) -> None:
     drawn = session.loaded(frames / "frame_0004.png")  # 8 bits, straight, sRGB-encoded
     assert drawn.shape == (48, 64, 4)
     np.testing.assert_allclose(session.premultiplied(drawn), expected[..., :4], atol=1.2 / 255.0)
+    scene.frame_step = 2  # as Render Animation does
+    stepped = arguments | {"directory": str(folder / "stepped"), "file_format": "png"}
+    assert OPERATORS.render_portrait(**stepped) == {"FINISHED"}
+    assert sorted(path.name for path in (folder / "stepped").glob("*")) == ["frame_0003.png", "frame_0005.png"]
+    for number in (3, 5):
+        name = f"frame_{number:04d}.png"
+        np.testing.assert_array_equal(session.loaded(folder / "stepped" / name), session.loaded(frames / name))
+    scene.frame_step = 0
     reason = session.raised(OPERATORS.render_portrait, **(arguments | {"directory": str(folder / "small.portrait")}))
     assert "is a file" in reason
     scene.portrait_manifolds.directory = ""

@@ -72,10 +72,13 @@ def render_frames(
     kind: str,
     samples: int = 2,
     first_frame: int = 1,
+    frame_step: int = 1,
     depth_scale: float = 1.0,
     looks: Sequence[Look] = (),
 ) -> list[Path]:
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
+
+    The first is numbered `first_frame`, each after it `frame_step` more.
 
     `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene);
     `looks`, one a frame, change what is drawn; without them it is as reconstructed. Frames whose camera sees nothing
@@ -83,7 +86,7 @@ def render_frames(
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
-    paths = [folder / frame_name(first_frame + index, kind) for index in range(len(cameras))]
+    paths = [folder / frame_name(first_frame + frame_step * index, kind) for index in range(len(cameras))]
     shown = list(looks) or [Look()] * len(cameras)
     if len(shown) != len(cameras):
         raise InputError(f"There are {len(shown)} looks for {len(cameras)} cameras: give one a frame.")
