@@ -51,7 +51,7 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
         place, self.work.what = place_of(root), f"Light on {root.name}"
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
-        _check_own(root)
+        _look(root)
         check_in_place(root, context.evaluated_depsgraph_get())
         yield from stand_in_of(place)
         light = yield from _light_of(place, scene.name)
@@ -64,15 +64,6 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
         keyed = [_set(look["Exposure"], log2(brightest), frame), _set(look["Tint"], (*(light / brightest), 1.0), frame)]
         note = f" What is animated has a key at frame {frame:g}." if any(keyed) else ""
         self.report({"INFO"}, f"Exposure {log2(brightest):+.2f} and the light's tint: edit both under Look.{note}")
-
-
-def _check_own(root: bpy.types.Object) -> None:
-    """Raises InputError where there is no look to set, or the .blend would not keep what is set of it."""
-    look = next(iter(_look(root).values()))
-    if look.id_data.library is not None:
-        local = "Object > Relations > Make Local > Selected Objects, Data and Materials"
-        fix = f"match it there, or choose {sheets_of(root).name} and use {local}"
-        raise InputError(f"{root.name}'s look belongs to a linked file, which alone can keep it: {fix}.")
 
 
 def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
