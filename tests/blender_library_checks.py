@@ -1,4 +1,4 @@
-"""Portraits linked from another .blend, and .blends that move."""
+"""Portraits linked from another .blend."""
 
 from pathlib import Path
 

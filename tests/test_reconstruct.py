@@ -154,6 +154,17 @@ def test_the_astronaut_has_a_neck(portrait: Portrait) -> None:
 
 
 @needs_weights
+def test_a_crown_that_the_border_cuts_off_is_made_up(astronaut: np.ndarray, portrait: Portrait) -> None:
+    """As large as it is, not a rim that fades out."""
+    cut_px = 32
+    cut = reconstruct(astronaut[cut_px:], texture_size=256)
+    height_px, width_px = astronaut.shape[:2]
+    rgba, _ = cut.render(cut.input_camera.part(0, -cut_px, width_px, height_px))
+    made, true = rgba[:cut_px, :, 3] > 0.5, portrait.render(portrait.input_camera)[0][:cut_px, :, 3] > 0.5
+    assert true.sum() > 800 and (made & true).sum() > 0.85 * true.sum() and made.sum() < 2.0 * true.sum()
+
+
+@needs_weights
 def test_what_lies_below_the_networks_crop_has_the_photographs_colour(
     astronaut: np.ndarray, portrait: Portrait
 ) -> None:

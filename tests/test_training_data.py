@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from training_stand_in import Everywhere, write_stand_in
+from training_stand_in import Everywhere, StandInDetector, write_stand_in
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError, ProcessingError
@@ -205,14 +205,8 @@ def test_a_full_disk_leaves_no_shard(tmp_path: Path, example: Example) -> None:
 def test_unreadable_faceless_and_many_faced_photographs_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class CountingDetector:
+    class CountingDetector(StandInDetector):
         """Finds as many faces as the first pixel's red says."""
-
-        def __enter__(self) -> "CountingDetector":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
 
         def faces(self, photo: np.ndarray) -> np.ndarray:
             return np.zeros((int(photo[0, 0, 0]), 478, 2), np.float32)

@@ -167,7 +167,8 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
 def inside_photo(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> np.ndarray:
     """Where a crop at `size_px` x `size_px` shows the photo [H, W, C], and nothing beyond its border: [size, size]
     bool."""
-    return sample_crop(np.full((*photo.shape[:2], 1), 255, np.uint8), crop_to_photo, size_px, "zero")[..., 0] > 250
+    everywhere = np.broadcast_to(np.uint8(255), (*photo.shape[:2], 1))  # in no memory, however large the photo
+    return sample_crop(everywhere, crop_to_photo, size_px, "zero")[..., 0] > 250
 
 
 def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[Camera, float]:

@@ -17,13 +17,14 @@ and wholly up to the second."""
 
 DIRECTIONS_DEG = np.arange(-FADE_DEG[0], FADE_DEG[0] + 1.0, 3.0)
 
-STEP_PX, NEAR_BORDER_SHARE = 0.5, 0.01
-"""Outlines are looked for in such steps, and a person who ends within this share of the picture's side of the photo's
-border is cut off by it."""
+STEP_PX, NEAR_BORDER_SHARE, AROUND_DEG = 0.5, 0.02, np.arange(0.0, 360.0, 22.5)
+"""Outlines are looked for in such steps; where they end within this share of the picture's side of the photo's border,
+looked for all around, they are cut off by it: beside it segmentations fray."""
 
 SHARES, SHARES_SMOOTH = (0.85, 1.5), 5
 """How large heads can be beside the median, and over how many directions what is seen of that is smoothed. Where a
-person seems smaller, the outline is not believed."""
+person seems smaller, the outline is not believed. Outlines 30, 40, 50 degrees to either side tell crowns of those
+photographs to 3, 4, 6 % (standard deviation), the median alone to 9 %."""
 
 LEAST_SHOWN, ABOVE_DEG = 0.62, 45.0
 """Heads stay as they are where the border, up to the second from straight up, leaves less than the first of the
@@ -68,27 +69,36 @@ def _head_in(camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
 def _outline(
     person: np.ndarray, inside: np.ndarray, centre_px: np.ndarray, up: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far the person goes in DIRECTIONS_DEG, in pixels, and whether the photo's border ends it there; [D] each."""
+    """How far a person [H, W] goes from a place in DIRECTIONS_DEG, in pixels, and if it ends at the photo's border.
+
+    Both [D]; directions are counted from `up`, a unit long.
+    """
     size = max(person.shape)
     away_px = np.arange(0.0, 1.5 * size, STEP_PX)
-    angles = np.radians(DIRECTIONS_DEG)
-    ways = np.cos(angles)[:, None] * up + np.sin(angles)[:, None] * [-up[1], up[0]]
-    places = np.floor(centre_px + away_px[None, :, None] * ways[:, None]).astype(int)
-    limits = np.array(person.shape[::-1]) - 1
-    beyond = ((places < 0) | (places > limits)).any(-1)
-    columns, rows = np.moveaxis(np.clip(places, 0, limits), -1, 0)
-    border = np.argmax(beyond | ~inside[rows, columns], 1)
-    end = np.argmax(beyond | (person[rows, columns] < 0.5), 1)
-    is_cut = end >= border - NEAR_BORDER_SHARE * size / STEP_PX
-    return away_px[np.minimum(end, border)], is_cut & ~_first(beyond, border)
+    places = centre_px + away_px[None, :, None] * _ways(DIRECTIONS_DEG, up)[:, None]
+    end = np.argmax(~(_at(inside, places) & (_at(person, places) > 0.5)), 1)
+    ends = np.take_along_axis(places, end[:, None, None], 1)
+    around = ends + NEAR_BORDER_SHARE * size * _ways(AROUND_DEG, up)
+    of_photo = _at(inside, around) | ~_at(np.ones_like(inside), around)  # beyond the picture the photo may go on
+    return away_px[end], ~of_photo.all(1)
 
 
-def _first(mask: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(mask, index[:, None], 1)[:, 0]
+def _ways(angles_deg: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Directions [N, 2] in a picture at angles from `up`, clockwise."""
+    angles = np.radians(angles_deg)[:, None]
+    return np.cos(angles) * up + np.sin(angles) * [-up[1], up[0]]
+
+
+def _at(values: np.ndarray, places_px: np.ndarray) -> np.ndarray:
+    """`values` [H, W] at places [..., 2] of a picture, and nothing beyond it."""
+    columns, rows = np.moveaxis(np.floor(places_px).astype(int), -1, 0)
+    height, width = values.shape
+    within = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
+    return values[rows.clip(0, height - 1), columns.clip(0, width - 1)] * within
 
 
 def _gone_on(radius_px: np.ndarray, is_cut: np.ndarray, median_px: np.ndarray) -> np.ndarray:
-    """Outlines [D] that go on where they are cut: as large beside the median's as what is seen to either side."""
+    """Outlines [D] in pixels that go on where they are cut, as large beside the median's as what is seen beside."""
     share = radius_px / median_px
     is_seen = ~is_cut & (share > SHARES[0])
     if is_seen.any():

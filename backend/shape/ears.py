@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import ramp, resampled
+from ..networks.geometry import resampled
 from ..networks.painted_sheets import PaintedSheets
+from ..ramps import ramp
 from .face_end import CORNER_M, ROUNDS, FaceEnd, over_halves
 from .neck_column import ROWS_M, Silhouette, at_heights
 

@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks.geometry import chart_angles_deg, kept, lasting, ramp, resampled, smoothed
-from .hidden_scalp import BLACK, Seen
+from ..networks.geometry import chart_angles_deg, kept, lasting, resampled, smoothed
+from ..ramps import ramp
 from .jaw_shadow import JAW_DEG
+from .seen_surface import BLACK, Seen
 
 CHEEK, CHIN, JAW = ((12.0, 32.0), (-17.0, -6.0)), ((0.0, 11.0), (-37.0, -31.0)), ((14.0, 28.0), (-36.0, -28.0))
 SIDE = ((20.0, 33.0), (-38.0, -12.0))

@@ -14,7 +14,8 @@ from torch import Tensor
 from ..conventions import WHORL
 from ..networks.geometry import chart_grid, constant, kept, resampled, texel_directions
 from ..networks.visibility import scalp_maps
-from .hidden_scalp import Seen, hidden_parts
+from .hidden_scalp import hidden_parts
+from .seen_surface import Seen
 from .sideburns import sideburns
 
 TILES, SOURCES = 26, 1500
