@@ -3,7 +3,7 @@
 import numpy as np
 
 from portrait_manifolds.backend.camera import Camera, look_at
-from portrait_manifolds.backend.photo.whole_head import OUTLINE_M, with_whole_head
+from portrait_manifolds.backend.photo.whole_head import OUTLINE_M, whole_head, with_whole_head
 
 SIZE = 160
 
@@ -70,3 +70,32 @@ def test_a_face_without_its_crown_stays_as_it_is() -> None:
     inside = _border(int(SIZE / 2 - 0.08 * camera.fx_px / 2.0))
     head = _disc(camera, OUTLINE_M[0]) * inside
     assert with_whole_head(head, inside, camera) is head
+
+
+def _picture(camera: Camera) -> np.ndarray:
+    """Skin within 9 cm of the head's centre and striped hair around it [SIZE, SIZE, 3]."""
+    rows, columns = np.mgrid[:SIZE, :SIZE] + 0.5
+    away_m = np.hypot(columns - camera.cx_px, rows - camera.cy_px) * 2.0 / camera.fx_px
+    hair = 0.3 + 0.15 * np.sin(away_m / 0.002)[..., None] * [1.0, 0.8, 0.6]
+    return np.where((away_m < 0.09)[..., None], SKIN, hair).astype(np.float32)
+
+
+SKIN = np.array([0.9, 0.7, 0.6], np.float32)
+
+
+def test_hair_goes_on_as_it_is_below_the_border() -> None:
+    """Mirrored there, without a seam or streaks; and no more of it than there is above the face."""
+    camera = _camera()
+    first = int(SIZE / 2 - 0.105 * camera.fx_px / 2.0)
+    inside = _border(first)
+    head = whole_head(_disc(camera, OUTLINE_M[0]) * inside, inside, camera)
+    assert head is not None
+    photo = _picture(camera)
+    streaks = np.where(inside[..., None], photo, photo[first])
+    rgb = head.colours(streaks)
+    np.testing.assert_array_equal(rgb[inside], photo[inside])
+    made = (head.opacity(np.zeros_like(streaks[..., 0])) > 0.5) & ~inside
+    assert made.sum() > 500 and (np.abs(rgb[made] - SKIN).max(-1) < 0.3).mean() < 0.05
+    middle = rgb[:, SIZE // 2, 0]
+    assert np.ptp(middle[: first - 1][made[: first - 1, SIZE // 2]]) > 0.15
+    assert abs(middle[first - 1] - middle[first]) < 0.05

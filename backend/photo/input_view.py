@@ -14,7 +14,7 @@ from .alignment import Alignment, crop_half_size_px, inside_photo, sample_crop
 from .backdrop import sampled
 from .landmarks import LandmarkDetector
 from .matting import Foreground, cut_out
-from .whole_head import with_whole_head
+from .whole_head import WholeHead, whole_head
 
 if TYPE_CHECKING:
     import torch
@@ -53,9 +53,16 @@ class InputView:
         is below fades out."""
         if self.inside.all():
             return self.foreground.opacity.astype(np.float32)
+        return self._fading if self._head is None else self._head.opacity(self._fading)
+
+    @cached_property
+    def _fading(self) -> np.ndarray:
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
-        fading = self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)
-        return with_whole_head(fading.astype(np.float32), self.inside, self.camera)
+        return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
+
+    @cached_property
+    def _head(self) -> WholeHead | None:
+        return whole_head(self._fading, self.inside, self.camera)
 
     @cached_property
     def rgb(self) -> np.ndarray:
@@ -65,7 +72,8 @@ class InputView:
             return self.foreground.rgb
         nearest = ndimage.distance_transform_edt(~person, return_distances=False, return_indices=True)
         beyond = ndimage.gaussian_filter(self.foreground.rgb[tuple(nearest)], (*2 * [CONTINUED_SOFTNESS_PX], 0))
-        return np.where(self.inside[..., None], self.foreground.rgb, beyond)
+        rgb = np.where(self.inside[..., None], self.foreground.rgb, beyond)
+        return rgb if self._head is None else self._head.colours(rgb)
 
     def on(self, device: "torch.device") -> "ViewTensors":
         """The person's opacity and colour in a device's memory, copied there once."""

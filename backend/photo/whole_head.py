@@ -1,4 +1,7 @@
-"""Heads that the photograph's border cuts off, made whole: their outline goes on as heads are round."""
+"""Heads that the photograph's border cuts off, made whole: their outline goes on as heads are round, with the hair that
+is seen mirrored at the border."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -21,7 +24,7 @@ STEP_PX, NEAR_BORDER_SHARE, AROUND_DEG = 0.5, 0.02, np.arange(0.0, 360.0, 22.5)
 """Outlines are looked for in such steps; where they end within this share of the picture's side of the photo's border,
 looked for all around, they are cut off by it: beside it segmentations fray."""
 
-SHARES, SHARES_SMOOTH = (0.85, 1.5), 5
+SHARES, DIRECTIONS_SMOOTH = (0.85, 1.5), 5
 """How large heads can be beside the median, and over how many directions what is seen of that is smoothed. Where a
 person seems smaller, the outline is not believed. Outlines 30, 40, 50 degrees to either side tell crowns of those
 photographs to 3, 4, 6 % (standard deviation), the median alone to 9 %."""
@@ -30,33 +33,97 @@ LEAST_SHOWN, ABOVE_DEG = 0.62, 45.0
 """Heads stay as they are where the border, up to the second from straight up, leaves less than the first of the
 median: whether hair or skin goes on there nobody knows."""
 
+FACE_M, HAIR_M, CHEEKS_M = 0.085, 0.006, 0.03
+"""No hair that goes on is nearer to the head's centre than the first; most is hair within the second of the border, and
+skin within the third of a place as far below that centre."""
+
+SKIN_SHARE, HAIR_SMOOTH = 0.4, 2.0
+"""Colours are skin that differ from it less than by this share of how they differ from hair, which has highlights as
+bright; over so many directions hairlines are smoothed."""
+
 SOFTNESS_M = 0.0015
 """How soft outlines are that are made up."""
 
 
-def with_whole_head(person: np.ndarray, inside: np.ndarray, camera: Camera) -> np.ndarray:
-    """`person` [H, W], 0..1, with the head that ends at the photo's border, which is `inside` [H, W] bool, gone on.
+@dataclass(frozen=True)
+class WholeHead:
+    """A head in a picture that goes on where the photo's border cuts it off."""
 
-    `camera` sees the picture. Within the photo nothing changes; nor does anything where no head is cut off, or most of
-    its crown.
+    inside: np.ndarray  # [H, W] bool, within the photo's border
+    angle_deg: np.ndarray  # [N], of each place outside it, from straight up
+    away_px: np.ndarray  # [N], from the head's centre
+    centre_px: np.ndarray  # [2]
+    up: np.ndarray  # [2], a unit long
+    px_per_m: float
+    cut_px: np.ndarray  # [D], where the person ends in DIRECTIONS_DEG
+    whole_px: np.ndarray  # [D], where the whole head does
+
+    def opacity(self, person: np.ndarray) -> np.ndarray:
+        """`person` [H, W], 0..1, with the head gone on; within the photo nothing changes."""
+        within_px = self._towards(self.whole_px) - self.away_px
+        head = np.clip(0.5 + 0.5 * within_px / (SOFTNESS_M * self.px_per_m), 0.0, 1.0)
+        whole = person.astype(np.float32)
+        whole[~self.inside] += self._share * (head - whole[~self.inside])
+        return whole
+
+    def colours(self, rgb: np.ndarray) -> np.ndarray:
+        """Colours [H, W, 3] of the picture with the hair between the face and the border mirrored into the head."""
+        cut_px, room_px = self._towards(self.cut_px), self._towards(self.whole_px - self.cut_px)
+        stretch = np.minimum(self._towards(self._hair_px(rgb)) / np.maximum(room_px, 1.0), 1.0)
+        mirrored_px = cut_px - stretch * np.maximum(self.away_px - cut_px, 0.0)
+        mirrored = _colours_at(rgb, self.centre_px + mirrored_px[:, None] * _ways(self.angle_deg, self.up))
+        whole = rgb.copy()
+        whole[~self.inside] += self._share[:, None] * (mirrored - whole[~self.inside])
+        return whole
+
+    def _hair_px(self, rgb: np.ndarray) -> np.ndarray:
+        """How deep hair goes [D] in from the border, to where more of what follows is skin."""
+        deep_px = np.arange(0.0, max(self.cut_px.max() - FACE_M * self.px_per_m, 1.0), STEP_PX)
+        away_px = self.cut_px[:, None] - deep_px
+        colours = _colours_at(rgb, self.centre_px + away_px[..., None] * _ways(DIRECTIONS_DEG, self.up)[:, None])
+        hair = np.median(colours[np.abs(DIRECTIONS_DEG) < ABOVE_DEG][:, deep_px <= HAIR_M * self.px_per_m], (0, 1))
+        cheeks_px = np.stack(np.meshgrid(*2 * [np.linspace(-CHEEKS_M, CHEEKS_M)]), -1) - CHEEKS_M * self.up
+        skin = np.median(_colours_at(rgb, self.centre_px + self.px_per_m * cheeks_px), (0, 1))
+        of_hair = np.linalg.norm(colours - skin, axis=-1) - SKIN_SHARE * np.linalg.norm(colours - hair, axis=-1)
+        of_hair[away_px < FACE_M * self.px_per_m] = -np.inf
+        hair_px = ndimage.median_filter(deep_px[np.argmax(np.cumsum(of_hair, 1), 1)], DIRECTIONS_SMOOTH)
+        return ndimage.gaussian_filter1d(hair_px, HAIR_SMOOTH)
+
+    @property
+    def _share(self) -> np.ndarray:
+        """How far each place outside the photo belongs to a head [N], 0..1."""
+        return ramp(np.abs(self.angle_deg), FADE_DEG).astype(np.float32)
+
+    def _towards(self, of_directions: np.ndarray) -> np.ndarray:
+        """For each place outside the photo [N] what is known of DIRECTIONS_DEG [D]."""
+        return np.interp(self.angle_deg, DIRECTIONS_DEG, of_directions)
+
+
+def whole_head(person: np.ndarray, inside: np.ndarray, camera: Camera) -> WholeHead | None:
+    """How a head goes on that ends at the photo's border, which is `inside` [H, W] bool, of a `person` [H, W], 0..1.
+
+    `camera` sees the picture. None where no head is cut off, or most of its crown.
     """
     if inside.all():
-        return person
+        return None
     centre_px, up, px_per_m = _head_in(camera)
     radius_px, is_cut = _outline(person, inside, centre_px, up)
     median_px = px_per_m * np.interp(np.abs(DIRECTIONS_DEG), OUTLINE_STEP_DEG * np.arange(len(OUTLINE_M)), OUTLINE_M)
     above = is_cut & (np.abs(DIRECTIONS_DEG) < ABOVE_DEG)
     if not is_cut.any() or (radius_px < LEAST_SHOWN * median_px)[above].any():
-        return person
-    radius_px = _gone_on(radius_px, is_cut, median_px)
+        return None
     rows, columns = np.nonzero(~inside)
     away = np.stack([columns + 0.5, rows + 0.5], -1) - centre_px
     angle_deg = np.degrees(np.arctan2(away @ [-up[1], up[0]], away @ up))
-    within_px = np.interp(angle_deg, DIRECTIONS_DEG, radius_px) - np.linalg.norm(away, axis=-1)
-    head = np.clip(0.5 + 0.5 * within_px / (SOFTNESS_M * px_per_m), 0.0, 1.0)
-    whole = person.astype(np.float32)
-    whole[rows, columns] += ramp(np.abs(angle_deg), FADE_DEG) * (head - whole[rows, columns])
-    return whole
+    away_px = np.linalg.norm(away, axis=-1)
+    whole_px = _gone_on(radius_px, is_cut, median_px)
+    return WholeHead(inside, angle_deg, away_px, centre_px, up, px_per_m, radius_px, whole_px)
+
+
+def with_whole_head(person: np.ndarray, inside: np.ndarray, camera: Camera) -> np.ndarray:
+    """`person` [H, W], 0..1, with the head that ends at the photo's border gone on; see `whole_head`."""
+    head = whole_head(person, inside, camera)
+    return person if head is None else head.opacity(person)
 
 
 def _head_in(camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
@@ -97,12 +164,18 @@ def _at(values: np.ndarray, places_px: np.ndarray) -> np.ndarray:
     return values[rows.clip(0, height - 1), columns.clip(0, width - 1)] * within
 
 
+def _colours_at(rgb: np.ndarray, places_px: np.ndarray) -> np.ndarray:
+    """Colours [..., 3] at places [..., 2] of a picture [H, W, 3]."""
+    rows_columns = np.moveaxis(places_px, -1, 0)[::-1] - 0.5
+    return np.stack([ndimage.map_coordinates(rgb[..., c], rows_columns, order=1, mode="nearest") for c in range(3)], -1)
+
+
 def _gone_on(radius_px: np.ndarray, is_cut: np.ndarray, median_px: np.ndarray) -> np.ndarray:
     """Outlines [D] in pixels that go on where they are cut, as large beside the median's as what is seen beside."""
     share = radius_px / median_px
     is_seen = ~is_cut & (share > SHARES[0])
     if is_seen.any():
-        seen = ndimage.median_filter(share[is_seen], SHARES_SMOOTH, mode="nearest")
+        seen = ndimage.median_filter(share[is_seen], DIRECTIONS_SMOOTH, mode="nearest")
         share = np.interp(DIRECTIONS_DEG, DIRECTIONS_DEG[is_seen], np.minimum(seen, SHARES[1]))
     else:
         share = np.ones_like(radius_px)
