@@ -13,7 +13,7 @@ from torch import Tensor
 from .build import load_library
 from .native import BEYOND, COARSE_TILES, FINE_TILE, MAX_LEVELS, SAFE_SHARE, Scene, View, level_count
 from .recorded import recorded
-from .tensor_calls import call_cuda, with_errors
+from .tensor_calls import call_cuda, refuse_second_derivatives, with_errors
 
 
 @cache
@@ -125,6 +125,7 @@ class RenderCuda(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        refuse_second_derivatives()
         levels, radius = ctx.scene.backward(ctx.views, gradients[0])
         return None, None, None, radius, None, None, *levels
 

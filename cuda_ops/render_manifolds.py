@@ -13,6 +13,7 @@ from torch import Tensor
 from .build import BuildError
 from .native import NativeScene, View, level_count, library
 from .reference import TINY_OPACITY, finish_picture, render_manifolds_reference
+from .tensor_calls import refuse_second_derivatives
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,14 @@ def render_manifolds(
     implementation  "native" (C++ on the CPU, CUDA on a GPU), "reference" (plain torch), or what there is
 
     Returns [H, W, 5], of N cameras [N, H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth in metres;
-    `finish_picture` makes straight sRGB and expected depth of it. Gradients flow to textures and radius.
-    Raises ValueError for shapes that do not fit, BuildError where "native" was asked for and cannot be had.
+    `finish_picture` makes straight sRGB and expected depth of it. Gradients flow to textures and radius, once: only
+    "reference" can be differentiated twice.
+    Raises ValueError for shapes that do not fit or a spread or offsets that want a gradient, BuildError where "native"
+    was asked for and cannot be had; its backward pass raises RuntimeError under `create_graph`.
     """
     _check(textures, radius, spread, offsets)
+    if torch.is_grad_enabled() and (spread.requires_grad or offsets.requires_grad):
+        raise ValueError("gradients flow to textures and radius alone: give spread.detach() and offsets.detach()")
     levels = build_pyramid(textures, mip_levels)
     cameras = list(camera) if isinstance(camera, Sequence) else [camera]
     if implementation == "auto":
@@ -152,6 +157,7 @@ class _RenderNative(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        refuse_second_derivatives()
         per_view = [
             ctx.scene.backward(view, gradient.detach().numpy())
             for view, gradient in zip(ctx.views, gradients[0], strict=True)

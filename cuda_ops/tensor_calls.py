@@ -53,6 +53,18 @@ def call_cuda(library: ctypes.CDLL, name: str, device: torch.device, *arguments:
         raise RuntimeError(f"{name} failed: {library.pm_cuda_error(code).decode()}")
 
 
+def refuse_second_derivatives() -> None:
+    """In a backward pass: raises RuntimeError where its gradients are to be differentiated, too.
+
+    Kernels write them without a graph, so those of second order would be wrong in silence. torch's
+    `once_differentiable` notices only some of these: not where the gradient that comes in is a constant.
+    """
+    if torch.is_grad_enabled():  # as `create_graph` says
+        raise RuntimeError(
+            'compiled ops have no second derivatives: leave out create_graph, or take implementation="reference"'
+        )
+
+
 def address(tensor: Tensor, device: torch.device) -> ctypes.c_void_p:
     """Of a tensor's memory; raises ValueError where that is another device's, or not in one piece."""
     if tensor.device != device:

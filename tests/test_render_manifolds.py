@@ -100,6 +100,32 @@ def test_gradients_are_those_of_finite_differences(implementation: str) -> None:
     assert torch.autograd.gradcheck(picture, leaves, eps=1e-6, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("power", [1, 2])  # of a sum, the gradient that comes in is a constant
+def test_second_derivatives_are_the_references_alone(power: int) -> None:
+    textures, *maps = smooth_tensors(2, torch.float64)
+
+    def second(implementation: Implementation) -> torch.Tensor:
+        leaf = textures.clone().requires_grad_()
+        picture = render_manifolds(leaf, *maps, small_camera(5, 4), implementation=implementation)
+        (first,) = torch.autograd.grad((picture**power).sum(), leaf, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), leaf)[0]
+
+    assert second("reference").norm() > 0.0
+    with pytest.raises(RuntimeError, match="no second derivatives: leave out create_graph"):
+        second("native")
+
+
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_spread_and_offsets_that_want_a_gradient_are_refused(implementation: Implementation, wanted: int) -> None:
+    textures, *maps = smooth_tensors(2, torch.float32)
+    maps[wanted].requires_grad_()
+    with pytest.raises(ValueError, match="textures and radius alone"):
+        render_manifolds(textures, *maps, small_camera(2, 2), implementation=implementation)
+    with torch.no_grad():
+        render_manifolds(textures, *maps, small_camera(2, 2), implementation=implementation)
+
+
 def test_gradients_that_are_held_are_not_written_again(small_head: Portrait) -> None:
     textures, radius, spread, offsets = tensors(small_head)
     leaf = textures.requires_grad_()
