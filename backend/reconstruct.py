@@ -1,5 +1,6 @@
 """One photograph to one portrait."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,18 +43,20 @@ def reconstruct(
     texture_size: int = TEXTURE_SIZE,
     fov_deg: float | None = None,
     face: int = 1,
-    device: Device = "auto",
+    device: str = "auto",
     refine_steps: int = 0,
 ) -> Portrait:
     """Reconstructs a portrait from a file, from pixels [H, W, 3] uint8 (sRGB) or from what was read already.
 
     `texture_size` is a power of two, 256 to 1024; `fov_deg` the photograph's vertical field of view (by default from
-    EXIF, else 12 degrees across the face's square); `face` counts from the largest; `refine_steps` match the
+    EXIF, else 12 degrees across the face's square); `face` counts from the largest; `device` is one of
+    `choose_device`; `refine_steps` match the
     textures longer to the photograph than the few steps that are always taken. Method: Deng et al., CVPR 2023
     (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
     Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
     """
     check_choices(texture_size, refine_steps)
+    check_device(device)
     if fov_deg is not None:
         check_fov(fov_deg)
     photograph = _photograph(photo)
@@ -163,10 +166,25 @@ def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:
     return photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)
 
 
-def choose_device(device: Device) -> str:
-    """`auto` takes a GPU if there is one; raises InputError where CUDA was asked for and there is none."""
+def choose_device(device: str) -> str:
+    """torch's name of `auto`, which takes a GPU if there is one, of `cpu`, `cuda` or, of several GPUs, `cuda:1`.
+
+    Raises InputError for any other, and where a GPU was asked for that is not here.
+    """
+    check_device(device)
     import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no CUDA device here: use --device cpu.")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"There is no {device} here: use cuda:0 to cuda:{torch.cuda.device_count() - 1}.")
+    if kind == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{int(number)}" if number and int(number) != torch.cuda.current_device() else "cuda"
+
+
+def check_device(device: str) -> None:
+    """Raises InputError for what is no device's name, without a wait for torch."""
+    if not (isinstance(device, str) and re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", device)):
+        raise InputError(f"There is no device {str(device)!r}: use auto, cpu, cuda or, of several GPUs, cuda:1.")

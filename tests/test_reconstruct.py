@@ -11,6 +11,7 @@ from PIL import Image
 
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend import progress
+from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
@@ -18,6 +19,7 @@ from portrait_manifolds.backend.photo.input_view import ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
+from portrait_manifolds.backend.reconstruct import choose_device
 from portrait_manifolds.backend.shape import neck_column, relief
 from portrait_manifolds.backend.shape.neck import OFFSET_M
 
@@ -91,6 +93,28 @@ def test_bad_input_names_its_fix(tmp_path: Path) -> None:
 
 
 @needs_weights
+def test_devices_go_by_torchs_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 0)
+    named = {"auto": "cuda", "cpu": "cpu", "cuda": "cuda", "cuda:0": "cuda", "cuda:1": "cuda:1"}
+    assert {name: choose_device(name) for name in named} == named
+    with pytest.raises(InputError, match="no cuda:2 here: use cuda:0 to cuda:1"):
+        choose_device("cuda:2")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_device("auto") == "cpu"
+    with pytest.raises(InputError, match="use --device cpu"):
+        choose_device("cuda:0")
+
+
+@pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:-1", "mps", ""])
+def test_a_device_that_no_one_knows_is_refused_before_anything_is_read(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no device '{name}': use auto, cpu, cuda"):
+        reconstruct(tmp_path / "not there.jpg", device=name)
+    with pytest.raises(InputError, match="no device"):
+        Settings(device=name)
+
+
 def test_the_face_gets_relief(astronaut: np.ndarray, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relief, "RELIEF", 0.0)
     flat = reconstruct(astronaut, texture_size=256).manifolds.displacement_m

@@ -217,6 +217,6 @@ def _memory_bytes(ray: Any) -> int:
 def _gpu_share(ray: Any, settings: Settings) -> float:
     """The share of a GPU that a photograph's task asks for: none where the cluster has none."""
     has_gpu = settings.device != "cpu" and ray.cluster_resources().get("GPU", 0) > 0
-    if settings.device == "cuda" and not has_gpu:
+    if settings.device.startswith("cuda") and not has_gpu:
         raise InputError("The cluster has no GPU: use --device cpu.")
     return GPU_SHARE if has_gpu else 0.0

@@ -41,8 +41,8 @@ def run_batch(
     """
     if workers is not None and workers < 1:
         raise InputError(f"{workers} workers cannot do anything: give 1 or more.")
-    if engine == "local" and settings.device == "cuda":
-        choose_device("cuda")
+    if engine == "local" and settings.device.startswith("cuda"):
+        choose_device(settings.device)
     started = time.perf_counter()
     fingerprint = settings.fingerprint()
     _prepare(output, [f"{task.name}{suffix}" for task in tasks for suffix in settings.suffixes])

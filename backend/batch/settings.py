@@ -12,7 +12,7 @@ from ..frames.camera_paths import PATHS, check_frames, json_cameras, path_camera
 from ..networks.manifest import read_manifest
 from ..outputs.mp4 import frame_rate
 from ..portrait import Portrait
-from ..reconstruct import Device, check_choices
+from ..reconstruct import check_choices, check_device
 from ..render import check_samples
 from ..version import installed_version
 
@@ -32,11 +32,12 @@ class Settings:
     frames: int = 96
     fps: float = 24.0
     samples: int = 2
-    device: Device = "auto"
+    device: str = "auto"
     json_cameras: tuple[Camera, ...] = field(default=(), init=False)  # of the file at `path`: workers need not see it
 
     def __post_init__(self) -> None:
         check_choices(self.texture_size, self.refine_steps)
+        check_device(self.device)
         check_samples(self.samples)
         if not all(-90.0 <= angle <= 90.0 for angle in (self.yaw_deg, self.pitch_deg)):
             raise InputError("A still cannot be drawn from there: give a yaw and pitch of -90 to 90 degrees.")
