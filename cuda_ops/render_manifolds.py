@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -46,14 +46,17 @@ def render_manifolds(
     Returns [H, W, 5], of N cameras [N, H, W, 5]: premultiplied linear RGB, opacity, opacity-weighted depth in metres;
     `finish_picture` makes straight sRGB and expected depth of it. Gradients flow to textures and radius, once: only
     "reference" can be differentiated twice.
-    Raises ValueError for shapes that do not fit or a spread or offsets that want a gradient, BuildError where "native"
-    was asked for and cannot be had; its backward pass raises RuntimeError under `create_graph`.
+    Raises ValueError for shapes and values that do not fit, no such implementation, or a spread or offsets that want a
+    gradient, BuildError where "native" was asked for and cannot be had; its backward pass raises RuntimeError under
+    `create_graph`.
     """
     _check(textures, radius, spread, offsets)
     if torch.is_grad_enabled() and (spread.requires_grad or offsets.requires_grad):
         raise ValueError("gradients flow to textures and radius alone: give spread.detach() and offsets.detach()")
     levels = build_pyramid(textures, mip_levels)
     cameras = list(camera) if isinstance(camera, Sequence) else [camera]
+    if implementation not in get_args(Implementation):
+        raise ValueError(f"implementation {implementation!r} must be one of {', '.join(get_args(Implementation))}")
     if implementation == "auto":
         implementation = default_implementation(textures.device.type)
     if implementation == "reference":

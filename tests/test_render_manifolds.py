@@ -173,6 +173,11 @@ def test_tensors_that_do_not_fit_are_refused(change: dict) -> None:
         render_manifolds(*(parts[name] for name in names), small_camera(2, 2))
 
 
+def test_an_implementation_that_is_misspelt_is_refused() -> None:
+    with pytest.raises(ValueError, match="'natve' must be one of auto, reference, native"):
+        render_manifolds(*smooth_tensors(1, torch.float32), small_camera(2, 2), implementation="natve")
+
+
 def test_memory_serves_again_once_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native_module, "_kept", defaultdict(list))
     shape, kind = (3, 4), np.dtype(np.float32)
