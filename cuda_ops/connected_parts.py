@@ -15,7 +15,10 @@ def connected_parts(mask: Tensor) -> Tensor:
     """A mask [H, W] to its parts [H, W] int32: 0 outside it, else one number above 0 for all pixels of a part.
 
     Pixels hang together by their sides. The numbers, at most H x W, ascend with the parts' first pixels, row by row.
+    Raises ValueError for what is no picture.
     """
+    if mask.ndim != 2:
+        raise ValueError(f"a mask must be [H, W], not {tuple(mask.shape)}")
     mask = mask.bool()
     library = _library() if mask.is_cuda else None
     if library is None:

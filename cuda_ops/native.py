@@ -18,7 +18,8 @@ import numpy as np
 from .build import load_library
 from .opaque_hulls import CHART_TILES, LEAST_TEXELS, opaque_hulls
 
-MAX_LEVELS = 12
+MAX_LEVELS, MAX_SHEETS = 12, 64
+"""As in csrc/manifolds.h."""
 FINE_TILE = 16
 COARSE_TILES = 8
 BEYOND, SAFE_SHARE = 1.001, (0.35, 0.95)

@@ -38,6 +38,8 @@ class CudaScene:
         half_extent: float,
         skip_empty: bool = True,
     ) -> None:
+        if levels[0].dtype not in (torch.uint8, torch.float32):
+            raise ValueError(f"a GPU's kernels take uint8 or float32, not {levels[0].dtype}: give textures.float()")
         levels = [level.detach().contiguous() for level in levels]
         radius, spread, offsets = (x.detach().float().contiguous() for x in (radius, spread, offsets))
         self.device, self.levels, self.map_size = levels[0].device, levels, radius.shape[0]

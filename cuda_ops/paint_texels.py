@@ -46,10 +46,10 @@ def paint_texels(stack: Stack, paint: Paint) -> Tensor:
         "shade": paint.shade.shape == (size, size),
         "turned": paint.turned.shape == (size, size),
         "photo": paint.photo.shape == (camera.height_px, camera.width_px, 4),
-        "surface_m": paint.surface_m.shape == 2 * paint.surface_m.shape[-1:],
+        "surface_m": paint.surface_m.ndim == 2 and len(set(paint.surface_m.shape)) == 1,
     }
-    if not all(fits.values()):
-        wrong = ", ".join(name for name, fit in fits.items() if not fit)
+    wrong = ", ".join(name for name, fit in fits.items() if not fit or not getattr(paint, name).numel())
+    if wrong:
         raise ValueError(f"paint for {sheets} x {size} texels does not fit: see the shapes of {wrong}")
     device = paint.opacity.device
     library = texels_library() if device.type == "cuda" else texels_op("paint_texels", "painting")

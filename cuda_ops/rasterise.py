@@ -49,7 +49,9 @@ class Mesh:
 
     @staticmethod
     def join(meshes: Sequence["Mesh"]) -> "Mesh":
-        """One mesh of several; the indices of textures are kept."""
+        """One mesh of several; the indices of textures are kept. Raises ValueError for none."""
+        if not meshes:
+            raise ValueError("there is no mesh to join: give one or more")
         starts = np.cumsum([0] + [len(mesh.vertices_m) for mesh in meshes[:-1]])
         triangles = [mesh.triangles + start for mesh, start in zip(meshes, starts, strict=True)]
         return Mesh(

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .build import BuildError
-from .native import NativeScene, View, level_count, library
+from .native import MAX_SHEETS, NativeScene, View, level_count, library
 from .reference import TINY_OPACITY, finish_picture, render_manifolds_reference
 from .tensor_calls import refuse_second_derivatives
+from .texels import ANTIPODE
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +51,13 @@ def render_manifolds(
     gradient, BuildError where "native" was asked for and cannot be had; its backward pass raises RuntimeError under
     `create_graph`.
     """
-    _check(textures, radius, spread, offsets)
+    cameras = list(camera) if isinstance(camera, Sequence) else [camera]
+    _check(textures, radius, spread, offsets, cameras, half_extent)
+    if mip_levels is not None and mip_levels < 1:
+        raise ValueError(f"mip_levels {mip_levels} must be 1 or more, 1 for none, or None for all")
     if torch.is_grad_enabled() and (spread.requires_grad or offsets.requires_grad):
         raise ValueError("gradients flow to textures and radius alone: give spread.detach() and offsets.detach()")
     levels = build_pyramid(textures, mip_levels)
-    cameras = list(camera) if isinstance(camera, Sequence) else [camera]
     if implementation not in get_args(Implementation):
         raise ValueError(f"implementation {implementation!r} must be one of {', '.join(get_args(Implementation))}")
     if implementation == "auto":
@@ -87,7 +90,7 @@ def render_opacity(
     the CPU opacities are rounded to 8 bits, as portraits keep them, for half the time.
     """
     colourless = opacity[..., None].expand(*opacity.shape, 4)
-    _check(colourless, radius, spread, offsets)
+    _check(colourless, radius, spread, offsets, [camera], half_extent)
     if default_implementation(opacity.device.type) == "native" and not opacity.is_cuda:
         textures = np.zeros(colourless.shape, np.uint8)
         textures[..., 3] = (opacity.detach() * 255.0 + 0.5).to(torch.uint8).numpy()
@@ -170,14 +173,24 @@ class _RenderNative(torch.autograd.Function):
         return None, None, None, torch.from_numpy(radius), None, None, *map(torch.from_numpy, levels)
 
 
-def _check(textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor) -> None:
-    sheets, size = textures.shape[0], textures.shape[1]
-    if textures.ndim != 4 or textures.shape[1:] != (size, size, 4) or size & (size - 1):
-        raise ValueError(f"textures must be [S, T, T, 4] with T a power of two, not {tuple(textures.shape)}")
+def _check(
+    textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, cameras: list[Any], half_extent: float
+) -> None:
+    sheets, size = textures.shape[:2] if textures.ndim == 4 else (0, 0)
+    if textures.shape != (sheets, size, size, 4) or not 1 <= sheets <= MAX_SHEETS or size < 1 or size & (size - 1):
+        raise ValueError(
+            f"textures must be [S, T, T, 4] with S 1 to {MAX_SHEETS} and T a power of two, not {tuple(textures.shape)}"
+        )
     if offsets.shape != (sheets,):
         raise ValueError(f"offsets must be [{sheets}], one a sheet, not {tuple(offsets.shape)}")
-    if radius.ndim != 2 or radius.shape[0] != radius.shape[1] or radius.shape != spread.shape:
-        raise ValueError(f"radius {tuple(radius.shape)} and spread {tuple(spread.shape)} must be one square size")
+    if radius.ndim != 2 or radius.shape[0] != radius.shape[1] or radius.shape != spread.shape or len(radius) < 2:
+        raise ValueError(
+            f"radius {tuple(radius.shape)} and spread {tuple(spread.shape)} must be one square size of 2 or more"
+        )
+    if not 0.0 < half_extent <= ANTIPODE:
+        raise ValueError(f"half_extent {half_extent} must be above 0 and at most {ANTIPODE:g}, the antipode")
+    if len({(camera.width_px, camera.height_px) for camera in cameras}) != 1:
+        raise ValueError(f"camera must be one, or several with pictures of one size, not {len(cameras)} of others")
     kinds = {x.dtype for x in (textures, radius, spread, offsets)}
     if len(kinds) > 1 or kinds - {torch.float32, torch.float64}:
         raise ValueError(f"textures, radius, spread and offsets must all be float32 or all float64, not {kinds}")

@@ -48,15 +48,15 @@ def seen_texels(textures: Any, stack: Stack, surface: Surface | None, most_halvi
 
     Without a surface these are all that are within its picture. A texel wider than a pixel takes from a picture that
     is halved, up to `most_halvings` times. Pixels are counted through the picture, continued so that it can be halved
-    so often, and on through its halved ones. Raises ValueError where textures and stack differ in size; with tensors
-    also BuildError without nvcc.
+    so often, and on through its halved ones. Raises ValueError where textures, stack and surface differ in size, and
+    for fewer than no halvings; with tensors also BuildError without nvcc.
     """
     if not isinstance(textures, np.ndarray):
         from .seen_texels_cuda import seen_texels_cuda
 
         return seen_texels_cuda(textures, stack, surface, most_halvings)
     native = NativeStack.of(stack)
-    check_textures(textures, native)
+    check_seen(textures, surface, most_halvings, native)
     library = _library()
     if library is None:
         from .seen_texels_reference import seen_texels_reference
@@ -109,12 +109,17 @@ def carried_back(textures: Any, texels: SeenTexels, colours: Any, picture: Any, 
     return textures, moved
 
 
-def check_textures(textures: Any, native: NativeStack) -> None:
-    """Of either kind; raises ValueError where they are not of the sheets."""
+def check_seen(textures: Any, surface: Surface | None, most_halvings: int, native: NativeStack) -> None:
+    """Of either kind; raises ValueError where they are not of the sheets, or the surface not of the picture."""
     if tuple(textures.shape) != (native.sheets, native.size, native.size, 4) or _type(textures) != "uint8":
         raise ValueError(
             f"textures {tuple(textures.shape)} {_type(textures)} are not of {native.sheets} x {native.size} texels"
         )
+    picture = native.height_px, native.width_px
+    if surface is not None and tuple(surface.depth_m.shape) != picture:
+        raise ValueError(f"depth_m {tuple(surface.depth_m.shape)} is not of the camera's picture {picture}")
+    if most_halvings < 0:
+        raise ValueError(f"a picture cannot be halved {most_halvings} times: give 0 or more")
 
 
 def check_taken(colours: Any, picture: Any, texels: SeenTexels) -> None:

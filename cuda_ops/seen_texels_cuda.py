@@ -14,8 +14,8 @@ from .seen_texels import (
     NativeSeen,
     SeenTexels,
     Surface,
+    check_seen,
     check_taken,
-    check_textures,
     pixel_count,
 )
 from .tensor_calls import address, call_cuda, stack_on, with_errors
@@ -26,7 +26,7 @@ def seen_texels_cuda(textures: Tensor, stack: Stack, surface: Surface | None, mo
     """As `seen_texels`, which see; raises BuildError without nvcc."""
     device, camera = textures.device, stack.camera
     library, native = _library(), stack_on(stack, device)
-    check_textures(textures, native)
+    check_seen(textures, surface, most_halvings, native)
     textures = textures.contiguous()
     depth_m = None if surface is None else torch.as_tensor(surface.depth_m, device=device).float().contiguous()
     margin_m, softness_m = (surface.margin_m, surface.softness_m) if surface else (0.0, 1.0)

@@ -81,7 +81,7 @@ def sent(values: ArrayLike, device: torch.device | str, dtype: torch.dtype | Non
 
 
 def stack_on(stack: Stack, device: torch.device) -> NativeStack:
-    """csrc/texels.h's Stack in a device's memory; raises ValueError where the stack's maps are not of one size."""
+    """csrc/texels.h's Stack in a device's memory."""
     maps = (stack.radius_m, stack.spread, stack.offsets_m)
     tensors = [torch.as_tensor(x, dtype=torch.float32, device=device).contiguous() for x in maps]
     return NativeStack.over(stack, tensors, lambda tensor: address(tensor, device))

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
+ANTIPODE = 2.0
+"""How far from its centre the equal-area chart reaches straight behind."""
+
 
 @dataclass(frozen=True)
 class Stack:
     """Where a stack's texels are, and the camera that sees them; lengths in metres.
 
-    Maps and offsets are arrays; or, for ops on tensors, tensors on whatever device.
+    Maps and offsets are arrays; or, for ops on tensors, tensors on whatever device. Raises ValueError for sizes and an
+    extent that no stack has.
     """
 
     radius_m: Any  # [T, T] float32, of the sheet at offset 0
@@ -20,6 +24,15 @@ class Stack:
     offsets_m: Any  # [S] float32
     half_extent: float  # of the chart
     camera: Any  # a backend Camera
+
+    def __post_init__(self) -> None:
+        radius, spread, offsets = (tuple(np.shape(x)) for x in (self.radius_m, self.spread, self.offsets_m))
+        if len(radius) != 2 or radius[0] != radius[1] or radius != spread or not radius[0]:
+            raise ValueError(f"a radius of {radius} and a spread of {spread} are not one square size")
+        if len(offsets) != 1 or not offsets[0]:
+            raise ValueError(f"offsets {offsets} must be [S], one a sheet, of 1 or more")
+        if not 0.0 < self.half_extent <= ANTIPODE:
+            raise ValueError(f"half_extent {self.half_extent} must be above 0 and at most {ANTIPODE:g}, the antipode")
 
     def projection(self) -> np.ndarray:
         """[4, 3] float32: (x, y, z, 1) times it is (column x depth, row x depth, depth)."""
@@ -54,21 +67,16 @@ class NativeStack(ctypes.Structure):
 
     @staticmethod
     def of(stack: Stack) -> "NativeStack":
-        """From a stack of arrays; raises ValueError where its maps are not of one size."""
+        """From a stack of arrays."""
         maps = (stack.radius_m, stack.spread, stack.offsets_m)
         return NativeStack.over(stack, [np.ascontiguousarray(x, np.float32) for x in maps], pointer)
 
     @staticmethod
     def over(stack: Stack, maps: Sequence[Any], pointer: Callable[[Any], ctypes.c_void_p]) -> "NativeStack":
         """From a stack whose radius, spread and offsets are float32 at such pointers."""
-        size = len(maps[0])
-        if maps[0].shape != (size, size) or maps[1].shape != (size, size):
-            raise ValueError(
-                f"a radius of {tuple(maps[0].shape)} and a spread of {tuple(maps[1].shape)} are not one square size"
-            )
         native = NativeStack(
             *map(pointer, maps), (ctypes.c_float * 12)(*stack.projection().ravel()), stack.half_extent,
-            len(maps[2]), size, stack.camera.width_px, stack.camera.height_px,
+            len(maps[2]), len(maps[0]), stack.camera.width_px, stack.camera.height_px,
         )  # fmt: skip
         native.keep = maps
         return native

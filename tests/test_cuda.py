@@ -46,6 +46,12 @@ def test_a_scene_s_extent_is_the_processor_s() -> None:
     assert SAFE_SHARE[0] < expected[1] < SAFE_SHARE[1]
 
 
+def test_a_gpu_s_kernels_take_no_double_precision() -> None:
+    textures, *maps = tensors(random_portrait(), torch.float64)
+    with pytest.raises(ValueError, match=r"kernels take uint8 or float32, not torch.float64: give textures.float\(\)"):
+        native_cuda.CudaScene([textures], *maps, half_extent=CHART_HALF_EXTENT)
+
+
 def test_numbers_that_are_sent_are_the_device_s_own() -> None:
     values = np.arange(3.0)
     tensor = sent(values, "cpu", torch.float32)

@@ -59,6 +59,11 @@ def test_parts_hang_together_by_their_sides(mask: np.ndarray, device: str) -> No
     assert (np.diff(pairs) > 0).all()  # both in the order of first pixels
 
 
+def test_parts_are_of_a_picture() -> None:
+    with pytest.raises(ValueError, match=r"mask must be \[H, W\]"):
+        connected_parts(torch.ones(3))
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_largest_part_is_told(device: str) -> None:
     mask = torch.zeros(20, 30, dtype=torch.bool, device=device)

@@ -98,5 +98,7 @@ def test_wrong_input_is_refused() -> None:
         rasterise(mesh, pixels[:-1], [], 8, 8)
     with pytest.raises(ValueError, match="texture"):
         rasterise(Mesh(**{**vars(mesh), "texture_of_triangle": np.full(4, 2, np.int32)}), pixels, [], 8, 8)
+    with pytest.raises(ValueError, match="no mesh to join"):
+        Mesh.join([])
     with pytest.raises(ValueError, match="vertex"):
         rasterise(Mesh(**{**vars(mesh), "triangles": mesh.triangles + 1}), pixels, [], 8, 8)

@@ -164,13 +164,23 @@ def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"radius": torch.ones(4, 5)}, {"offsets": torch.zeros(2)}, {"spread": torch.ones(4)}]
+    "change",
+    [
+        *({"radius": torch.ones(4, 5)}, {"offsets": torch.zeros(2)}, {"spread": torch.ones(4)}),
+        *({"textures": torch.ones(shape)} for shape in ((), (4,), (3, 0, 0, 4), (0, 16, 16, 4), (65, 16, 16, 4))),
+        {"textures": torch.ones(0, 16, 16, 4), "offsets": torch.ones(0)},
+        {"radius": torch.ones(1, 1), "spread": torch.ones(1, 1)},
+        *({"half_extent": value} for value in (-1.0, 0.0, 2.1, float("nan"))),
+        *({"camera": cameras} for cameras in ([], [small_camera(2, 2), small_camera(3, 2)])),
+        *({"mip_levels": count} for count in (0, -1)),
+    ],
 )
-def test_tensors_that_do_not_fit_are_refused(change: dict) -> None:
+@pytest.mark.parametrize("implementation", ["native", "reference"])
+def test_what_does_not_fit_is_refused(change: dict, implementation: Implementation) -> None:
     names = ("textures", "radius", "spread", "offsets")
-    parts = dict(zip(names, smooth_tensors(3, torch.float32), strict=True)) | change
-    with pytest.raises(ValueError, match="must"):
-        render_manifolds(*(parts[name] for name in names), small_camera(2, 2))
+    parts = dict(zip(names, smooth_tensors(3, torch.float32), strict=True)) | {"camera": small_camera(2, 2)}
+    with pytest.raises(ValueError, match="must be"):
+        render_manifolds(**(parts | change), implementation=implementation)
 
 
 def test_an_implementation_that_is_misspelt_is_refused() -> None:

@@ -247,12 +247,36 @@ def test_what_does_not_fit_is_refused(portrait: Portrait, stack: Stack) -> None:
     for name in ("opacity", "painted", "confidence", "shade", "turned", "photo", "surface_m"):
         with pytest.raises(ValueError, match=f"the shapes of .*{name}"):
             paint_texels(stack, paint(**{name: getattr(paint(), name)[1:]}))
+    with pytest.raises(ValueError, match=r"depth_m \(2, 3\) is not of the camera's picture \(120, 90\)"):
+        seen_texels(portrait.textures, stack, Surface(np.ones((2, 3), np.float32), 0.01, 0.01), 3)
+    with pytest.raises(ValueError, match="halved -1 times"):
+        seen_texels(portrait.textures, stack, None, -1)
+    none = (("surface_m", torch.ones(())), ("surface_m", torch.ones(0, 0)), ("painted", torch.ones(5, 3, 0, 0)))
+    for name, empty in none:
+        with pytest.raises(ValueError, match=f"the shapes of .*{name}"):
+            paint_texels(stack, paint(**{name: empty}))
     with pytest.raises(ValueError, match="is not of 5 x 64 texels"):
         close_sheets(stack, soft_opacity()[:, 1:], gaps())
     with pytest.raises(ValueError, match="are not of a picture 90 x 120"):
         close_sheets(
             stack, soft_opacity(), gaps(**{name: torch.ones(90, 120) for name in ("missing", "surface_m", "level")})
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"radius_m": np.ones(SIZE)}, "one square size"),
+        ({"radius_m": 1.0}, "one square size"),
+        ({"radius_m": np.ones((0, 0)), "spread": np.ones((0, 0))}, "one square size"),
+        ({"offsets_m": []}, "one a sheet"),
+        ({"offsets_m": torch.zeros(1, 2)}, "one a sheet"),
+        *(({"half_extent": value}, "half_extent") for value in (-1.0, 0.0, 2.1, float("nan"))),
+    ],
+)
+def test_a_stack_that_none_is_is_refused(stack: Stack, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(stack, **change)
 
 
 def test_maps_on_another_device_are_told(stack: Stack) -> None:
