@@ -47,16 +47,10 @@ class Camera:
         pose = np.array(self.camera_to_world, dtype=np.float64)
         if pose.shape != (4, 4):
             raise InputError(f"camera_to_world has shape {pose.shape}: give 4 rows of 4 numbers.")
-        intrinsics = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
+        intrinsics = (self.fx_px, self.fy_px, self.cx_px, self.cy_px, self.width_px, self.height_px)
         if not (np.isfinite(pose).all() and np.isfinite(intrinsics).all()):
             raise InputError("The camera has a value that is not a finite number: correct it.")
-        rotation = pose[:3, :3]
-        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:
-            raise InputError("camera_to_world is not a rotation and a translation: remove scale, shear and mirroring.")
-        if not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-6):
-            raise InputError("camera_to_world's last row must be 0 0 0 1.")
-        if not (self.fx_px > 0 and self.fy_px > 0):
-            raise InputError("The camera's focal lengths must be above zero pixels.")
+        # Before the lens: a focal length that was worked out of no size is nothing to complain of.
         width, height = int(self.width_px), int(self.height_px)
         if (width, height) != (self.width_px, self.height_px) or not (
             0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX
@@ -65,6 +59,13 @@ class Camera:
                 f"A picture of {self.width_px} x {self.height_px} pixels cannot be made: "
                 f"give whole numbers from 1 to {MAX_SIDE_PX}."
             )
+        rotation = pose[:3, :3]
+        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:
+            raise InputError("camera_to_world is not a rotation and a translation: remove scale, shear and mirroring.")
+        if not np.allclose(pose[3], (0, 0, 0, 1), atol=1e-6):
+            raise InputError("camera_to_world's last row must be 0 0 0 1.")
+        if not (self.fx_px > 0 and self.fy_px > 0):
+            raise InputError("The camera's focal lengths must be above zero pixels.")
         pose.setflags(write=False)
         object.__setattr__(self, "camera_to_world", pose)
         object.__setattr__(self, "width_px", width)

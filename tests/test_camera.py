@@ -89,6 +89,23 @@ def test_a_bad_camera_is_refused_with_its_fix(tmp_path: Path, change: dict, word
         load_cameras(path)
 
 
+@pytest.mark.parametrize("size_px", [(0, 64), (64, 0), (-8, 64), (64, -8), (0, 0)])
+def test_a_picture_of_no_size_is_what_is_refused(size_px: tuple[int, int], small_head: Portrait) -> None:
+    made = (
+        lambda: look_at((0, 0, 1), width_px=size_px[0], height_px=size_px[1]),
+        lambda: look_at((0, 0, 1)).resized(*size_px),
+        lambda: small_head.camera(*size_px),
+    )
+    for camera in made:
+        with pytest.raises(InputError, match=f"A picture of {size_px[0]} x {size_px[1]} pixels cannot be made"):
+            camera()
+
+
+def test_a_size_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InputError, match="not a finite number"):
+        replace(look_at((0, 0, 1)), width_px=float("nan"))
+
+
 @pytest.mark.parametrize("text", ["", "[", "[]", "3", '{"fx_px": 1}', "[[]]", "[" * 100_000])
 def test_a_bad_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "camera.json"
