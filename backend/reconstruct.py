@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -74,10 +75,12 @@ def reconstruct(
 
 def check_choices(texture_size: int, refine_steps: int = 0) -> None:
     """Raises InputError for what no portrait can be made with."""
-    if texture_size not in TEXTURE_SIZES:
+    if not isinstance(texture_size, Integral) or texture_size not in TEXTURE_SIZES:
         raise InputError(f"Textures of {texture_size} texels cannot be made: use 256, 512 or 1024.")
-    if not 0 <= refine_steps <= MAX_REFINE_STEPS:
-        raise InputError(f"{refine_steps} steps of refinement cannot be made: give 0 to {MAX_REFINE_STEPS}.")
+    if not isinstance(refine_steps, Integral) or not 0 <= refine_steps <= MAX_REFINE_STEPS:
+        raise InputError(
+            f"{refine_steps} steps of refinement cannot be made: give a whole number from 0 to {MAX_REFINE_STEPS}."
+        )
 
 
 def aligned_portrait(

@@ -140,7 +140,13 @@ def test_the_settings_tell_what_changes_the_outputs() -> None:
     assert len({settings.fingerprint() for settings in (Settings(), other, Settings(path="orbit"))}) == 3
 
 
-@pytest.mark.parametrize("wrong", [{"refine_steps": 20_000}, {"refine_steps": -1}, {"texture_size": 2048}])
+WRONG_CHOICES = [
+    *({"refine_steps": steps} for steps in (20_000, -1, 1.5, "2")),
+    *({"texture_size": size} for size in (2048, 512.0, "512")),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_CHOICES)
 def test_settings_are_refused_that_no_portrait_can_be_made_with(wrong: dict) -> None:
     with pytest.raises(InputError, match="cannot be made"):
         Settings(**wrong)

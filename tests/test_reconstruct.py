@@ -15,6 +15,7 @@ from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
+from portrait_manifolds.backend.photo import sitter
 from portrait_manifolds.backend.photo.input_view import ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
@@ -113,6 +114,16 @@ def test_a_device_that_no_one_knows_is_refused_before_anything_is_read(name: str
         reconstruct(tmp_path / "not there.jpg", device=name)
     with pytest.raises(InputError, match="no device"):
         Settings(device=name)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"refine_steps": 1.5}, "1.5 steps"), ({"texture_size": 512.0}, "512.0 texels"), ({"face": 1.5}, "no face 1.5")],
+)
+def test_choices_are_refused_before_any_work(wrong: dict, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitter, "LandmarkDetector", None)
+    with pytest.raises(InputError, match=message):
+        reconstruct(np.zeros((300, 300, 3), np.uint8), **wrong)
 
 
 def test_the_face_gets_relief(astronaut: np.ndarray, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:

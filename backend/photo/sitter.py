@@ -1,6 +1,7 @@
 """The face of a photograph that a portrait is made of: found, aligned, and what of it will suffer said."""
 
 import logging
+from numbers import Integral
 
 import numpy as np
 
@@ -40,7 +41,7 @@ from half a metre: the photograph was cut out of another."""
 
 def find_face(photograph: Photograph, face: int = 1) -> np.ndarray:
     """Landmarks [478, 2] of the `face`-th largest face in photo pixels; raises InputError if it is not there."""
-    if face < 1:
+    if not isinstance(face, Integral) or face < 1:
         raise InputError(f"There is no face {face}: faces count from 1, the largest.")
     with LandmarkDetector() as detector:
         faces = find_faces(photograph.rgb, detector)
