@@ -37,7 +37,7 @@ ANTIPODE = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Manifolds:
-    """The geometry of a portrait's sheets; arrays are float32, maps in the chart.
+    """The geometry of a portrait's sheets; arrays are float32 and read-only, maps in the chart.
 
     Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, a
     sheet's radius is not between 5 mm and 10 m, or the chart goes beyond the antipode.
@@ -51,7 +51,7 @@ class Manifolds:
 
     def __post_init__(self) -> None:
         for name in ("radius_m", "spread", "displacement_m", "offsets_m"):
-            values = np.ascontiguousarray(getattr(self, name), dtype=np.float32)
+            values = read_only(np.asarray(getattr(self, name), dtype=np.float32))
             object.__setattr__(self, name, values)
             if not np.isfinite(values).all():
                 raise InputError(f"The portrait's {name} has values that are not finite: reconstruct it again.")
@@ -84,6 +84,13 @@ class Manifolds:
         """Points [..., 3] of sheet `sheet` (metres) at chart coordinates `uv` [..., 2]."""
         radius, spread = (sample_map(x, uv, self.half_extent) for x in (self.total_radius_m(), self.spread))
         return (radius + self.offsets_m[sheet] * spread)[..., None] * chart_to_direction(uv)
+
+
+def read_only(values: np.ndarray) -> np.ndarray:
+    """The array in one piece, or a view of it if it is, that cannot be written into; what is given stays as it is."""
+    values = np.ascontiguousarray(values).view()
+    values.setflags(write=False)
+    return values
 
 
 def default_offsets_m(sheets: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .camera import Camera
 from .errors import InputError
-from .manifolds import Manifolds
+from .manifolds import Manifolds, read_only
 
 if TYPE_CHECKING:
     from .render import Renderer
@@ -41,7 +41,8 @@ class Crop:
 class Portrait:
     """A reconstructed head: curved RGBA sheets, innermost first, and the photograph's camera.
 
-    Raises InputError where the parts do not fit together.
+    Its arrays are read-only, since drawing keeps what it worked out of them: change a copy and
+    `dataclasses.replace(portrait, textures=copy)`. Raises InputError where the parts do not fit together.
     """
 
     manifolds: Manifolds
@@ -67,7 +68,7 @@ class Portrait:
             )
         if not MIN_TEXTURE_SIZE <= width <= MAX_TEXTURE_SIZE:
             raise InputError(f"Textures are {width} wide: use {MIN_TEXTURE_SIZE} to {MAX_TEXTURE_SIZE}.")
-        object.__setattr__(self, "textures", np.ascontiguousarray(textures))
+        object.__setattr__(self, "textures", read_only(textures))
 
     def __getstate__(self) -> dict[str, object]:
         """What is pickled and copied: all but what drawing needs, which is prepared anew."""

@@ -32,11 +32,14 @@ def _drawn(share: float) -> None:
 
 
 class Renderer:
-    """A portrait made ready for drawing; keeps its mip levels (a third of the textures' memory)."""
+    """A portrait made ready for drawing; keeps its mip levels (a third of the textures' memory).
+
+    It knows the portrait's parts, not the portrait, which keeps it: both go as soon as nobody uses them.
+    """
 
     def __init__(self, portrait: Portrait) -> None:
-        manifolds = portrait.manifolds
-        self.portrait = portrait
+        self.manifolds = manifolds = portrait.manifolds
+        self.textures = portrait.textures
         self.radius_m = manifolds.total_radius_m()
         self.native: NativeScene | None = None
         try:
@@ -53,7 +56,7 @@ class Renderer:
     def recoloured(self, portrait: Portrait) -> "Renderer":
         """The same for a portrait that differs in its colours alone, sooner made than a new one."""
         other = copy(self)
-        other.portrait = portrait
+        other.textures = portrait.textures
         if self.native is not None:
             other.native = self.native.recoloured(pyramid_u8(portrait.textures))
         return other
@@ -97,7 +100,7 @@ class Renderer:
             raise InputError("The camera is inside the head: move it away.")
         uv = direction_to_chart(position / distance)
         # The skin, not the outermost sheet: a camera among the hair's outer sheets still sees something.
-        half_extent = self.portrait.manifolds.half_extent
+        half_extent = self.manifolds.half_extent
         if np.abs(uv).max() < half_extent and distance < sample_map(self.radius_m, uv, half_extent):
             raise InputError("The camera is inside the head: move it away.")
         _, depth = camera.project(np.zeros(3))
@@ -110,13 +113,13 @@ class Renderer:
 
         from ..cuda_ops.render_manifolds import render_manifolds
 
-        manifolds = self.portrait.manifolds
+        manifolds = self.manifolds
         with torch.inference_mode():
             accumulated = render_manifolds(
-                torch.from_numpy(self.portrait.textures).float() / 255.0,
+                torch.tensor(self.textures).float() / 255.0,
                 torch.from_numpy(self.radius_m),
-                torch.from_numpy(manifolds.spread),
-                torch.from_numpy(manifolds.offsets_m),
+                torch.tensor(manifolds.spread),
+                torch.tensor(manifolds.offsets_m),
                 camera.resized(camera.width_px * samples, camera.height_px * samples),
                 half_extent=manifolds.half_extent,
                 implementation="reference",

@@ -52,4 +52,4 @@ def tensors(portrait: Portrait, dtype: torch.dtype = torch.float32) -> tuple[tor
     """Textures in 0..1, total radius, spread and offsets, as render_manifolds takes them."""
     manifolds = portrait.manifolds
     maps = (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m)
-    return torch.from_numpy(portrait.textures).to(dtype) / 255.0, *(torch.from_numpy(x).to(dtype) for x in maps)
+    return torch.tensor(portrait.textures).to(dtype) / 255.0, *(torch.tensor(x, dtype=dtype) for x in maps)

@@ -1,7 +1,9 @@
 """The .portrait file: round trips, size, and what is refused."""
 
+import gc
 import json
 import pickle
+import weakref
 from copy import deepcopy
 from dataclasses import replace
 from errno import EACCES
@@ -54,6 +56,31 @@ def test_a_portrait_can_be_pickled_and_copied_once_it_is_drawn() -> None:
     for other in (pickle.loads(pickle.dumps(portrait)), deepcopy(portrait)):
         assert same(portrait, other) and np.array_equal(other.render(other.input_camera)[0], expected)
         assert other != portrait and len({other, portrait}) == 2
+
+
+def test_a_portrait_that_was_drawn_goes_with_its_last_user() -> None:
+    gc.disable()  # which would find a portrait and a renderer that keep each other, but only some day
+    try:
+        portrait = random_portrait()
+        recoloured = portrait.recoloured(255 - portrait.textures)
+        gone = []
+        for drawn in (portrait, recoloured):
+            drawn.render(drawn.input_camera)
+            gone += [weakref.ref(drawn), weakref.ref(drawn.renderer)]
+        del portrait, recoloured, drawn
+        assert [reference() for reference in gone] == 4 * [None]
+    finally:
+        gc.enable()
+
+
+def test_what_a_picture_was_prepared_from_cannot_be_written_into() -> None:
+    given = random_portrait().textures.copy()
+    portrait = replace(random_portrait(), textures=given)
+    names = ("radius_m", "spread", "displacement_m", "offsets_m")
+    for values in (portrait.textures, *(getattr(portrait.manifolds, name) for name in names)):
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = 0
+    given[:] = 0  # what is given stays its owner's
 
 
 def test_a_file_that_may_not_be_read_is_not_called_missing(

@@ -26,7 +26,7 @@ def smooth_tensors(sheets: int, dtype: torch.dtype, size: int = 16) -> tuple[tor
     textures = (torch.rand(sheets, size, size, 4, generator=generator) * 0.8 + 0.1).to(dtype)
     manifolds = bumpy_manifolds(sheets)
     maps = (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m)
-    return textures, *(torch.from_numpy(x).to(dtype) for x in maps)
+    return textures, *(torch.tensor(x, dtype=dtype) for x in maps)
 
 
 @pytest.mark.parametrize("sheets", [1, 3, 24])
@@ -147,8 +147,8 @@ def test_gradients_that_are_held_are_not_written_again(small_head: Portrait) -> 
 def test_the_gradient_reaches_the_displacement(small_head: Portrait) -> None:
     manifolds = small_head.manifolds
     textures, radius, spread, offsets = tensors(small_head)
-    displacement = torch.from_numpy(manifolds.displacement_m).clone().requires_grad_()
-    total = torch.from_numpy(manifolds.radius_m) + resampled(displacement, len(manifolds.radius_m))
+    displacement = torch.tensor(manifolds.displacement_m).requires_grad_()
+    total = torch.tensor(manifolds.radius_m) + resampled(displacement, len(manifolds.radius_m))
     assert total.detach().numpy() == pytest.approx(radius.numpy(), abs=1e-6)
     camera = small_head.camera(48, 48)
 

@@ -44,7 +44,7 @@ def seen_from_beside(portrait: Portrait) -> Stack:
     camera = made_camera().orbited(20.0, 5.0)
     camera = replace(camera.resized(120, 120), cx_px=40.0, width_px=90)
     maps = (resample_map(x, SIZE) for x in (manifolds.total_radius_m(), manifolds.spread))
-    return Stack(*maps, manifolds.offsets_m, CHART_HALF_EXTENT, camera)
+    return Stack(*maps, manifolds.offsets_m.copy(), CHART_HALF_EXTENT, camera)
 
 
 def paint(**changes: object) -> Paint:

@@ -155,8 +155,8 @@ def _cuda_rows(portrait: Portrait) -> Iterator[Row]:
     from ...cuda_ops.native_cuda import CudaScene
 
     manifolds = portrait.manifolds
-    levels = [torch.from_numpy(level).cuda() for level in pyramid_u8(portrait.textures)]
-    maps = [torch.from_numpy(x).cuda() for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)]
+    levels = [torch.tensor(level).cuda() for level in pyramid_u8(portrait.textures)]
+    maps = [torch.tensor(x).cuda() for x in (portrait.renderer.radius_m, manifolds.spread, manifolds.offsets_m)]
     scene = CudaScene(levels, *maps, half_extent=manifolds.half_extent)
     for size in SIZES:
         camera = portrait.camera(*size)
@@ -176,7 +176,7 @@ def _cuda_texel_rows(portrait: Portrait) -> Iterator[Row]:
         on_gpu(x) for x in (stack_of(portrait, camera), surface_of(portrait, camera), random_paint(portrait, camera))
     )
     opacity, gaps = soft_sheets(portrait, camera)
-    sheets, textures = (opacity.cuda(), on_gpu(gaps)), torch.from_numpy(portrait.textures).cuda()
+    sheets, textures = (opacity.cuda(), on_gpu(gaps)), torch.tensor(portrait.textures).cuda()
     seen = seen_texels(textures, stack, surface, MOST_HALVINGS)
     colours = (torch.rand(count, 3, device="cuda") for count in (len(seen.texel), seen.pixels))
     calls: dict[str, tuple[Callable[..., object] | None, Callable[..., object], tuple]] = {
@@ -196,7 +196,7 @@ def _cuda_texel_rows(portrait: Portrait) -> Iterator[Row]:
 def _reference(portrait: Portrait, camera: Camera) -> None:
     manifolds = portrait.manifolds
     radius = torch.from_numpy(portrait.renderer.radius_m)
-    spread, offsets = torch.from_numpy(manifolds.spread), torch.from_numpy(manifolds.offsets_m)
+    spread, offsets = torch.tensor(manifolds.spread), torch.tensor(manifolds.offsets_m)
     with torch.inference_mode():
         render_manifolds(
             _textures(portrait),
@@ -210,7 +210,7 @@ def _reference(portrait: Portrait, camera: Camera) -> None:
 
 
 def _textures(portrait: Portrait) -> torch.Tensor:
-    return torch.from_numpy(portrait.textures).float() / 255.0
+    return torch.tensor(portrait.textures).float() / 255.0
 
 
 def _float_scene(portrait: Portrait) -> NativeScene:

@@ -68,7 +68,8 @@ def stack_of(portrait: Portrait, camera: Camera) -> Stack:
     """The portrait's texels before a camera."""
     manifolds, size = portrait.manifolds, portrait.texture_size
     radius_m, spread = (resample_map(x, size) for x in (manifolds.total_radius_m(), manifolds.spread))
-    return Stack(radius_m, spread, manifolds.offsets_m, manifolds.half_extent, camera)
+    offsets_m = manifolds.offsets_m.copy()  # torch, which may work on these, warns of what is read-only
+    return Stack(radius_m, spread, offsets_m, manifolds.half_extent, camera)
 
 
 @dataclass(frozen=True)
