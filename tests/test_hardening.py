@@ -3,6 +3,7 @@
 import io
 import json
 import resource
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -166,6 +167,37 @@ def test_colours_are_those_of_the_profile(mode: str) -> None:
     assert layer.shape[2] == len(mode.replace("P", "RGB"))
     for rgb in (decode_photograph(file.getvalue(), "red.png").rgb, layer[..., :3]):
         np.testing.assert_allclose(rgb.reshape(-1, 3).mean(0), [0.0, 0.0, 255.0], atol=2.0)
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A display's ICC profile of version 2: its white, D50, and its grey's curve."""
+    white = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
+    tags = b"XYZ \0\0\0\0" + white + b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(gamma * 256))
+    table = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, 14)
+    names = b"mntr", b"GRAY", b"XYZ ", b"acsp"
+    head = struct.pack(">I4xI4s4s4s12x4s28x12s48x", 128 + 28 + len(tags), 0x02100000, *names, white)
+    return head + table + tags
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_greys_are_those_of_the_profile(mode: str) -> None:
+    """Where grey is linear, a fifth of white is sRGB's 124."""
+    grey = Image.new("L", (64, 64), 51)
+    picture = Image.fromarray(np.full((64, 64), 51 * 257, np.uint16)) if mode == "I;16" else grey.convert(mode)
+    if mode == "LA":
+        picture.putpixel((0, 0), (51, 0))
+    file = io.BytesIO()
+    picture.save(file, "PNG", icc_profile=grey_profile(1.0))
+    layer = decode_layer(file.getvalue(), "grey.png")
+    assert layer.shape[2] == 3 + (mode == "LA")
+    for rgb in (decode_photograph(file.getvalue(), "grey.png").rgb, layer[..., :3]):
+        np.testing.assert_allclose(rgb[1:], 124, atol=1)
+
+
+def test_greys_with_a_profile_of_colours_are_those_of_it() -> None:
+    profile, file = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), io.BytesIO()
+    Image.new("L", (64, 64), 51).save(file, "PNG", icc_profile=profile)
+    np.testing.assert_allclose(decode_photograph(file.getvalue(), "grey.png").rgb, 51, atol=1)
 
 
 def test_tiffs_of_floats_are_read_and_planes_of_16_bits_refused() -> None:

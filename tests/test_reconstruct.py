@@ -93,7 +93,6 @@ def test_bad_input_names_its_fix(tmp_path: Path) -> None:
         reconstruct(np.full((200, 200, 3), 127, np.uint8))
 
 
-@needs_weights
 def test_devices_go_by_torchs_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
@@ -126,6 +125,7 @@ def test_choices_are_refused_before_any_work(wrong: dict, message: str, monkeypa
         reconstruct(np.zeros((300, 300, 3), np.uint8), **wrong)
 
 
+@needs_weights
 def test_the_face_gets_relief(astronaut: np.ndarray, portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relief, "RELIEF", 0.0)
     flat = reconstruct(astronaut, texture_size=256).manifolds.displacement_m

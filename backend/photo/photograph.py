@@ -29,9 +29,10 @@ FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA",
 
 _STRIP_PIXELS = 4_000_000
 _COSTLY_FORMATS = ("AVIF", "JPEG2000", "WEBP")
-_GREY_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
+_DEEP_GREY_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
+_GREY_MODES = ("1", "L", "LA", *_DEEP_GREY_MODES)
 _COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK")
-"""Those whose profile counts; grey ones' say how grey is encoded."""
+"""Those of these two whose profile counts."""
 
 MIN_SIDE_PX = 48
 FILM_DIAGONAL_MM = (36.0**2 + 24.0**2) ** 0.5
@@ -63,8 +64,8 @@ def read_photograph(path: Path | str) -> bytes:
 
 
 def decode_photograph(data: bytes, name: str) -> Photograph:
-    """A file's bytes; transparent pixels become white and keep their opacity, 16 bits become 8, CMYK and wide-gamut
-    colours sRGB.
+    """A file's bytes; transparent pixels become white and keep their opacity, 16 bits become 8, and colours and
+    greys of any profile sRGB.
 
     Raises InputError, which says `name`, for what is no picture, smaller than 48 pixels a side or larger than
     100 megapixels (75 in CMYK; 25 in AVIF, JPEG 2000 and WebP).
@@ -87,8 +88,8 @@ def decode_layer(data: bytes, name: str) -> np.ndarray:
         if not _is_clear(image):
             return _srgb_pixels(image)
         rgba = image.convert("RGBA")
-        opaque = rgba.convert("RGB")
-        opaque.info = {"icc_profile": image.info.get("icc_profile")} if image.mode in _COLOUR_MODES else {}
+        opaque = rgba.convert("L" if image.mode in _GREY_MODES else "RGB")
+        opaque.info = {"icc_profile": image.info.get("icc_profile")}
         return np.concatenate([_srgb_pixels(opaque), np.asarray(rgba.getchannel("A"))[..., None]], -1)
 
 
@@ -162,7 +163,7 @@ def _srgb_pixels(image: Image.Image) -> np.ndarray:
 
 def _opacity(image: Image.Image) -> np.ndarray | None:
     """[H, W] uint8, over its greatest value; None where that is all there is."""
-    if image.mode in _GREY_MODES or not _is_clear(image):
+    if image.mode in _DEEP_GREY_MODES or not _is_clear(image):
         return None
     strips = [np.asarray(strip.convert("RGBA").getchannel("A")) for strip in _strips(image)]
     least, most = min(strip.min() for strip in strips), max(strip.max() for strip in strips)
@@ -178,23 +179,31 @@ def _strips(image: Image.Image) -> Iterator[Image.Image]:
         yield image.crop((0, top, width, min(top + rows, height)))
 
 
-def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image | np.ndarray]:
+def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     """What turns a strip of this picture to 8-bit sRGB."""
-    if image.mode in _GREY_MODES:
-        brightest = _brightest(image)
-        white = 65535.0 if brightest > 255.0 else 255.0 if brightest > 2.0 or image.mode != "F" else 1.0
-        return lambda strip: _grey_to_rgb(strip, white)
-    flat = _over_white if _is_clear(image) else lambda strip: strip if strip.mode == "CMYK" else strip.convert("RGB")
+    flat = _flattener(image)
     profile = image.info.get("icc_profile")
-    if profile and image.mode in _COLOUR_MODES:
+    if profile and image.mode in (*_GREY_MODES, *_COLOUR_MODES):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            mode = "CMYK" if image.mode == "CMYK" else "RGB"
+            is_grey = image.mode in _GREY_MODES and source.profile.xcolor_space.strip() == "GRAY"
+            mode = "CMYK" if image.mode == "CMYK" else "L" if is_grey else "RGB"
             transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-            return lambda strip: transform.apply(flat(strip))
+            return lambda strip: transform.apply(flat(strip).convert(mode))
         except (ImageCms.PyCMSError, OSError) as error:
             log.warning("the colour profile is damaged (%s): colours are taken as sRGB", error)
     return lambda strip: flat(strip).convert("RGB")
+
+
+def _flattener(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """What turns a strip of this picture to 8 bits, over white where it is clear, in its own colours."""
+    if image.mode in _DEEP_GREY_MODES:
+        brightest = _brightest(image)
+        white = 65535.0 if brightest > 255.0 else 255.0 if brightest > 2.0 or image.mode != "F" else 1.0
+        return lambda strip: _eight_bit_grey(strip, white)
+    if _is_clear(image):
+        return _over_white
+    return lambda strip: strip if strip.mode == "CMYK" else strip.convert("RGB")
 
 
 def _is_clear(image: Image.Image) -> bool:
@@ -210,10 +219,9 @@ def _brightest(image: Image.Image) -> float:
     return max(float(np.nan_to_num(np.asarray(strip, np.float32)).max()) for strip in _strips(image))
 
 
-def _grey_to_rgb(strip: Image.Image, white: float) -> np.ndarray:
-    """[H, W, 1] uint8, the same in all channels."""
+def _eight_bit_grey(strip: Image.Image, white: float) -> Image.Image:
     values = np.clip(np.nan_to_num(np.asarray(strip, np.float32)) / white, 0, 1)
-    return (values * 255.0 + 0.5).astype(np.uint8)[..., None]
+    return Image.fromarray((values * 255.0 + 0.5).astype(np.uint8))
 
 
 def _exif_fov_deg(image: Image.Image) -> float | None:
