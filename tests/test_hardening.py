@@ -200,6 +200,44 @@ def test_greys_with_a_profile_of_colours_are_those_of_it() -> None:
     np.testing.assert_allclose(decode_photograph(file.getvalue(), "grey.png").rgb, 51, atol=1)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 40, "subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_a_jpeg_that_lacks_its_end_marker_alone_is_read(mode: str, options: dict, lacking: int) -> None:
+    whole = jpeg(mode, **options)
+    read = decode_photograph(whole[:-lacking], "cut.jpg")
+    assert np.array_equal(read.rgb, decode_photograph(whole, "whole.jpg").rgb) and read.fov_deg == pytest.approx(
+        38.0, abs=1
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+@pytest.mark.parametrize("lacking", [8, 200, 3000])
+def test_a_jpeg_that_lacks_pixels_is_refused(options: dict, lacking: int) -> None:
+    with pytest.raises(InputError, match=r"cut\.jpg cannot be read as a picture"):
+        decode_photograph(jpeg("RGB", **options)[:-lacking], "cut.jpg")
+
+
+def jpeg(mode: str, **options: object) -> bytes:
+    """With a small JPEG, its end marker included, in its head, and a lens's focal length."""
+    small, file, exif = io.BytesIO(), io.BytesIO(), Image.Exif()
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)).convert(mode)
+    noise.resize((16, 12)).save(small, "JPEG")
+    exif.get_ifd(0x8769)[0xA405] = 38  # 35 mm equivalent focal length
+    noise.save(file, "JPEG", exif=exif.tobytes(), comment=small.getvalue(), **options)
+    return file.getvalue()
+
+
+def test_the_largest_picture_of_an_icon_is_read() -> None:
+    file = io.BytesIO()
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8))
+    picture.save(file, "ICO", sizes=[(16, 16), (64, 64), (128, 128)])
+    assert np.array_equal(decode_photograph(file.getvalue(), "photo.ico").rgb, picture)
+    picture.save(file := io.BytesIO(), "ICO", sizes=[(16, 16), (32, 32)])
+    with pytest.raises(InputError, match="only 32 x 32 pixels"):
+        decode_photograph(file.getvalue(), "small.ico")
+
+
 def test_tiffs_of_floats_are_read_and_planes_of_16_bits_refused() -> None:
     grey = np.linspace(0.0, 1.0, 64 * 64, dtype=np.float32).reshape(64, 64)
     file = io.BytesIO()

@@ -16,6 +16,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, PLANAR_CONFIGURATION
 
 from ..errors import InputError
 from ..input_file import read_input
+from .jpeg_end import with_its_end
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,9 @@ MAX_PIXELS, MAX_CMYK_PIXELS, MAX_COSTLY_PIXELS = 100_000_000, 75_000_000, 25_000
 up to 36 of _COSTLY_FORMATS."""
 
 MAX_BYTES = 256 << 20
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TGA", "TIFF", "WEBP")
-"""Those that hold pixels and nothing else: Pillow runs another program on EPS. MPO is what some phones call JPEG."""
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "TGA")
+"""Those that hold pixels and nothing else: Pillow runs another program on EPS. MPO is what some phones call JPEG. TGA
+comes last: Pillow takes icons for it."""
 
 _STRIP_PIXELS = 4_000_000
 _COSTLY_FORMATS = ("AVIF", "JPEG2000", "WEBP")
@@ -97,7 +99,8 @@ def decode_layer(data: bytes, name: str) -> np.ndarray:
 def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
     """A file's bytes opened as a picture of one of FORMATS, before its pixels are decoded.
 
-    Raises InputError where it is too large, and makes InputError of whatever Pillow raises inside the block.
+    A JPEG may lack its end marker. Raises InputError where it is too large, and makes InputError of whatever Pillow
+    raises inside the block.
     """
     try:
         with warnings.catch_warnings():
@@ -106,7 +109,9 @@ def open_picture(data: bytes, name: str) -> Iterator[Image.Image]:
                 _check_largest(name, *image.size, _max_pixels(image))
                 if _is_planar_16_bit(image):
                     raise ValueError("Pillow mixes up the planes of such files")
-                yield image
+                whole = with_its_end(data) if image.format in ("JPEG", "MPO") else data
+                with image if whole is data else Image.open(io.BytesIO(whole), formats=("JPEG",)) as image:
+                    yield image
     except (InputError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
