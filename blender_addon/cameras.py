@@ -12,7 +12,8 @@ from mathutils import Matrix
 from ..backend.camera import Camera
 from ..backend.conventions import PORTRAIT_TO_BLENDER, PROMISED_PITCH_DEG, PROMISED_YAW_DEG
 from ..backend.errors import InputError
-from .native_object import check_in_place, portrait_above
+from .drawable import check_drawable
+from .native_object import keep_look_evaluated, portrait_above
 from .steps import Step, Steps
 
 SENSOR_WIDTH_MM = 36.0
@@ -64,7 +65,7 @@ def camera_from_blender(
     width, height = size or render_size(scene)
     if not root.evaluated_get(depsgraph).is_evaluated:
         raise InputError(f"{root.name} is hidden from the viewport, so that its movement is not known: show it.")
-    check_in_place(root, depsgraph)
+    check_drawable(root, depsgraph)
     aspects = {"scale_x": scene.render.pixel_aspect_x, "scale_y": scene.render.pixel_aspect_y}
     projection = np.array(seen.calc_matrix_camera(depsgraph, x=width, y=height, **aspects))
     _check_rigid(seen.matrix_world, camera.name)
@@ -149,6 +150,7 @@ def sample_animation(
     `also` is called at each frame, for what else is read of it. Leaves the scene at the frame it was on. Raises
     InputError as `camera_from_blender` does, and for a portrait whose scale changes.
     """
+    keep_look_evaluated(root)
     before, subframe = scene.frame_current, scene.frame_subframe
     found: list[tuple[Camera, float]] = []
     with _evaluated(scene, root):

@@ -11,12 +11,14 @@ from bpy.app.handlers import persistent
 
 from .cameras import check_one_view
 from .compositor_nodes import Compositor, switch_blends
+from .drawable import check_drawable
 from .job_operator import JobOperator
+from .look import check_look
 from .naming import ENGINE_ID
 from .native_object import (
     active_portrait,
-    check_in_place,
     found_at,
+    keep_look_evaluated,
     part_of,
     place_of,
     portrait_path,
@@ -45,7 +47,8 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         scene_name, root = context.scene.name, active_portrait(context)
         check_one_view(context.scene)
-        check_in_place(root, context.evaluated_depsgraph_get())
+        check_drawable(root, context.evaluated_depsgraph_get())
+        check_look(root)
         place = place_of(root)
         stand_in = yield from stand_in_of(place)
         root, scene = found_at(place), bpy.data.scenes[scene_name]  # undo may have replaced them
@@ -178,4 +181,6 @@ def build_nodes(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> None:
 @persistent
 def follow_before_render(scene: bpy.types.Scene, *_: object) -> None:
     """Each frame: the camera may be bound to a marker, portraits and size may have been changed."""
+    for root in portraits(scene):
+        keep_look_evaluated(root)
     follow(scene)

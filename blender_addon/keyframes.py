@@ -44,12 +44,6 @@ def fcurves(item: bpy.types.ID) -> "bpy.types.bpy_prop_collection | None":
     return next((bag.fcurves for bag in bags if bag is not None), None)
 
 
-def is_played(curve: bpy.types.FCurve) -> bool:
-    """Whether Blender heeds a curve: it has keys, and neither it nor its group is muted."""
-    muted = curve.mute or (curve.group is not None and curve.group.mute)
-    return not (muted or curve.is_empty)
-
-
 def clear_keys(item: bpy.types.ID) -> None:
     """Removes an item's keys; those of others in the same action stay, linked duplicates of the item included."""
     animation = item.animation_data

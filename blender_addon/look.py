@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import bpy
 
-from .keyframes import fcurve, is_played
-from .materials import look_sockets
-from .naming import GROUP_NAME
+from ..backend.errors import InputError
+from .materials import look_group, look_inputs, source_of
 from .native_object import sheets_material
+
+_KNOWN_SOURCES = {"VALUE": ("ShaderNodeValue",), "RGBA": ("ShaderNodeValue", "ShaderNodeRGB")}
+"""Nodes whose number or colour is known without drawing, for each kind of control."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,36 @@ class ShownLook:
         return {"gain": gain, "opacity": self.opacity, "softness": self.edge_softness}
 
 
-def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownLook:
-    """The look of the portrait at `root` in the depsgraph's frame; neutral where its nodes were replaced.
+def drawn_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> dict:
+    """The look in the depsgraph's frame as the backend reads it; InputError where only Blender can draw it."""
+    check_look(root)
+    return shown_look(root, depsgraph).to_dict()
 
-    A depsgraph lacks what is hidden, as Set Up Compositing hides the sheets from renders. Then the keyframes are read
-    here: NLA strips are not heard, and of drivers what they gave last counts.
-    """
-    material, frame = sheets_material(root), depsgraph.scene.frame_current_final
-    seen = material.evaluated_get(depsgraph) if material else None
-    sockets = {socket.name: socket for socket in look_sockets(seen)}
+
+def check_look(root: bpy.types.Object) -> None:
+    """Raises InputError for nodes that the backend does not know; a material of the artist's own is not looked at."""
+    group = look_group(sheets_material(root))
+    if group is None:
+        return
+    if group.mute:
+        raise InputError(f"The node {group.name} in {root.name}'s material is muted: switch it on, or use Cycles.")
+    for socket in group.inputs:
+        source = source_of(socket)
+        known = ("ShaderNodeTexImage",) if socket.hide_value else _KNOWN_SOURCES.get(socket.type, ())
+        if source is not None and source.node.bl_idname not in known:
+            fix = "take it off, or use Cycles or EEVEE"
+            raise InputError(
+                f"The node {source.node.name} feeds {socket.name} of {root.name}, which Blender alone draws: {fix}."
+            )
+
+
+def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownLook:
+    """The look of the portrait at `root` in the depsgraph's frame; neutral where its nodes were replaced."""
+    material = sheets_material(root)
+    sockets = {socket.name: socket for socket in look_inputs(material.evaluated_get(depsgraph) if material else None)}
 
     def channels(name: str, neutral: tuple[float, ...]) -> tuple[float, ...]:
-        if name not in sockets:
-            return neutral
-        now = _channels(sockets[name])
-        return now if seen and seen.is_evaluated else _keyed(sockets[name], now, frame)
+        return _channels(sockets[name]) if name in sockets else neutral
 
     red, green, blue = channels("Tint", (1.0, 1.0, 1.0))
     (exposure,), (opacity,), (softness,) = (
@@ -49,15 +66,8 @@ def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownL
 
 
 def _channels(socket: bpy.types.NodeSocket) -> tuple[float, ...]:
-    """The socket's number, or its red, green and blue."""
-    return tuple(socket.default_value[:3]) if socket.type == "RGBA" else (socket.default_value,)
-
-
-def _keyed(socket: bpy.types.NodeSocket, now: tuple[float, ...], frame: float) -> tuple[float, ...]:
-    """The same at a frame: by its keyframes where they are played, else as it is now."""
-    index = list(socket.node.inputs).index(socket)
-    path = f'nodes["{GROUP_NAME}"].inputs[{index}].default_value'
-    curves = (fcurve(socket.id_data, path, channel) for channel in range(len(now)))
-    return tuple(
-        curve.evaluate(frame) if curve and is_played(curve) else value for curve, value in zip(curves, now, strict=True)
-    )
+    """The number, or the red, green and blue, of an input or of what feeds it."""
+    value = (source_of(socket) or socket).default_value
+    if socket.type != "RGBA":
+        return (value,)
+    return (value,) * 3 if isinstance(value, float) else tuple(value[:3])

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled
+from .drawable import check_drawable
 from .job_operator import JobOperator
 from .keyframes import fcurve
 from .materials import look_sockets
 from .native_object import (
     Place,
     active_portrait,
-    check_in_place,
     found_at,
     part_of,
     place_of,
@@ -52,7 +52,7 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
         if scene.camera is None:
             raise InputError("The scene has no camera: add one, or press Match Photo Camera.")
         _look(root)
-        check_in_place(root, context.evaluated_depsgraph_get())
+        check_drawable(root, context.evaluated_depsgraph_get())
         yield from stand_in_of(place)
         light = yield from _light_of(place, scene.name)
         brightest = float(light.max())
@@ -69,7 +69,8 @@ class PORTRAIT_MANIFOLDS_OT_match_light(JobOperator):
 def _look(root: bpy.types.Object) -> dict[str, bpy.types.NodeSocket]:
     look = {socket.name: socket for socket in look_sockets(sheets_material(root))}
     if not {"Exposure", "Tint"} <= set(look):
-        raise InputError(f"{root.name}'s material has no Exposure and Tint: import the portrait again.")
+        fix = "take the node off, or import the portrait again"
+        raise InputError(f"{root.name}'s Exposure or Tint is gone, or fed by a node: {fix}.")
     return look
 
 

@@ -29,15 +29,33 @@ def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
     return material
 
 
+def look_group(material: bpy.types.Material | None) -> bpy.types.Node | None:
+    """The node group of a portrait's material; None where it was removed or its nodes were replaced."""
+    return material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
+
+
+def look_inputs(material: bpy.types.Material | None) -> list[bpy.types.NodeSocket]:
+    """The artist's controls of a portrait's material, whether nodes feed them or not."""
+    group = look_group(material)
+    return [socket for socket in group.inputs if not socket.hide_value] if group else []
+
+
 def look_sockets(material: bpy.types.Material | None) -> list[bpy.types.NodeSocket]:
-    """The artist's controls of a portrait's material; empty where it was removed or its nodes were replaced."""
-    node = material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
-    return [socket for socket in node.inputs if not socket.is_linked and not socket.hide_value] if node else []
+    """Those that no node feeds."""
+    return [socket for socket in look_inputs(material) if source_of(socket) is None]
+
+
+def source_of(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
+    """What feeds an input, reroutes passed over; None where nothing does."""
+    link = next((link for link in socket.links if link.is_valid and not link.is_muted), None)
+    if link is None or link.from_node.bl_idname != "NodeReroute":
+        return link.from_socket if link else None
+    return source_of(link.from_node.inputs[0])
 
 
 def atlas_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
     """The node of the sheets' textures in a portrait's material; empty where its nodes were replaced."""
-    group = material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
+    group = look_group(material)
     nodes = [link.from_node for link in group.inputs["Alpha"].links] if group else []
     return [node for node in nodes if node.bl_idname == "ShaderNodeTexImage"]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
-from mathutils import Matrix
 
 from ..backend.errors import InputError
 from .atlas import packed_image
@@ -21,9 +20,6 @@ MAX_TRANSPARENT_BOUNCES = 1024
 Place = tuple[str, str | None]
 """An object's name, and the library it is linked from."""
 
-IN_PLACE = 5e-4
-"""How far sheets may lie from their empty, in metres and shares of their size: what Make Instances Real rounds off."""
-
 
 def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") -> Steps[bpy.types.Object]:
     """Builds the native object in the active collection; its empty is what the steps return."""
@@ -35,6 +31,7 @@ def add_portrait(data: SheetsData, name: str, filepath: str, photo: str = "") ->
         properties = root.portrait_manifolds
         properties.role = "PORTRAIT"
         properties.photo = photo
+        properties.look = sheets.active_material
         sheets.parent = root
         for item in (root, sheets):
             collection_for_new(bpy.context).objects.link(item)
@@ -49,7 +46,8 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
         fresh = yield from _sheets_object(root.name, data, made)
     material = _with_look(fresh.active_material, sheets_material(root))
     sheets.data = fresh.data
-    sheets.material_slots[0].material = material
+    sheets.material_slots[0].material = root.portrait_manifolds.look = material
+    sheets.portrait_manifolds.mesh_points = fresh.portrait_manifolds.mesh_points
     bpy.data.objects.remove(fresh)
     _describe(root, data, filepath)
 
@@ -124,24 +122,17 @@ def sheets_material(root: bpy.types.Object) -> bpy.types.Material | None:
     return slots[0].material if slots else None
 
 
+def keep_look_evaluated(root: bpy.types.Object) -> None:
+    """Has Blender animate the look of a portrait whose sheets it does not draw, whatever became of their material."""
+    sheets = part_of(root, "SHEETS")
+    material = sheets_material(root) if sheets else None
+    if root.portrait_manifolds.look != material:
+        root.portrait_manifolds.look = material
+
+
 def part_of(root: bpy.types.Object, role: str) -> bpy.types.Object | None:
     """The portrait's object with a role, or None."""
     return next((item for item in _below(root) if item.portrait_manifolds.role == role), None)
-
-
-def check_in_place(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
-    """Raises InputError where the sheets lie elsewhere than their empty, in whose space the backend draws them."""
-    sheets = part_of(root, "SHEETS")
-    if sheets is None:
-        return
-    apart, item = Matrix.Identity(4), sheets
-    while item != root:  # not by world matrices: a depsgraph may lack the sheets, and then they are out of date
-        seen = item.evaluated_get(depsgraph)
-        apart = seen.matrix_parent_inverse @ seen.matrix_basis @ apart
-        item = item.parent
-    if max(abs(value) for row in apart - Matrix.Identity(4) for value in row) > IN_PLACE:
-        fix = f"give it location 0, rotation 0 and scale 1, clear its parent inverse, and transform {root.name} instead"
-        raise InputError(f"{sheets.name} was moved, turned or scaled apart from {root.name}: undo that, or {fix}.")
 
 
 def _below(item: bpy.types.Object) -> Iterator[bpy.types.Object]:
@@ -235,12 +226,19 @@ def _sheets_object(name: str, data: SheetsData, made: list[bpy.types.ID]) -> Ste
     sheets = bpy.data.objects.new(f"{name} sheets", mesh)
     made.append(sheets)
     sheets.portrait_manifolds.role = "SHEETS"
+    sheets.portrait_manifolds.mesh_points = mesh_points(mesh)
     # The empty moves them: the backend would not hear of what moves them alone.
     sheets.lock_location = sheets.lock_rotation = sheets.lock_scale = (True, True, True)
     # The picture of a head is no lamp for the things around it.
     sheets.visible_diffuse = False
     yield Step(1.0, "putting it into the scene")
     return sheets
+
+
+def mesh_points(mesh: bpy.types.Mesh) -> list[float]:
+    """The coordinates of three vertices far from each other, which tell of what befalls the mesh."""
+    count = len(mesh.vertices)
+    return [x for index in (0, count // 2, count - 1) for x in mesh.vertices[index].co]
 
 
 def _describe(root: bpy.types.Object, data: SheetsData, filepath: str) -> None:

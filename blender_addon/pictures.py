@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ..backend.camera import Camera
-from .look import shown_look
+from .look import drawn_look
 from .native_object import portrait_path
 
 MEMORY = Path("/dev/shm")
@@ -28,12 +28,12 @@ def layers(
 ) -> list[Layer]:
     """One layer a portrait in the depsgraph's frame; `view_of` gives what the camera sees of it, and its scale.
 
-    Raises InputError as `portrait_path` and `view_of` do.
+    Raises InputError as `portrait_path`, `drawn_look` and `view_of` do.
     """
     found = []
     for root in roots:
         view, scale = view_of(root)
-        look = shown_look(root, depsgraph).to_dict()
+        look = drawn_look(root, depsgraph)
         found.append({"portrait": str(portrait_path(root)), "camera": view.to_dict(), "look": look, "scale": scale})
     return found
 

@@ -51,6 +51,13 @@ class PortraitProperties(bpy.types.PropertyGroup):
     hidden_from_workbench: bpy.props.BoolProperty(
         description="Whether a stand-in is hidden from renders only because Workbench would show it"
     )
+    mesh_points: bpy.props.FloatVectorProperty(
+        description="Three vertices of the sheets' mesh as it was built; zero in a .blend of before", size=9
+    )
+    look: bpy.props.PointerProperty(
+        type=bpy.types.Material,
+        description="The sheets' material: what the empty refers to is animated where the sheets are hidden, too",
+    )
     file_digest: bpy.props.StringProperty(description="Identifies the file that the sheets were built from")
     photo: bpy.props.StringProperty(
         name="Photograph",

@@ -9,7 +9,7 @@ from ..backend.errors import InputError
 from .backend_process import backend
 from .cameras import asked_frames, beyond_promise, sample_animation
 from .job_operator import JobOperator
-from .look import ShownLook, shown_look
+from .look import drawn_look
 from .naming import PATH_OPTIONS
 from .native_object import active_portrait, file_note, portrait_path
 from .photo_camera import photo_view
@@ -62,13 +62,12 @@ class PORTRAIT_MANIFOLDS_OT_render_portrait(JobOperator):
             "format": settings.file_format if self.file_format == "SCENE" else self.file_format,
             "samples": self.samples or settings.samples,
         }
-        looks: list[ShownLook] = []
+        looks: list[dict] = []
         cameras, scale = yield from sample_animation(
-            scene, root, frames, lambda depsgraph: looks.append(shown_look(root, depsgraph))
+            scene, root, frames, lambda depsgraph: looks.append(drawn_look(root, depsgraph))
         )
         note = _beyond_note(cameras, frames, photo_view(root))
-        params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale}
-        params["looks"] = [look.to_dict() for look in looks]
+        params |= {"cameras": [view.to_dict() for view in cameras], "depth_scale": scale, "looks": looks}
         changed = file_note(root)
         if changed:
             self.report({"WARNING"}, changed)

@@ -7,8 +7,9 @@ from gpu_extras.presets import draw_texture_2d
 from ..backend.camera import Camera
 from ..backend.errors import InputError
 from .cameras import view_from_matrices
+from .drawable import check_drawable
 from .live_picture import LivePicture, Wanted
-from .native_object import check_in_place, portraits
+from .native_object import portraits
 from .pictures import Picture, layers
 
 TICK_S = 0.05
@@ -69,7 +70,7 @@ def viewport_request(
     visible = [root for root in portraits(scene) if root.visible_get(view_layer=depsgraph.view_layer, viewport=space)]
 
     def seen(root: bpy.types.Object) -> tuple[Camera, float]:
-        check_in_place(root, depsgraph)
+        check_drawable(root, depsgraph)
         return view_from_matrices(view.view_matrix, view.window_matrix, root.evaluated_get(depsgraph), size)
 
     return layers(visible, depsgraph, seen), size

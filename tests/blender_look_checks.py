@@ -60,7 +60,7 @@ def check_look(folder: Path) -> None:
 
 
 def check_look_keys(folder: Path) -> None:
-    """The look is read as Blender plays it: beside other keys in an action, muted, in NLA strips, stretched in time.
+    """The look is read as Blender plays it: beside other keys in an action, muted, in NLA strips, driven, stretched.
 
     By Render Portrait, and by the engine, which does not see the sheets where compositing hides them.
     """
@@ -85,8 +85,7 @@ def check_look_keys(folder: Path) -> None:
         scene.frame_set(frame)
         for hidden in (False, True):
             sheets_of(root).hide_render = hidden
-            if not (hidden and animation.nla_tracks):
-                assert abs(np.log2(session.rendered(scene, folder)[..., :3].mean() / drawn) - stops) < 0.01, hidden
+            assert abs(np.log2(session.rendered(scene, folder)[..., :3].mean() / drawn) - stops) < 0.01, hidden
 
     check(10, -3.0)
     curve.mute = True
@@ -99,6 +98,62 @@ def check_look_keys(folder: Path) -> None:
     animation.nla_tracks.new().strips.new("look", 1, animation.action)
     animation.action = None
     check(10, -3.0)
+    animation.nla_tracks.remove(animation.nla_tracks[0])
+    exposure.driver_add("default_value").driver.expression = "-0.25 * frame"
+    check(8, -2.0)
+    sheets_of(root).material_slots[0].material = material.copy()  # of which nothing was told
+    sheets_of(root).material_slots[0].material.node_tree.animation_data.drivers[0].driver.expression = "-0.5 * frame"
+    scene.frame_set(4)
+    for hidden in (True, False):
+        sheets_of(root).hide_render = hidden
+        scene.frame_start = scene.frame_end = 4
+        scene.frame_set(1)
+        scene.render.filepath = str(folder / "film_")
+        assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+        film = session.loaded(folder / "film_0004.exr")[..., :3].mean()
+        assert abs(np.log2(film / drawn) + 2.0) < 0.01, hidden
+
+
+def check_look_nodes(folder: Path) -> None:
+    """Nodes that give the look a number or a colour are heard; of others it is said that Blender alone draws them."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, material = bpy.context.scene, sheets_of(root).active_material
+    session.exact_cycles(scene)
+    scene.render.resolution_percentage, scene.portrait_manifolds.samples = 20, 1
+    look, tree = {socket.name: socket for socket in look_sockets(material)}, material.node_tree
+    value, colour, reroute = (tree.nodes.new(kind) for kind in ("ShaderNodeValue", "ShaderNodeRGB", "NodeReroute"))
+    value.outputs[0].default_value, colour.outputs[0].default_value = -1.5, (0.2, 1.0, 0.6, 1.0)
+    tree.links.new(value.outputs[0], reroute.inputs[0])
+    tree.links.new(reroute.outputs[0], look["Exposure"])
+    tree.links.new(colour.outputs[0], look["Tint"])
+    assert [socket.name for socket in look_sockets(material)] == ["Opacity", "Edge Softness"]
+    cycles = session.rendered(scene, folder)
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    difference = session.mean_difference(cycles, session.rendered(scene, folder))
+    print(f"fed by nodes: {255 * difference:.2f}/255")
+    assert difference < 1.0 / 255.0
+    assert "fed by a node" in session.raised(OPERATORS.match_light)
+    noise, mix = tree.nodes.new("ShaderNodeTexNoise"), tree.nodes.new("ShaderNodeInvert")
+    group, atlas = look["Tint"].node, atlas_nodes(material)[0]
+    for source, name in ((noise.outputs[0], "Opacity"), (colour.outputs[0], "Exposure"), (mix.outputs[0], "Color")):
+        before = group.inputs[name].links[0].from_socket if group.inputs[name].is_linked else None
+        tree.links.new(source, group.inputs[name])
+        _refused(folder, f"feeds {name} of small, which Blender alone draws: take it off")
+        tree.links.remove(group.inputs[name].links[0])
+        if before is not None:
+            tree.links.new(before, group.inputs[name])
+    assert group.inputs["Color"].links[0].from_node == atlas
+    group.mute = True
+    _refused(folder, "is muted: switch it on")
+
+
+def _refused(folder: Path, reason: str) -> None:
+    """By all that draws with the backend."""
+    frames = {"directory": str(folder / "refused"), "frame_start": 1, "frame_end": 1}
+    calls = (OPERATORS.render_portrait, frames), (OPERATORS.setup_compositing, {}), (bpy.ops.render.render, {})
+    for call, arguments in calls:
+        assert reason in session.raised(call, **arguments), call
+    engine.failures.clear()  # the check's own, so that the process ends well
 
 
 def _light(folder: Path, frame: int) -> float:

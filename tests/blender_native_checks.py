@@ -15,11 +15,11 @@ from render_on_the_side import op_picture
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
+from portrait_manifolds.blender_addon.drawable import check_drawable
 from portrait_manifolds.blender_addon.import_operators import solid_around
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import (
     add_portrait,
-    check_in_place,
     file_note,
     part_of,
     portrait_path,
@@ -191,7 +191,7 @@ def check_sheets_apart(folder: Path) -> None:
         sheets.location.x = place
         bpy.context.view_layer.update()
         try:
-            check_in_place(root, bpy.context.evaluated_depsgraph_get())
+            check_drawable(root, bpy.context.evaluated_depsgraph_get())
             assert not wrong
         except InputError:
             assert wrong
@@ -203,7 +203,41 @@ def check_sheets_apart(folder: Path) -> None:
     bpy.ops.object.duplicates_make_real(use_base_parent=True, use_hierarchy=True)
     (real,) = portraits(bpy.context.scene)
     assert real != root and sheets_of(real)
-    check_in_place(real, bpy.context.evaluated_depsgraph_get())
+    check_drawable(real, bpy.context.evaluated_depsgraph_get())
+
+
+def check_sheets_changed(folder: Path) -> None:
+    """Sheets whose mesh is no longer the file's, applied together with their empty or deformed, are not drawn as if."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, sheets = bpy.context.scene, sheets_of(root)
+    scene.render.engine = "PORTRAIT_MANIFOLDS"
+    frames = {"directory": str(folder / "frames"), "frame_start": 1, "frame_end": 1}
+
+    def refused(reason: str) -> None:
+        for call, arguments in ((session.OPERATORS.render_portrait, frames), (bpy.ops.render.render, {})):
+            assert reason in session.raised(call, **arguments), call
+        engine.failures.clear()  # the check's own, so that the process ends well
+
+    built = sheets.data.copy()
+    for change in ({"scale": (2.0, 2.0, 2.0)}, {"rotation_euler": (0.0, 0.0, 1.0)}, {"location": (0.0, 0.1, 0.0)}):
+        for name, value in change.items():
+            setattr(root, name, value)
+        for item in (root, sheets):
+            item.select_set(True)
+        bpy.ops.object.transform_apply()
+        refused("mesh of small sheets was changed, as Object > Apply does: undo that, or import")
+        sheets.data, root.matrix_world = built.copy(), Matrix()
+        sheets.matrix_parent_inverse = sheets.matrix_basis = Matrix()
+    constraint = sheets.constraints.new("COPY_LOCATION")
+    refused("apart from small: undo that, or give it location 0")
+    constraint.influence = 0.0
+    twist = sheets.modifiers.new("Twist", "SIMPLE_DEFORM")
+    refused("small sheets is changed by Twist, which Blender alone draws: switch it off in renders")
+    twist.show_render = False
+    sheets.shape_key_add(name="Basis")
+    assert session.OPERATORS.render_portrait(**frames) == {"FINISHED"}, "what changes nothing is no matter"
+    sheets.shape_key_add(name="Smile")
+    refused("changed by Smile")
 
 
 def _instanced(root: bpy.types.Object) -> bpy.types.Object:
