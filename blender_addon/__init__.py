@@ -17,6 +17,7 @@ from .import_operators import (
 )
 from .job_operator import PORTRAIT_MANIFOLDS_OT_cancel, end_running_work
 from .match_light import PORTRAIT_MANIFOLDS_OT_match_light
+from .moved_blend import tell_paths_anew, tell_paths_back
 from .naming import ADDON_ID
 from .panels import (
     PORTRAIT_MANIFOLDS_OT_standard_view,
@@ -71,6 +72,13 @@ CLASSES = (
     PortraitManifoldsEngine,
 )
 
+HANDLERS = (
+    ("render_pre", follow_before_render),
+    ("save_pre", tell_paths_anew),
+    ("save_post", tell_paths_back),
+    ("save_post_fail", tell_paths_back),
+)
+
 _command_handle: object = None
 
 
@@ -83,7 +91,8 @@ def register() -> None:
     register_rig_properties()
     register_engine()
     bpy.types.TOPBAR_MT_file_import.append(draw_import_menu)
-    bpy.app.handlers.render_pre.append(follow_before_render)
+    for event, handler in HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
     _command_handle = bpy.utils.register_cli_command(ADDON_ID, render_file)
     atexit.register(_leave)
 
@@ -96,7 +105,8 @@ def unregister() -> None:
     atexit.unregister(_leave)
     end_running_work()
     bpy.utils.unregister_cli_command(_command_handle)
-    bpy.app.handlers.render_pre.remove(follow_before_render)
+    for event, handler in reversed(HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
     bpy.types.TOPBAR_MT_file_import.remove(draw_import_menu)
     unregister_engine()
     unregister_rig_properties()

@@ -163,12 +163,13 @@ def raise_transparent_bounces(scene: bpy.types.Scene, sheets: int) -> str:
     return f"Cycles' transparent bounces raised to {needed} ({', '.join(changed)})" if changed else ""
 
 
-def stored_path(path: Path) -> str:
-    """The path as the .blend keeps it: relative to it where both are on one drive and the .blend is saved."""
-    if not bpy.data.filepath:
+def stored_path(path: Path, blend: str | None = None) -> str:
+    """The path as a .blend, or the open one, keeps it: relative to it where both are on one drive and it is saved."""
+    blend = bpy.data.filepath if blend is None else blend
+    if not blend:
         return str(path)
     try:
-        return bpy.path.relpath(str(path))
+        return bpy.path.relpath(str(path), start=os.path.dirname(blend))
     except ValueError:
         return str(path)
 
@@ -176,8 +177,8 @@ def stored_path(path: Path) -> str:
 def places(root: bpy.types.Object, name: str) -> list[Path]:
     """Where the file that the portrait's property `name` tells of may be, the likeliest first; none where it is empty.
 
-    Blender does not mend add-ons' paths: a relative one belongs to the .blend that the object is stored in or
-    overrides; after Save As elsewhere and Append only the absolute one noted beside it is right.
+    A relative one belongs to the .blend that the object is stored in or overrides; after Append only the absolute one
+    noted beside it is right.
     """
     properties, override = root.portrait_manifolds, root.override_library
     path = getattr(properties, name)
@@ -189,16 +190,21 @@ def places(root: bpy.types.Object, name: str) -> list[Path]:
     return [Path(each) for each in dict.fromkeys(map(os.path.abspath, found))]
 
 
-def portrait_path(root: bpy.types.Object) -> Path:
-    """The portrait's file, of several the one that its sheets were built from; InputError if it is gone."""
-    candidates = places(root, "filepath")
-    found = [path for path in candidates if path.is_file()]
-    if not found:
-        path = candidates[0] if candidates else ""
-        raise InputError(f"{root.name}'s file {path} is gone: choose it anew under Portrait File in the panel.")
-    if len(found) == 1:
-        return found[0]
+def place_found(root: bpy.types.Object, name: str) -> Path | None:
+    """Of those places the one where a file is; of several portraits' files the one that the sheets were built from."""
+    found = [path for path in places(root, name) if path.is_file()]
+    if name != "filepath" or len(found) < 2:
+        return next(iter(found), None)
     return next((path for path in found if file_digest(path) == root.portrait_manifolds.file_digest), found[0])
+
+
+def portrait_path(root: bpy.types.Object) -> Path:
+    """The portrait's file; InputError if it is gone."""
+    found = place_found(root, "filepath")
+    if found is None:
+        path = next(iter(places(root, "filepath")), "")
+        raise InputError(f"{root.name}'s file {path} is gone: choose it anew under Portrait File in the panel.")
+    return found
 
 
 def file_note(root: bpy.types.Object) -> str:

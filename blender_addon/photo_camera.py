@@ -9,7 +9,7 @@ from ..backend.camera import Camera, look_at
 from ..backend.errors import InputError
 from .cameras import set_blender_camera, set_render_size
 from .job_operator import checked
-from .native_object import active_portrait, collection_for_new, part_of, places
+from .native_object import active_portrait, collection_for_new, part_of, place_found
 from .steps import removed_on_failure
 from .upright_photo import is_turned_copy, upright_image
 
@@ -89,7 +89,7 @@ def _show_photo(camera: bpy.types.Object, root: bpy.types.Object, view: Camera) 
     for image in before:
         if image is not None and is_turned_copy(image):
             _remove_unused(image)
-    path = next((path for path in places(root, "photo") if path.is_file()), None)
+    path = place_found(root, "photo")
     if path is None:
         return
     image = upright_image(path)

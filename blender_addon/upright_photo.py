@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend.errors import InputError
 from .atlas import encode_png, packed_image
+from .native_object import stored_path
 
 MAX_COPY_PX = 2048
 """Longer side of a turned copy, which the .blend carries."""
@@ -26,7 +27,7 @@ def upright_image(path: Path) -> bpy.types.Image:
     """
     turn = _orientation(path.read_bytes())
     known = set(bpy.data.images)
-    image = bpy.data.images.load(str(path), check_existing=turn == 1)
+    image = bpy.data.images.load(stored_path(path), check_existing=turn == 1)
     try:
         if not min(image.size):
             raise InputError(f"Blender cannot read {path.name}")

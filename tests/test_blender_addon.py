@@ -59,7 +59,7 @@ CHECKS = {
         "stand_in_renewed",
         "depth_of_field",
     ),
-    "library": ("linked",),
+    "library": ("linked", "moved"),
     "light": (
         "shadow_on_portrait",
         "shadows_switched_off",
