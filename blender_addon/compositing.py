@@ -124,8 +124,13 @@ def camera_at_frame(scene: bpy.types.Scene) -> bpy.types.Object | None:
 def _composited(scene: bpy.types.Scene, drawn: bpy.types.Scene) -> set[bpy.types.Object]:
     """The empties of portraits set up before, and copies of such, where no collection hides them from renders."""
     before = set(drawn.collection.objects)
-    layers = (layer.layer_collection for layer in scene.view_layers if layer.name != LAYER_NAME)
-    rendered = {item for layer in layers for item in _in_renders(layer)}
+    layers = [layer for layer in scene.view_layers if layer.name != LAYER_NAME]
+    rendered = {
+        item
+        for layer in layers
+        for item in _in_renders(layer.layer_collection)
+        if not item.indirect_only_get(view_layer=layer)
+    }
     return {root for root in portraits(scene) if root in rendered and _handed_over(root, before)}
 
 

@@ -87,8 +87,9 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         check_one_view(scene)
         camera = self.camera_override or scene.camera
         rendered = {item.original for item in depsgraph.objects}  # without what objects, collections or layers hide
+        unseen = {root for root in rendered if root.indirect_only_get(view_layer=depsgraph.view_layer)}
         found = layers(
-            [root for root in portraits(scene) if root in rendered],
+            [root for root in portraits(scene) if root in rendered - unseen],
             depsgraph,
             lambda root: camera_from_blender(camera, root, depsgraph, size),
         )

@@ -175,7 +175,9 @@ def check_portraits_come_and_go(folder: Path) -> None:
     assert not session.rendered(scene, folder).any()
     heads.hide_render, layer.exclude = False, True
     assert not session.rendered(scene, folder).any()
-    layer.exclude = False
+    layer.exclude, layer.indirect_only = False, True
+    assert not session.rendered(scene, folder).any()
+    layer.indirect_only = False
     sheets_of(root).hide_render = False  # taken back
     assert session.rendered(scene, folder)[..., 3].max() > 0.99 and not list(drawn.collection.objects)
     sheets_of(root).hide_render = True

@@ -131,7 +131,9 @@ def check_hidden(folder: Path) -> None:
     assert covered() == 0.0
     heads.hide_render, layer.exclude = False, True
     assert covered() == 0.0
-    layer.exclude, heads.hide_viewport = False, True  # of no matter to renders
+    layer.exclude, layer.indirect_only = False, True
+    assert covered() == 0.0, "cameras do not see it"
+    layer.indirect_only, heads.hide_viewport = False, True  # of no matter to renders
     assert covered() > 0.99
     heads.hide_viewport = False
     for frame, hidden in ((1, False), (2, True), (3, False)):
