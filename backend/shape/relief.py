@@ -1,7 +1,7 @@
 """Depth given back to faces of which the networks, trained on synthetic heads, see too little.
 
 Of synthetic heads their depth is right. Photographs of real ones come out about a tenth too flat: a scanned head says
-an eighth, the turn that landmarks show in portraits that are turned a twelfth (see the model card).
+an eighth, the turn that landmarks show in portraits that are turned a twelfth (see docs/choices.md).
 """
 
 from dataclasses import replace
