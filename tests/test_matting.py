@@ -176,3 +176,31 @@ def test_a_person_who_can_be_half_clear_is_so_everywhere() -> None:
     claimed = (picture[..., 0] > 200).astype(np.float32)
     found = cut_out(picture, claimed, claimed, np.full((SIDE, SIDE), 0.5, np.float32)).opacity
     assert found[65:125, 55:105].min() == found.max() == 0.5
+
+
+MOTTLE = np.random.default_rng(0).integers(0, 2, (SIDE, SIDE))
+WALL, DRESS = (
+    np.array(two, np.uint8)[MOTTLE] for two in (((200, 40, 40), (40, 200, 200)), ((40, 200, 40), (200, 40, 200)))
+)
+"""Pictures that no local line between colours tells apart."""
+
+
+@pytest.mark.parametrize(("picture", "stays"), [(WALL, False), (DRESS, True)])
+def test_a_shoulder_that_stands_apart_stays_if_it_is_not_coloured_as_the_wall(picture: np.ndarray, stays: bool) -> None:
+    """Both estimates are sure of it, but of what lies between it and the person neither is."""
+    photo, estimate = WALL.copy(), np.zeros((SIDE, SIDE), np.float32)
+    photo[20:, 50:90], estimate[20:, 50:90] = DRESS[20:, 50:90], 1.0
+    photo[120:, 102:130], estimate[120:, 90:130] = picture[120:, 102:130], 0.6
+    photo[138:142, 90:102] = DRESS[138:142, 90:102]  # the arm
+    estimate[130:150, 105:125] = 0.95
+    opacity = cut(photo, estimate, estimate).opacity
+    assert opacity[30:150, 55:85].min() > 0.9
+    apart = opacity[135:145, 108:122]
+    assert apart.min() > 0.9 if stays else apart.mean() < 0.1
+
+
+def test_colours_tell_background_that_both_estimates_leave_open() -> None:
+    photo, estimate = WALL.copy(), np.zeros((SIDE, SIDE), np.float32)
+    photo[20:, 50:90], estimate[20:, 50:90], estimate[60:, 90:] = DRESS[20:, 50:90], 1.0, 0.6
+    opacity = cut(photo, estimate, estimate).opacity
+    assert opacity[70:, 95:].mean() < 0.1 and opacity[30:150, 55:85].min() > 0.9

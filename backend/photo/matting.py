@@ -43,6 +43,14 @@ SURE, SURELY_NOT = 0.85, 0.15
 IMPOSSIBLE = 0.02
 """Below this no person can be."""
 
+LEVELS, LEVELS_SMOOTH, FEWEST = 16, 0.7, 1e-6
+"""Colours are counted in so many levels of each channel, smoothed by a Gaussian of so many; none counts as rarer than
+the last."""
+
+TELLING, TELLING_SMOOTH_PX = 20.0, 1.0
+"""Colours that are so many times as frequent in what is surely background as in what is surely the person tell of
+background; how much they do is smoothed by a Gaussian of this standard deviation."""
+
 SPECK = 0.1
 """What is more opaque than this and hangs together is one part; all but the largest are background."""
 
@@ -54,7 +62,7 @@ SHOULDERS_SHARE = 0.55
 """Down to this share of the height, where shoulders may begin."""
 
 THIN_PX = 3
-"""What is thinner than twice this makes nothing sure."""
+"""What is thinner than twice this makes nothing sure: soft edges, too, have colours that are rarely the person's."""
 
 STEPS_PX = 1.5
 """Outlines are smoothed by a Gaussian of this standard deviation, since surfaces that are seen edge-on draw a pixel's
@@ -79,8 +87,9 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_b
     """The person in `picture` [S, S, 3] uint8, from two coarse estimates [S, S] of where it is, 0..1: a segmentation
     and the networks' matte; and from how opaque it can be at all, likewise.
 
-    What neither takes for the person is not, what both do is if it can be; in between the picture decides, drawn to
-    background where either is sure of it, but not below the head by the matte alone, which misses clothes.
+    What neither takes for the person is not, what both do is if it can be, unless it stands apart and has the
+    background's colours; in between the picture decides, drawn to background by its colours and where either estimate
+    is sure of it, but not below the head by the matte alone, which misses clothes.
     """
     from pymatting import estimate_foreground_ml
 
@@ -100,6 +109,9 @@ def cut_out(picture: np.ndarray, segmented: np.ndarray, matte: np.ndarray, can_b
     )
     head = slice(0, round(SHOULDERS_SHARE * work))
     doubted[head] |= by_matte[head]
+    like_background = _like_background(small, _largest(sure), off)
+    doubted |= ndimage.binary_erosion(like_background, iterations=THIN_PX, border_value=1)
+    sure = _without_parts(sure, like_background)
     opacity = _matted(small, sure, off, doubted) if sure.any() and off.any() else unlikely
     opacity = without_specks(opacity)
     colour = estimate_foreground_ml(small.astype(np.float64), opacity.astype(np.float64)).astype(np.float32)
@@ -140,6 +152,29 @@ def _solved(system: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
         return np.asarray(cg(system, wanted, M=jacobi(system), maxiter=MOST_STEPS, rtol=CLOSE_ENOUGH, callback=keep))
     except ValueError:  # no more steps
         return latest.pop()
+
+
+def _like_background(picture: np.ndarray, person: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """Where a picture's colours [s, s, 3], 0..1, tell of background [s, s] bool, from masks [s, s] of what is surely
+    the person and what is surely not."""
+    levels = np.clip(picture * LEVELS, 0, LEVELS - 1).astype(int)
+    places = levels @ [LEVELS**2, LEVELS, 1]
+    of_person, of_background = (_frequencies(places[mask]) for mask in (person, off))
+    telling = np.log(of_background / of_person)[places]
+    return np.asarray(ndimage.gaussian_filter(telling, TELLING_SMOOTH_PX) > np.log(TELLING))
+
+
+def _frequencies(places: np.ndarray) -> np.ndarray:
+    """How frequent each colour [LEVELS^3] is among `places` [N] of colours."""
+    counts = np.bincount(places, minlength=LEVELS**3).reshape(3 * (LEVELS,)) / max(len(places), 1)
+    return ndimage.gaussian_filter(counts, LEVELS_SMOOTH).ravel() + FEWEST
+
+
+def _without_parts(mask: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """A mask [s, s] without those of its parts most of which is in the `other`."""
+    parts, count = ndimage.label(mask)
+    mostly = ndimage.mean(other, parts, np.arange(count + 1)) > 0.5
+    return mask & ~mostly[parts]
 
 
 def without_specks(opacity: np.ndarray) -> np.ndarray:
