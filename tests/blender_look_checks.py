@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import blender_session as session
 import bpy
@@ -150,7 +151,8 @@ def check_look_nodes(folder: Path) -> None:
 def _refused(folder: Path, reason: str) -> None:
     """By all that draws with the backend."""
     frames = {"directory": str(folder / "refused"), "frame_start": 1, "frame_end": 1}
-    calls = (OPERATORS.render_portrait, frames), (OPERATORS.setup_compositing, {}), (bpy.ops.render.render, {})
+    setup, still = OPERATORS.setup_compositing, bpy.ops.render.render
+    calls: tuple[tuple[Any, dict[str, Any]], ...] = (OPERATORS.render_portrait, frames), (setup, {}), (still, {})
     for call, arguments in calls:
         assert reason in session.raised(call, **arguments), call
     engine.failures.clear()  # the check's own, so that the process ends well

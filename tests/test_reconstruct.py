@@ -16,7 +16,8 @@ from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo import sitter
-from portrait_manifolds.backend.photo.input_view import ViewTensors
+from portrait_manifolds.backend.photo.alignment import apply_crop
+from portrait_manifolds.backend.photo.input_view import FADE_SHARE, WIDER, ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
@@ -208,6 +209,15 @@ def test_what_lies_below_the_networks_crop_has_the_photographs_colour(
     collar = (slice(int(bottom) + 4, int(bottom) + 24), slice(190, 260))
     assert rgba[collar][..., 3].min() > 0.9
     assert np.abs(rgba[collar][..., :3] - astronaut[collar] / 255.0).mean() < 0.08
+
+
+@needs_weights
+def test_what_the_square_cuts_off_fades_out_before(portrait: Portrait) -> None:
+    rgba, _ = portrait.render(portrait.input_camera)
+    below = WIDER * (1.0 - 2.0 * FADE_SHARE * np.array([1.2, 0.75, 0.5, 0.25, -0.4]))  # towards its border, and beyond
+    places = apply_crop(portrait.crop.to_photo, np.stack([np.full_like(below, -0.4), below], -1))
+    opacity = rgba[places[:, 1].astype(int), places[:, 0].astype(int), 3]
+    assert (opacity[:2] > 0.95).all() and 0.97 > opacity[2] > opacity[3] + 0.3 and opacity[4] < 0.02
 
 
 @needs_weights

@@ -26,7 +26,8 @@ SMALLEST_PX, FINEST = 384, 1.5
 """The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
 
 FADE_SHARE = 0.03
-"""Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
+"""Shoulders that the photo cuts off end within this share of the square's side beyond its border, and those that the
+square cuts off before its own."""
 
 BORDER_SHARE = 0.08
 """Within this share of the square's side of the photo's border it is enough if one look takes something for the
@@ -51,12 +52,12 @@ class InputView:
     def opacity(self) -> np.ndarray:
         """The person's opacity [S, S]; outside the photo, where nothing is known of it, heads are made whole, and what
         is below fades out."""
-        if self.inside.all():
-            return self.foreground.opacity.astype(np.float32)
         return self._fading if self._head is None else self._head.opacity(self._fading)
 
     @cached_property
     def _fading(self) -> np.ndarray:
+        if self.inside.all():
+            return self.foreground.opacity.astype(np.float32)
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
         return (self.foreground.opacity * np.clip(1.0 - beyond, 0.0, 1.0)).astype(np.float32)
 

@@ -173,8 +173,8 @@ def _frequencies(places: np.ndarray) -> np.ndarray:
 def _without_parts(mask: np.ndarray, other: np.ndarray) -> np.ndarray:
     """A mask [s, s] without those of its parts most of which is in the `other`."""
     parts, count = ndimage.label(mask)
-    mostly = ndimage.mean(other, parts, np.arange(count + 1)) > 0.5
-    return mask & ~mostly[parts]
+    sizes, within = (np.bincount(parts.ravel(), weights, count + 1) for weights in (None, other.ravel()))
+    return mask & (within <= 0.5 * sizes)[parts]
 
 
 def without_specks(opacity: np.ndarray) -> np.ndarray:
