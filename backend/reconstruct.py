@@ -93,7 +93,7 @@ def aligned_portrait(
     from .networks.inversion import as_input
     from .networks.weights import load_weights
     from .shape.body import with_body
-    from .shape.head import with_head
+    from .shape.head import over_whole_head, with_head
     from .shape.neck import with_neck
     from .texture.neck_colours import neck_colours
     from .texture.side_of_face import with_sides
@@ -125,13 +125,16 @@ def aligned_portrait(
         matte = painting.matte.cpu().numpy()
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, surely, matte, texture_size, detector, can_be)
+        painting = over_whole_head(painting, camera)
+        view = seen.result()
+        if view.foreground.opacity.mean() < LEAST_PERSON:
+            raise InputError("No person stands out around the face: use a photograph, not a drawing.")
+        # A head that stood out of what its textures are cut by would be cut sheet by sheet, to a comb.
+        matte = np.where(inside, np.minimum(matte, view.crop_opacity(side_px)), matte)
         painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, surely)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")
-        view = seen.result()
-        if view.foreground.opacity.mean() < LEAST_PERSON:
-            raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         painting = with_body(painting, view, ears.solid)
         shown = view.on(picture.device).person()
         innermost = neck_colours(painting, silhouette, view.camera, shown, texture_size)

@@ -85,3 +85,14 @@ def test_a_person_is_what_both_looks_and_the_crop_s_take_for_one(monkeypatch: py
     row = segmented[1][len(segmented[1]) // 2]
     shares = [row[round(share * len(row))] for share in (0.05, 0.13, 0.3, 0.495, 0.7, 0.87, 0.95)]
     assert shares == pytest.approx([0.1, 0.9, 0.9, 0.9 + 0.1 * 0.9, 1.0, 1.0, 0.9], abs=0.02)
+
+
+def test_the_persons_opacity_in_the_networks_crop() -> None:
+    size = 96
+    opacity = np.zeros((size, size), np.float32)
+    opacity[16:80, 16:48] = 1.0  # the left half of the crop
+    camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=size, height_px=size)
+    blank = np.zeros((size, size, 3), np.float32)
+    view = InputView(camera, blank.astype(np.uint8), np.ones((size, size), bool), Foreground(opacity, blank))
+    crop = view.crop_opacity(32)
+    assert crop.shape == (32, 32) and (crop[:, :16] == 1.0).all() and (crop[:, 16:] == 0.0).all()

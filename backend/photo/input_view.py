@@ -76,6 +76,15 @@ class InputView:
         rgb = np.where(self.inside[..., None], self.foreground.rgb, beyond)
         return rgb if self._head is None else self._head.colours(rgb)
 
+    def crop_opacity(self, size_px: int) -> np.ndarray:
+        """The person's opacity in the networks' crop [size_px, size_px], 0..1."""
+        from PIL import Image
+
+        side = len(self.opacity)
+        margin = 0.5 * side * (1.0 - 1.0 / WIDER)
+        box = (margin, margin, side - margin, side - margin)
+        return np.asarray(Image.fromarray(self.opacity).resize((size_px, size_px), Image.Resampling.BOX, box))
+
     def on(self, device: "torch.device") -> "ViewTensors":
         """The person's opacity and colour in a device's memory, copied there once."""
         from ...cuda_ops.tensor_calls import sent

@@ -13,14 +13,18 @@ from .surface_following import following
 from .wide_chart import over_wide_chart
 
 
+def over_whole_head(painting: PaintedSheets, camera: Camera) -> PaintedSheets:
+    """The networks' painting with a face's relief, on sheets that go round the head."""
+    return over_wide_chart(with_relief(following(painting), camera))
+
+
 def with_head(
     painting: PaintedSheets, camera: Camera, landmarks_px: np.ndarray, matte: np.ndarray, person: np.ndarray
 ) -> tuple[PaintedSheets, Silhouette, Ears]:
-    """The networks' painting with a head's shape, the silhouette without ears, and the ears.
+    """What `over_whole_head` says with hair and ears beside the face, the silhouette without ears, and the ears.
 
-    `camera` saw the landmarks [478, 2], the networks' matte [H, H] and the segmentation of the person [H, H], 0..1.
+    `camera` saw the landmarks [478, 2], a matte [H, H] and the segmentation of the person [H, H], 0..1.
     """
-    painting = over_wide_chart(with_relief(following(painting), camera))
     silhouette = Silhouette.of(without_walls(matte, person), camera)
     ends = FaceEnd.both(camera, landmarks_px, silhouette)
     return with_ears(with_hair_beside(painting, ends), silhouette, ends)
