@@ -12,7 +12,7 @@ from .texture.backprojection import LEAST_OPACITY, Matching, match_colours
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .networks.geometry import SheetGeometry
+    from .networks.sheet_geometry import SheetGeometry
 
 STAGE = "sharpening"
 

@@ -6,7 +6,7 @@ import torch
 
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, from_front_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, from_front_deg
 from portrait_manifolds.backend.texture.around_head import around_head
 
 SIZE = 128

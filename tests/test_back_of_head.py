@@ -7,7 +7,7 @@ import torch
 from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.shape.back_of_head import (
     BEGINS_DEG,

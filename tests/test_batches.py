@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.training.batches import bordered, held_ears, without_depth
 from portrait_manifolds.backend.training.examples import UNKNOWN_DEPTH, Example
 

@@ -12,7 +12,7 @@ from test_surface_following import CONFIG, SIZE, about_ball, painting
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import Manifolds
-from portrait_manifolds.backend.networks.geometry import beside_face, chart_angles_deg, texel_directions
+from portrait_manifolds.backend.networks.chart_maps import beside_face, chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.photo.input_view import InputView
 from portrait_manifolds.backend.photo.matting import Foreground

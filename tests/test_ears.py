@@ -10,8 +10,9 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled, texel_directions
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.networks.resampling import resampled
 from portrait_manifolds.backend.shape.ears import (
     BACK_M,
     NECK_MORE_M,

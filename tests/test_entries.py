@@ -6,7 +6,7 @@ import torch
 
 from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.cuda_ops.render_manifolds import Implementation, default_implementation, render_manifolds
 
 pytestmark = pytest.mark.skipif(default_implementation("cpu") != "native", reason="no C++ compiler")

@@ -8,7 +8,9 @@ import torch
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import direction_to_chart
-from portrait_manifolds.backend.networks.geometry import chart_grid, kept, points_at
+from portrait_manifolds.backend.networks.cameras import points_at
+from portrait_manifolds.backend.networks.chart_maps import chart_grid
+from portrait_manifolds.backend.networks.kept import kept
 
 
 def test_points_lie_on_the_cameras_rays() -> None:

@@ -9,7 +9,7 @@ from test_neck import camera
 from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct

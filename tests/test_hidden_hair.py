@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from portrait_manifolds.backend.conventions import WHORL, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_grid, texel_directions
+from portrait_manifolds.backend.networks.chart_maps import chart_grid, texel_directions
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.texture.hidden_hair import MAX_CONTRAST, SOFTER, hair_shade
 from portrait_manifolds.backend.texture.hidden_scalp import Seen

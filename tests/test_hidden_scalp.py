@@ -7,12 +7,8 @@ from torch import Tensor
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import (
-    CameraBatch,
-    chart_angles_deg,
-    chart_grid,
-    texel_directions,
-)
+from portrait_manifolds.backend.networks.cameras import CameraBatch
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, chart_grid, texel_directions
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.photo.input_view import ViewTensors

@@ -7,9 +7,9 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import SheetGeometry
 from portrait_manifolds.backend.networks.inversion import Painting
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
+from portrait_manifolds.backend.networks.sheet_geometry import SheetGeometry
 from portrait_manifolds.backend.training.batches import Batch, Targets, distance_outside
 from portrait_manifolds.backend.training.losses import occupancy_loss, shape_losses, silhouette_loss, view_losses
 

@@ -10,7 +10,7 @@ from test_surface_following import SIZE, about_ball, painting
 
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.shape.neck import neck_share, with_neck
 from portrait_manifolds.backend.shape.neck_column import Silhouette

@@ -10,12 +10,13 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.manifolds import Manifolds, chart_to_direction, map_grid
+from portrait_manifolds.backend.networks.cameras import CameraBatch
 from portrait_manifolds.backend.networks.config import inversion_config
 from portrait_manifolds.backend.networks.decoder import HULL_LOG_RADII, silhouette_end
 from portrait_manifolds.backend.networks.detail import sample_voxel
-from portrait_manifolds.backend.networks.geometry import CameraBatch, calmed
 from portrait_manifolds.backend.networks.inversion import Inversion, as_input
 from portrait_manifolds.backend.networks.precision import autocast, bfloat16_is_fast
+from portrait_manifolds.backend.networks.resampling import calmed
 from portrait_manifolds.backend.networks.visibility import (
     clean_foreground,
     push_pull,

@@ -10,7 +10,7 @@ from test_surface_following import CONFIG, about_ball, painting
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import chart_to_direction, map_grid
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, low_down
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, low_down
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.backend.shape.relief import EYES_M, RELIEF, with_relief
 

@@ -10,7 +10,7 @@ from conftest import bumpy_manifolds, small_camera, tensors
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import resampled
+from portrait_manifolds.backend.networks.resampling import resampled
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.cuda_ops import native as native_module
 from portrait_manifolds.cuda_ops import render_manifolds as render_module

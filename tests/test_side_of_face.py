@@ -14,8 +14,9 @@ from torch import Tensor
 from portrait_manifolds.backend import reconstruct as reconstructing
 from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg, resampled
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.networks.resampling import resampled
 from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.texture import side_of_face
 from portrait_manifolds.backend.texture.side_of_face import with_sides

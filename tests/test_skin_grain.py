@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from portrait_manifolds.backend.conventions import WIDE_HALF_EXTENT
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.texture.seen_surface import Seen
 from portrait_manifolds.backend.texture.skin_grain import MOST, skin_shade
 

@@ -7,9 +7,11 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.networks.cameras import pinhole
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import SheetGeometry, chart_angles_deg, pinhole
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
+from portrait_manifolds.backend.networks.sheet_geometry import SheetGeometry
 from portrait_manifolds.backend.texture import solidity
 from portrait_manifolds.backend.texture.solidity import solid_opacity
 

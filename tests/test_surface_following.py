@@ -9,10 +9,12 @@ import torch
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.manifolds import default_offsets_m
+from portrait_manifolds.backend.networks.chart_maps import beside_face
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import RADIUS_SIZE, SheetGeometry, beside_face, resampled
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets, sheets_about
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.networks.resampling import resampled
+from portrait_manifolds.backend.networks.sheet_geometry import RADIUS_SIZE, SheetGeometry
 from portrait_manifolds.backend.shape.surface_following import following, offset_before
 
 CONFIG = inversion_config("small")

@@ -8,15 +8,12 @@ import torch
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg, texel_directions
 from portrait_manifolds.backend.networks.config import inversion_config
-from portrait_manifolds.backend.networks.geometry import (
-    SheetGeometry,
-    chart_angles_deg,
-    resampled,
-    texel_directions,
-)
 from portrait_manifolds.backend.networks.inversion import Inversion
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.networks.resampling import resampled
+from portrait_manifolds.backend.networks.sheet_geometry import SheetGeometry
 from portrait_manifolds.backend.networks.visibility import scalp_maps
 from portrait_manifolds.backend.photo.input_view import WIDER, InputView
 from portrait_manifolds.backend.photo.matting import Foreground

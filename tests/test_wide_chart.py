@@ -15,7 +15,7 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import default_offsets_m, direction_to_chart, map_grid, sample_map
-from portrait_manifolds.backend.networks.geometry import chart_angles_deg
+from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.mean_sheets import sheets_about
 from portrait_manifolds.backend.outputs.ply import export_ply
 from portrait_manifolds.backend.outputs.sheets import sheet_mesh

@@ -15,7 +15,7 @@ from ..conventions import TEXTURE_SIZE
 from ..edit import load_painted
 from ..errors import InputError
 from ..manifolds import direction_to_chart
-from ..networks.geometry import ON_FACE, face_distance
+from ..networks.chart_maps import ON_FACE, face_distance
 from ..photo.alignment import LandmarkTemplate
 from ..photo.landmarks import LandmarkDetector
 from ..photo.photograph import load_photograph, open_picture, read_photograph

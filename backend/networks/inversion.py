@@ -9,15 +9,19 @@ from torch import Tensor, nn
 
 from ...cuda_ops.recorded import recorded
 from ..camera import Camera
+from .cameras import CameraBatch
+from .chart_maps import texel_directions
 from .config import InversionConfig
 from .decoder import HULL_LOG_RADII, Decoder, DisplacementHead
 from .detail import EncoderDetail, sample_flat, sample_voxel
 from .encoder_w import EncoderW
-from .geometry import CameraBatch, SheetGeometry, calmed, constant, resampled, texel_directions
+from .kept import constant
 from .layers import enlarged
 from .mean_sheets import MeanSheets
 from .painted_sheets import PaintedSheets
 from .precision import autocast
+from .resampling import calmed, resampled
+from .sheet_geometry import SheetGeometry
 from .super_resolution import SuperResolution
 from .synthesis import Synthesis
 from .visibility import Shown, clean_foreground, hull, shown, surface_turned_to, surroundings, visibility

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import default_offsets_m
 from ..ramps import ramp, smoothstep
-from .geometry import RADIUS_SIZE, SheetGeometry, chart_angles_deg
+from .chart_maps import chart_angles_deg
+from .sheet_geometry import RADIUS_SIZE, SheetGeometry
 
 LOW_DEG, LOW_SPREAD = (-35.0, -75.0), 5.0
 """Elevations below the jaw between which sheets spread out, and how far: they are to hold the neck as well as the chest

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ..manifolds import Manifolds
-from .geometry import SheetGeometry
+from .sheet_geometry import SheetGeometry
 
 
 @dataclass(frozen=True)

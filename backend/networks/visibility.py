@@ -12,7 +12,10 @@ from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT, SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from ..photo.masks import least_around
 from ..ramps import ramp
-from .geometry import CameraBatch, SheetGeometry, chart_angles_deg, kept, lasting, low_down
+from .cameras import CameraBatch
+from .chart_maps import chart_angles_deg, low_down
+from .kept import kept, lasting
+from .sheet_geometry import SheetGeometry
 
 GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""

@@ -13,17 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..manifolds import direction_to_chart
-from ..networks.geometry import (
-    SheetGeometry,
-    chart_angles_deg,
-    from_front_deg,
-    kept,
-    lasting,
-    region,
-    resampled,
-    texel_directions,
-)
+from ..networks.chart_maps import chart_angles_deg, from_front_deg, region, texel_directions
+from ..networks.kept import kept, lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled
+from ..networks.sheet_geometry import SheetGeometry
 from ..ramps import ramp, smoothstep
 
 BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)

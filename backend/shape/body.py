@@ -18,18 +18,11 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..camera import Camera
-from ..networks.geometry import (
-    CameraBatch,
-    chart_angles_deg,
-    chart_grid,
-    lasting,
-    region,
-    resampled,
-    rows_below,
-    smoothed,
-    texel_directions,
-)
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import chart_angles_deg, chart_grid, region, rows_below, texel_directions
+from ..networks.kept import lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled, smoothed
 from ..networks.visibility import push_pull
 from ..photo.input_view import InputView
 from ..photo.masks import greatest_around

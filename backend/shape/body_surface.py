@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..camera import Camera
-from ..networks.geometry import points_at, smoothed
+from ..networks.cameras import points_at
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import smoothed
 from ..networks.visibility import push_pull
 from ..photo.input_view import InputView
 from ..photo.masks import distance_to_edge

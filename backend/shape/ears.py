@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import resampled
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled
 from ..ramps import ramp
 from .face_end import CORNER_M, ROUNDS, FaceEnd, over_halves
 from .neck_column import ROWS_M, Silhouette, at_heights

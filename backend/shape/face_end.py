@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import texel_directions
+from ..networks.chart_maps import texel_directions
 from ..networks.painted_sheets import PaintedSheets
 from ..ramps import ramp
 from .neck_column import ROWS_M, Silhouette

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import SheetGeometry, chart_angles_deg, constant, kept, lasting, region, resampled, rows_below
+from ..networks.chart_maps import chart_angles_deg, region, rows_below
+from ..networks.kept import constant, kept, lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled
+from ..networks.sheet_geometry import SheetGeometry
 from ..photo.masks import least_around
 from ..ramps import ramp
 from .back_of_head import with_back, with_nape

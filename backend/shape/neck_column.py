@@ -10,7 +10,9 @@ from torch import Tensor
 from ...cuda_ops.recorded import recorded
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import constant, kept, smoothed, texel_directions
+from ..networks.chart_maps import texel_directions
+from ..networks.kept import constant, kept
+from ..networks.resampling import smoothed
 from ..ramps import ramp
 
 ROW_M = 0.005

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 
 from ...cuda_ops.recorded import recorded
 from ..camera import Camera
-from ..networks.geometry import CameraBatch, low_down, texel_directions
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import low_down, texel_directions
 from ..networks.painted_sheets import PaintedSheets
 
 RELIEF = 0.09

@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
-from ..networks.geometry import beside_face, calmed, resampled, smoothed
+from ..networks.chart_maps import beside_face
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import calmed, resampled, smoothed
 from ..networks.visibility import push_pull
 
 SMOOTHING = 1.0

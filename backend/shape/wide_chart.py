@@ -13,8 +13,10 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..conventions import WIDE_HALF_EXTENT
-from ..networks.geometry import kept, lasting, region, resampled, smoothed
+from ..networks.chart_maps import region
+from ..networks.kept import kept, lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled, smoothed
 
 BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
 """Azimuths behind which, and elevations above which, the head is smoothed; by a Gaussian of so many of 128 texels. The

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ..manifolds import chart_to_direction, map_grid
-from ..networks.geometry import chart_angles_deg, from_front_deg, kept, lasting, region
+from ..networks.chart_maps import chart_angles_deg, from_front_deg, region
+from ..networks.kept import kept, lasting
 from ..ramps import ramp
 
 ROW_DEG = 3.0

@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks.geometry import chart_angles_deg, kept, lasting, resampled, smoothed
+from ..networks.chart_maps import chart_angles_deg
+from ..networks.kept import kept, lasting
+from ..networks.resampling import resampled, smoothed
 from ..ramps import ramp
 from .jaw_shadow import JAW_DEG
 from .seen_surface import BLACK, Seen

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..conventions import WHORL
-from ..networks.geometry import chart_grid, constant, kept, resampled, texel_directions
+from ..networks.chart_maps import chart_grid, texel_directions
+from ..networks.kept import constant, kept
+from ..networks.resampling import resampled
 from ..networks.visibility import scalp_maps
 from .hidden_scalp import hidden_parts
 from .seen_surface import Seen

@@ -10,15 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..networks.geometry import (
-    chart_angles_deg,
-    from_front_deg,
-    kept,
-    lasting,
-    region,
-    resampled,
-    smoothed,
-)
+from ..networks.chart_maps import chart_angles_deg, from_front_deg, region
+from ..networks.kept import kept, lasting
+from ..networks.resampling import resampled, smoothed
 from ..networks.visibility import OTHER_PARTS, push_pull, scalp_maps
 from ..ramps import ramp
 from .around_head import around_head

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..networks.geometry import chart_angles_deg, kept, lasting, region
+from ..networks.chart_maps import chart_angles_deg, region
+from ..networks.kept import kept, lasting
 from ..ramps import ramp
 from .seen_surface import BLACK, Seen
 

@@ -11,8 +11,11 @@ from torch import Tensor
 from ...cuda_ops.recorded import recorded
 from ...cuda_ops.tensor_calls import sent
 from ..camera import Camera
-from ..networks.geometry import CameraBatch, SheetGeometry, resampled, rows_below, smoothed
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import rows_below
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled, smoothed
+from ..networks.sheet_geometry import SheetGeometry
 from ..networks.visibility import push_pull
 from ..photo.masks import least_around
 from ..ramps import ramp

@@ -7,7 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..conventions import LUMA, SEEN_MARGIN_M, SEEN_SOFTNESS_M
-from ..networks.geometry import CameraBatch, SheetGeometry, constant, resampled, smoothed
+from ..networks.cameras import CameraBatch
+from ..networks.kept import constant
+from ..networks.resampling import resampled, smoothed
+from ..networks.sheet_geometry import SheetGeometry
 from ..photo.input_view import ViewTensors
 from ..photo.masks import least_around
 

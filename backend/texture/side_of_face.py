@@ -14,8 +14,11 @@ from torch import Tensor
 
 from ...cuda_ops.recorded import recorded
 from ..camera import Camera
-from ..networks.geometry import CameraBatch, chart_angles_deg, lasting, region, resampled, smoothed
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import chart_angles_deg, region
+from ..networks.kept import lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled, smoothed
 from ..networks.visibility import DARK, MAX_LIGHT_RATIO, push_pull, surface_turned_to
 from ..photo.masks import greatest_around, least_around
 from ..ramps import ramp

@@ -9,7 +9,8 @@ from functools import cache
 import numpy as np
 from torch import Tensor
 
-from ..networks.geometry import chart_angles_deg, lasting
+from ..networks.chart_maps import chart_angles_deg
+from ..networks.kept import lasting
 from ..ramps import ramp
 
 FRONT_DEG = ((-14.0, 73.0), (-4.0, 71.0), (2.0, 69.0), (8.0, 66.0), (14.0, 62.0), (20.0, 58.0))

@@ -9,7 +9,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ..networks.geometry import kept, lasting, smoothed
+from ..networks.kept import kept, lasting
+from ..networks.resampling import smoothed
 from ..photo.masks import greatest_around
 from .seen_surface import Seen
 from .side_of_face import below_glasses

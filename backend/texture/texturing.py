@@ -13,8 +13,11 @@ from ...cuda_ops.recorded import recorded
 from ...cuda_ops.texels import Stack
 from ..camera import Camera
 from ..conventions import SEEN_MARGIN_M, SEEN_SOFTNESS_M
-from ..networks.geometry import CameraBatch, SheetGeometry, beside_face, resampled
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import beside_face
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.resampling import resampled
+from ..networks.sheet_geometry import SheetGeometry
 from ..networks.visibility import shown, surface_turned_to
 from ..photo.input_view import FADE_SHARE, WIDER, InputView
 from ..photo.masks import greatest_around

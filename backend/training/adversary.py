@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...cuda_ops.reference import srgb_to_linear
 from ..camera import Camera
-from ..networks.geometry import CameraBatch
+from ..networks.cameras import CameraBatch
 from ..networks.precision import autocast
 from .batches import Batch
 from .losses import composited

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..camera import Camera
 from ..conventions import CHART_HALF_EXTENT
 from ..errors import InputError
-from ..networks.geometry import chart_angles_deg
+from ..networks.chart_maps import chart_angles_deg
 from ..photo.masks import least_around
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 

@@ -7,8 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...cuda_ops.reference import linear_to_srgb, srgb_to_linear
-from ..networks.geometry import CameraBatch, SheetGeometry, low_down, resampled
+from ..networks.cameras import CameraBatch
+from ..networks.chart_maps import low_down
 from ..networks.inversion import Painting, Shape
+from ..networks.resampling import resampled
+from ..networks.sheet_geometry import SheetGeometry
 from .batches import Batch, Targets
 
 MAX_DEPTH_ERROR_M = 0.03

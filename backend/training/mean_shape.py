@@ -7,7 +7,8 @@ from scipy import ndimage
 
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import map_grid, resample_map
-from ..networks.geometry import RADIUS_SIZE, beside_face
+from ..networks.chart_maps import beside_face
+from ..networks.sheet_geometry import RADIUS_SIZE
 
 MAX_RADIUS_M = 0.24
 """The body goes on below the picture; the sheets need not."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...cuda_ops.reference import finish_picture
 from ..camera import Camera
-from ..networks.geometry import chart_angles_deg
+from ..networks.chart_maps import chart_angles_deg
 from ..networks.inversion import Inversion
 from ..networks.weights import load_weights
 from ..ramps import ramp

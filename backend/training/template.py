@@ -10,7 +10,7 @@ from ...cuda_ops.rasterise import Mesh
 from ..atomic import atomic_path
 from ..conventions import CHART_HALF_EXTENT
 from ..manifolds import map_grid
-from ..networks.geometry import RADIUS_SIZE
+from ..networks.sheet_geometry import RADIUS_SIZE
 from ..photo.alignment import LandmarkTemplate
 from .assets import SKIN, HeadModel, Wardrobe
 from .correspondence import FOREHEAD_OUTLINE, OUTLINE, LandmarkMap
