@@ -15,8 +15,8 @@ def check_name(path: Path | str) -> None:
         raise InputError(f"The name {shown} is not UTF-8: rename it with letters that are.") from error
 
 
-def check_input(path: Path | str, max_bytes: int) -> Path:
-    """The path of a regular file of at most `max_bytes`; raises InputError for anything else.
+def read_input(path: Path | str, max_bytes: int) -> bytes:
+    """The bytes of a regular file of at most `max_bytes`; raises InputError where it is none or cannot be read.
 
     A pipe or a device might give no byte or never end.
     """
@@ -25,24 +25,18 @@ def check_input(path: Path | str, max_bytes: int) -> Path:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise unreadable(path, error) from error
+        raise _unreadable(path, error) from error
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise InputError(f"Cannot read {path}: it is {kind}, so check the path.")
     if status.st_size > max_bytes:
         raise InputError(f"{path} is larger than {max_bytes >> 20} MB: check that it is the right file.")
-    return path
-
-
-def read_input(path: Path | str, max_bytes: int) -> bytes:
-    """The bytes of a regular file of at most `max_bytes`; raises InputError where it cannot be read."""
-    path = check_input(path, max_bytes)
     try:
         return path.read_bytes()
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise _unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(path: Path, error: Exception) -> InputError:
     """What to say of a file that the system does not give out."""
     return InputError(f"Cannot read {path} ({getattr(error, 'strerror', None) or error}): check the path.")

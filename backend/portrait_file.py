@@ -15,6 +15,8 @@ alignment (JSON 2 x 3, crop to photo), photo_sha256, weights_id, provenance.
 """
 
 import json
+import operator
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ from .atomic import atomic_path
 from .camera import Camera
 from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
-from .input_file import check_input, unreadable
+from .input_file import read_input
 from .manifolds import MAX_SHEETS, Manifolds
 from .portrait import MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
 
@@ -31,6 +33,7 @@ FORMAT = "portrait-manifolds"
 FORMAT_VERSION = 2
 TILE = 16
 MAX_FILE_BYTES = 300 << 20
+MAX_HEADER_BYTES = 1 << 20
 MAX_MAP_SIZE = 1024
 MAX_TEXT_CHARACTERS = 2000
 MAX_TEXELS = 64 * 1024**2
@@ -45,6 +48,9 @@ DTYPES = {
     "displacement": np.float32,
     "offsets": np.float32,
 }
+
+FILE_DTYPES = {"U8": np.uint8, "I32": np.int32, "F32": np.float32, "F64": np.float64}
+"""As the format names them; no portrait has the last, of which its refusal tells."""
 
 
 def save_portrait(portrait: Portrait, path: Path | str) -> None:
@@ -81,11 +87,7 @@ def save_portrait(portrait: Portrait, path: Path | str) -> None:
 
 def load_portrait(path: Path | str) -> Portrait:
     """Reads and validates a .portrait file; raises InputError with one sentence for anything wrong with it."""
-    return decode_portrait(*_read(Path(path)), path)
-
-
-def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path | str) -> Portrait:
-    """The portrait in a file's tensors and metadata; `path` is named in the InputError for what does not fit."""
+    tensors, metadata = _read(path)
     version = _check(tensors, metadata, path)
     try:
         size = int(metadata["texture_size"])
@@ -93,7 +95,8 @@ def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], pa
         crop = Crop(json.loads(metadata["alignment"]))
         textures = _from_tiles(tensors, size)
         half_extent = float(metadata["chart_half_extent"]) if version > 1 else CHART_HALF_EXTENT
-        radius, spread, displacement, offsets = (tensors[x] for x in ("radius", "spread", "displacement", "offsets"))
+        maps = ("radius", "spread", "displacement", "offsets")
+        radius, spread, displacement, offsets = (tensors[name].copy() for name in maps)  # views would keep all bytes
         manifolds = Manifolds(radius, spread, displacement, offsets, half_extent)
         return Portrait(
             manifolds,
@@ -110,20 +113,34 @@ def decode_portrait(tensors: dict[str, np.ndarray], metadata: dict[str, str], pa
         raise InputError(f"{path} is damaged ({error}): reconstruct it again.") from error
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
+def _read(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """A portrait's tensors and the metadata; without the library, which Blender's Python lacks.
 
-    check_input(path, MAX_FILE_BYTES)
+    A safetensors file is the header's length (8 bytes, little endian), the header (JSON: for each tensor its dtype,
+    shape and place among the data; `__metadata__`: strings), and the data.
+    """
+    data = read_input(path, MAX_FILE_BYTES)
     try:
-        path.open("rb").close()  # safe_open calls whatever it may not read a file that is not there
-        with safe_open(path, "numpy") as file:
-            # What a portrait does not have is left unread: a foreign file may be large.
-            names = [name for name in file.keys() if name in DTYPES]  # noqa: SIM118  # safe_open is no dict
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except SafetensorError as error:
+        length = int.from_bytes(data[:8], "little")
+        if len(data) < 8 or not 0 < length <= min(MAX_HEADER_BYTES, len(data) - 8):
+            raise ValueError("no header")
+        header = json.loads(data[8 : 8 + length])
+        metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+            raise ValueError("metadata that are no strings")
+        body = memoryview(data)[8 + length :]
+        return {name: _tensor(header[name], body) for name in DTYPES if name in header}, metadata
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} is cut short or not a portrait ({error}): copy or reconstruct it again.") from error
+
+
+def _tensor(entry: dict, data: memoryview) -> np.ndarray:
+    start, end = entry["data_offsets"]
+    dtype = np.dtype(FILE_DTYPES[entry["dtype"]])
+    shape = [operator.index(side) for side in entry["shape"]]
+    if not 0 <= start <= end <= len(data) or prod(shape) * dtype.itemsize != end - start:
+        raise ValueError("a tensor is not where it should be")
+    return np.frombuffer(data[start:end], dtype).reshape(shape)
 
 
 def _in_order(data: bytes) -> bytes:

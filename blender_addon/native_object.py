@@ -9,8 +9,8 @@ import bpy
 
 from ..backend.errors import InputError
 from .atlas import packed_image
+from .file_digest import file_digest
 from .materials import atlas_nodes, portrait_material
-from .portrait_reader import file_digest
 from .sheets_data import SheetsData
 from .sheets_mesh import fill_mesh
 from .steps import Step, Steps, removed_on_failure

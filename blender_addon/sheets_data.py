@@ -6,7 +6,7 @@ from pathlib import Path
 from ..backend.errors import InputError
 from ..backend.portrait import Portrait
 from .atlas import atlas_pixels, encode_png, plan_atlas
-from .portrait_reader import file_digest, read_portrait
+from .file_digest import file_digest
 from .sheets_mesh import MeshArrays, sheets_arrays
 
 
@@ -31,4 +31,4 @@ class SheetsData:
     @staticmethod
     def read(path: Path) -> "SheetsData":
         """Of the portrait in a file; raises InputError."""
-        return SheetsData.of(read_portrait(path), file_digest(path))
+        return SheetsData.of(Portrait.load(path), file_digest(path))

@@ -6,8 +6,8 @@ import numpy as np
 from ..backend.errors import InputError
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
+from .file_digest import file_digest
 from .native_object import Place, found_at, part_of, portrait_path, takes_objects
-from .portrait_reader import file_digest, read_portrait
 from .sheets_mesh import MeshArrays, fill_mesh
 from .steps import Steps, finished, in_thread
 
@@ -25,7 +25,7 @@ def stand_in_of(place: Place) -> Steps[bpy.types.Object]:
         return existing
     path = portrait_path(root)
     read = yield from in_thread(
-        "reading the portrait", lambda: (stand_in_arrays(read_portrait(path)), file_digest(path))
+        "reading the portrait", lambda: (stand_in_arrays(Portrait.load(path)), file_digest(path))
     )
     root = found_at(place)
     stand_in = part_of(root, "STAND_IN") or _add_stand_in(root)

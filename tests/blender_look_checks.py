@@ -10,12 +10,12 @@ import bpy
 import numpy as np
 from render_on_the_side import op_picture
 
+from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.look import shown_look
 from portrait_manifolds.blender_addon.materials import atlas_nodes, look_sockets
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
-from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 
 OPERATORS = session.OPERATORS
 
@@ -184,11 +184,11 @@ def check_edit(folder: Path) -> None:
     seen = op_picture(folder, portrait_path(root), camera)[row - 4 : row + 4, column - 4 : column + 4]
     assert seen[..., 1].mean() > 0.9 and seen[..., 0].mean() < 0.1, seen.mean((0, 1))
     assert bpy.data.meshes.get(mesh.name) is mesh  # for undo
-    kept = read_portrait(portrait_path(root)).manifolds.displacement_m
+    kept = Portrait.load(portrait_path(root)).manifolds.displacement_m
     np.testing.assert_array_equal(kept, portrait.manifolds.displacement_m)
     if (Path(__file__).parents[1] / "backend" / "weights").is_dir():
         assert OPERATORS.apply_edit(shape="NEW") == {"FINISHED"}
-        assert np.abs(read_portrait(portrait_path(root)).manifolds.displacement_m - kept).max() > 1e-3, "another shape"
+        assert np.abs(Portrait.load(portrait_path(root)).manifolds.displacement_m - kept).max() > 1e-3, "another shape"
 
 
 def check_edit_keeps(folder: Path) -> None:
@@ -240,7 +240,7 @@ def check_painted(folder: Path) -> None:
     assert not image.is_dirty
     assert OPERATORS.apply_edit() == {"FINISHED"}
     assert root.portrait_manifolds.filepath == "//small edit 1.portrait"
-    camera = read_portrait(portrait_path(root)).input_camera
+    camera = Portrait.load(portrait_path(root)).input_camera
     middle = op_picture(folder, portrait_path(root), camera)[camera.height_px // 2, camera.width_px // 2]
     assert middle[2] > 0.9 and middle[0] < 0.1, middle
     for name, edited in (

@@ -13,6 +13,7 @@ from mathutils import Euler, Matrix
 from render_on_the_side import op_picture
 
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, set_blender_camera, set_render_size
 from portrait_manifolds.blender_addon.drawable import check_drawable
@@ -26,7 +27,6 @@ from portrait_manifolds.blender_addon.native_object import (
     portraits,
     sheets_of,
 )
-from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 from portrait_manifolds.blender_addon.sheets_data import SheetsData
 from portrait_manifolds.blender_addon.steps import finished
 from portrait_manifolds.blender_addon.viewport import viewport_request
@@ -89,7 +89,7 @@ def check_look(folder: Path) -> None:
 
 def check_size_and_time(folder: Path) -> None:
     """At 512 texels the object is built within a second (on a quiet machine) and takes at most 40 MB on disk."""
-    portrait = read_portrait(folder / "head.portrait")
+    portrait = Portrait.load(folder / "head.portrait")
     assert portrait.texture_size == 512
     start = time.process_time()
     finished(add_portrait(SheetsData.of(portrait), "head", ""))

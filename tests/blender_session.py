@@ -16,7 +16,7 @@ import numpy as np
 
 from portrait_manifolds import blender_addon
 from portrait_manifolds.backend.conventions import linear_to_srgb, srgb_to_linear
-from portrait_manifolds.blender_addon.portrait_reader import read_portrait
+from portrait_manifolds.backend.portrait import Portrait
 
 OPERATORS = bpy.ops.portrait_manifolds
 
@@ -72,7 +72,7 @@ def new_scene(folder: Path, name: str = "head.portrait") -> tuple[bpy.types.Obje
     assert OPERATORS.import_portrait(filepath=str(folder / name)) == {"FINISHED"}
     assert OPERATORS.match_photo_camera() == {"FINISHED"}
     root = bpy.context.view_layer.objects.active
-    return root, read_portrait(folder / name)
+    return root, Portrait.load(folder / name)
 
 
 def exact_cycles(scene: bpy.types.Scene) -> None:

@@ -23,7 +23,6 @@ from portrait_manifolds.backend.manifolds import Manifolds
 from portrait_manifolds.backend.photo.photograph import FORMATS, decode_photograph
 from portrait_manifolds.backend.portrait import Crop, Portrait
 from portrait_manifolds.backend.worker import Worker
-from portrait_manifolds.blender_addon.portrait_reader import read_portrait
 
 _FOLDER = Path(tempfile.gettempdir())
 
@@ -68,7 +67,6 @@ def _pipe(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "portrait": _through_a_file(Portrait.load),
-    "portrait-in-blender": _through_a_file(read_portrait),
     "cameras": _through_a_file(load_cameras),
     "photograph": _photograph,
     "pipe": _pipe,
