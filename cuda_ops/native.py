@@ -17,6 +17,7 @@ import numpy as np
 
 from .build import load_library
 from .opaque_hulls import CHART_TILES, LEAST_TEXELS, opaque_hulls
+from .pinhole_camera import PinholeCamera
 
 MAX_LEVELS, MAX_SHEETS = 12, 64
 """As in csrc/manifolds.h."""
@@ -73,8 +74,8 @@ class View(Structure):
     )
 
     @staticmethod
-    def of(camera: Any, samples: int = 1, softness: float = 0.0) -> "View":
-        """From a backend Camera; a pixel is the mean of `samples` x `samples` rays.
+    def of(camera: PinholeCamera, samples: int = 1, softness: float = 0.0) -> "View":
+        """From a camera; a pixel is the mean of `samples` x `samples` rays.
 
         Sheets fade where the cosine of the angle at which they are seen is below `softness`, 0 to 1.
         """

@@ -3,11 +3,11 @@
 It imports nothing of them. Geometry and bounds: backend/manifolds.py; lookup and compositing: csrc/composite.h.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from .pinhole_camera import PinholeCamera
 
 TINY_OPACITY = 1e-5
 SHARPNESS = 1.4
@@ -26,16 +26,16 @@ def render_manifolds_reference(
     radius: Tensor,  # [G, G], metres: r + delta
     spread: Tensor,  # [G, G]
     offsets: Tensor,  # [S], metres, ascending
-    camera: Any,
+    camera: PinholeCamera,
     *,
     half_extent: float,
 ) -> Tensor:
     """Premultiplied linear RGB, opacity and opacity-weighted depth, [H, W, 5]; see render_manifolds."""
-    position, directions = camera.rays()  # [3], [H, W, 3]
+    position, rays = camera.rays()  # [3], [H, W, 3]
     # A ray of single precision begins near the head, not at a camera far away.
     start = float(position @ camera.camera_to_world[:3, 2])
     start = start if start > FAR_AWAY_M else 0.0
-    origins, directions = (torch.tensor(x).to(radius) for x in (position + start * directions, directions))
+    origins, directions = (torch.tensor(x).to(radius) for x in (position + start * rays, rays))
     pixel_m = (camera.fx_px * camera.fy_px) ** -0.5  # a pixel's size at a depth of one metre
     premultiplied = [
         torch.cat([level[..., :3] * (level[..., 3:] + TINY_OPACITY), level[..., 3:]], -1).permute(0, 3, 1, 2)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .build import BuildError
 from .native import MAX_SHEETS, NativeScene, View, level_count, library
+from .pinhole_camera import PinholeCamera
 from .reference import TINY_OPACITY, finish_picture, render_manifolds_reference
 from .tensor_calls import refuse_second_derivatives
 from .texels import ANTIPODE
@@ -26,7 +27,7 @@ def render_manifolds(
     radius: Tensor,
     spread: Tensor,
     offsets: Tensor,
-    camera: Any,
+    camera: PinholeCamera | Sequence[PinholeCamera],
     *,
     half_extent: float,
     mip_levels: int | None = None,
@@ -38,7 +39,7 @@ def render_manifolds(
     textures  [S, T, T, 4] float32 or float64, sRGB-encoded colour and straight opacity in 0..1; T a power of two
     radius    [G, G] metres: mean radius plus displacement, resampled to one size
     spread    [G, G]; offsets [S] metres, ascending
-    camera    backend Camera, or N of them with pictures of one size: what the views share is then made ready once
+    camera    one, or N of them with pictures of one size: what the views share is then made ready once
     half_extent of the chart
     mip_levels  number of mip levels, all by default, 1 for none
     skip_empty  pass over tiles of 16 x 16 texels without opacity; texels in them then get no gradient
@@ -81,7 +82,7 @@ def render_opacity(
     radius: Tensor,
     spread: Tensor,
     offsets: Tensor,
-    camera: Any,
+    camera: PinholeCamera,
     half_extent: float,
 ) -> tuple[Tensor, Tensor]:
     """Opacity 0..1 and expected depth in metres, 0 where nothing is, [H, W] each, of sheets without colour.
@@ -174,7 +175,7 @@ class _RenderNative(torch.autograd.Function):
 
 
 def _check(
-    textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, cameras: list[Any], half_extent: float
+    textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, cameras: list[PinholeCamera], half_extent: float
 ) -> None:
     sheets, size = textures.shape[:2] if textures.ndim == 4 else (0, 0)
     if textures.shape != (sheets, size, size, 4) or not 1 <= sheets <= MAX_SHEETS or size < 1 or size & (size - 1):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .pinhole_camera import PinholeCamera
+
 ANTIPODE = 2.0
 """How far from its centre the equal-area chart reaches straight behind."""
 
@@ -23,7 +25,7 @@ class Stack:
     spread: Any  # [T, T] float32
     offsets_m: Any  # [S] float32
     half_extent: float  # of the chart
-    camera: Any  # a backend Camera
+    camera: PinholeCamera
 
     def __post_init__(self) -> None:
         radius, spread, offsets = (tuple(np.shape(x)) for x in (self.radius_m, self.spread, self.offsets_m))
