@@ -71,7 +71,7 @@ def attempt(
     return failure(task, reason, time.perf_counter() - started)
 
 
-def make_outputs(name: str, photograph: Photograph, settings: Settings, folder: Path, draw: Draw = draw_frames) -> None:
+def make_outputs(name: str, photograph: Photograph, settings: Settings, folder: Path, draw: Draw) -> None:
     """NAME.portrait, NAME.png and, with a path, NAME.mp4; raises what reconstructing and drawing raise."""
     portrait = reconstruct(
         photograph,

@@ -68,7 +68,7 @@ class Row:
     """Memory that drawing took at most, portrait included, where the system says it."""
 
 
-def run_benchmark(device: str = "cpu") -> Iterator[dict]:
+def run_benchmark(device: str) -> Iterator[dict]:
     """Yields the rows as they are measured, as dicts."""
     portrait = made_portrait()
     rows = _cuda_rows(portrait) if device == "cuda" else _cpu_rows(portrait)

@@ -11,7 +11,6 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..camera import Camera
-from ..conventions import TEXTURE_SIZE
 from ..edit import load_painted
 from ..errors import InputError
 from ..manifolds import direction_to_chart
@@ -57,7 +56,7 @@ def subject_folders(folder: Path) -> list[Path]:
     return sorted({path.parent for name in (CAMERAS_FILE, TURNS_FILE) for path in folder.glob(f"*/{name}")})
 
 
-def evaluate_subjects(folders: list[Path], texture_size: int = TEXTURE_SIZE) -> Iterator[tuple[str, list[ViewFigures]]]:
+def evaluate_subjects(folders: list[Path], texture_size: int) -> Iterator[tuple[str, list[ViewFigures]]]:
     """Each person's folder name and novel views; who cannot be reconstructed is logged and left out.
 
     Raises InputError where a folder lacks a picture, or one does not fit its camera; of depths before any other work.
@@ -87,7 +86,7 @@ def subject_figures(
     input_file: Path,
     detector: LandmarkDetector,
     template: LandmarkTemplate,
-    embedder: FaceEmbedder | None = None,
+    embedder: FaceEmbedder | None,
 ) -> list[ViewFigures]:
     """Figures of each view of a person's folder; raises InputError where a picture does not fit its camera."""
     true = true_cameras(folder, portrait.input_camera)

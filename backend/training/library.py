@@ -58,7 +58,7 @@ class Library:
     folder: Path
 
 
-def open_library(data: Path | None, photos: Path | None, cache: Path, workers: int = 2) -> Library:
+def open_library(data: Path | None, photos: Path | None, cache: Path, workers: int) -> Library:
     """Prepares or reloads everything; `photos` defaults to `portraits` in the data folder.
 
     Raises InputError for missing folders, ProcessingError where MediaPipe is missing or the disk is full.

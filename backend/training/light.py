@@ -55,7 +55,7 @@ def sample_environment(rng: np.random.Generator) -> Environment:
     return Environment(directions, base * scale, ambient)
 
 
-def visibility(environment: Environment, mesh: Mesh, casts: np.ndarray, threads: int) -> np.ndarray:
+def visibility(environment: Environment, mesh: Mesh, casts: np.ndarray) -> np.ndarray:
     """How much of each light reaches each vertex of `mesh`, [L, V] float32 in 0..1; `casts` [T] bool: casts shadow."""
     vertices = mesh.vertices_m
     occluder = plain_mesh(vertices, mesh.triangles[casts])
@@ -68,7 +68,7 @@ def visibility(environment: Environment, mesh: Mesh, casts: np.ndarray, threads:
         pixels = np.stack(
             [0.5 * size + camera.fx_px * local[:, 0] / depth, 0.5 * size - camera.fy_px * local[:, 1] / depth, depth], 1
         ).astype(np.float32)
-        _, nearest = rasterise(occluder, pixels, [], size, size, samples=1, threads=threads)
+        _, nearest = rasterise(occluder, pixels, [], size, size, samples=1, threads=1)
         x = np.clip(pixels[:, 0] - 0.5, 0, size - 1.001)
         y = np.clip(pixels[:, 1] - 0.5, 0, size - 1.001)
         column, row = x.astype(np.int32), y.astype(np.int32)
@@ -82,7 +82,7 @@ def visibility(environment: Environment, mesh: Mesh, casts: np.ndarray, threads:
     return result
 
 
-def diffuse(environment: Environment, normals: np.ndarray, lit: np.ndarray, wrap: float = 0.0) -> np.ndarray:
+def diffuse(environment: Environment, normals: np.ndarray, lit: np.ndarray, wrap: float) -> np.ndarray:
     """Linear brightness [V, 3] of white vertices; `wrap` > 0 lets light round the edge, as skin and hair do."""
     cosine = np.maximum((environment.directions @ normals.T + wrap) / (1.0 + wrap), 0.0) * lit  # [L, V]
     openness = (lit * np.maximum(environment.directions @ normals.T + 0.3, 0.0)).sum(0)

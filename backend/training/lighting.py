@@ -13,7 +13,7 @@ VIEWER_M = np.array([0.0, 0.0, 1.3], np.float32)
 
 
 def lit_mesh(
-    pieces: Sequence[Piece], textures: Mapping[str, Texture], environment: Environment, threads: int
+    pieces: Sequence[Piece], textures: Mapping[str, Texture], environment: Environment
 ) -> tuple[Mesh, list[Texture]]:
     """Joins the pieces, with light and shadows baked into the mesh's gains; also the textures in use, in order."""
     pieces = [piece for piece in pieces if len(piece.triangles)]
@@ -28,7 +28,7 @@ def lit_mesh(
     ]  # fmt: skip
     mesh = Mesh.join(bare)
     casts = np.concatenate([np.full(len(piece.triangles), piece.surface.casts_shadow) for piece in pieces])
-    lit = visibility(environment, mesh, casts, threads)
+    lit = visibility(environment, mesh, casts)
     start = 0
     for piece in pieces:
         end = start + len(piece.vertices_m)

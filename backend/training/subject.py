@@ -46,7 +46,7 @@ class Subject:
     ids: SubjectIds
 
 
-def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threads: int = 1) -> Subject:
+def sample_subject(studio: Studio, split: Split, index: int, seed: int) -> Subject:
     """Subject `index` of a split; the same arguments give the same subject on every machine of one kind."""
     rng = np.random.default_rng([seed, split.code, index])
     identity = _identity(rng, studio)
@@ -87,7 +87,7 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int, *, threa
         **strand_textures(),
         **cloth_textures(),
     }
-    mesh, used = lit_mesh(pieces, textures, sample_environment(rng), threads)
+    mesh, used = lit_mesh(pieces, textures, sample_environment(rng))
     landmarks = studio.landmark_map.gather(vertices)
     return Subject(mesh, used, landmarks, SubjectIds(index, photo, second, style, "" if is_bare else garment.name))
 

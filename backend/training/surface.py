@@ -10,7 +10,7 @@ from ..manifolds import direction_to_chart
 
 
 def outermost_radius_m(
-    mesh: Mesh, textures: Sequence[Texture], size: int, *, samples: int = 2, threads: int = 0
+    mesh: Mesh, textures: Sequence[Texture], size: int, *, threads: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of the outermost surface from the origin in every direction of the chart.
 
@@ -32,5 +32,5 @@ def outermost_radius_m(
     near_antipode = (uv[:, 0] ** 2 + uv[:, 1] ** 2) > 3.9
     whole = (extent[:, 0] < 0.5) & (extent[:, 1] < 0.5) & ~near_antipode[mesh.triangles[:, 0]]  # not torn there
     kept = Mesh(mesh.vertices_m, mesh.uv, mesh.gain, mesh.add, mesh.triangles[whole], mesh.texture_of_triangle[whole])
-    rgba, depth = rasterise(kept, pixels, textures, size, size, samples=samples, threads=threads)
+    rgba, depth = rasterise(kept, pixels, textures, size, size, threads=threads)
     return np.where(np.isfinite(depth), 1.0 / depth, 0.0).astype(np.float32), rgba[..., 3]

@@ -23,7 +23,7 @@ def subjects(cache: Path, split: SplitName) -> Shards:
 
 
 @torch.inference_mode()
-def validate(network: Inversion, cache: Path, split: SplitName = "test", count: int = 64) -> dict[str, float]:
+def validate(network: Inversion, cache: Path, split: SplitName, count: int) -> dict[str, float]:
     """Medians over the novel views of `count` subjects of a split.
 
     novel_psnr_db, novel_ssim: inside the union of both silhouettes; opacity_iou; depth_error_mm: median distance in

@@ -34,7 +34,7 @@ def render_view(subject: Subject, camera: Camera, look: Look | None, samples: in
 
 
 def draw_view(
-    mesh: Mesh, textures: Sequence[Texture], camera: Camera, look: Look | None, samples: int = 2, threads: int = 1
+    mesh: Mesh, textures: Sequence[Texture], camera: Camera, look: Look | None, samples: int, threads: int = 1
 ) -> View:
     """One picture of a mesh whose light is on it, through the film of `look` if there is one."""
     where = positions(*camera.project(mesh.vertices_m))
