@@ -1,5 +1,7 @@
 """Fixtures that several test files share."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,14 @@ from portrait_manifolds.backend.camera import Camera, look_at
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.made.made_portrait import made_portrait
 from portrait_manifolds.backend.manifolds import Manifolds, map_grid
+from portrait_manifolds.backend.networks.manifest import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Crop, Portrait
 
 settings.register_profile("untimed", deadline=None)  # how fast a machine is, or how busy, is no error
 settings.load_profile("untimed")
+
+needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +59,11 @@ def tensors(portrait: Portrait, dtype: torch.dtype = torch.float32) -> tuple[tor
     manifolds = portrait.manifolds
     maps = (manifolds.total_radius_m(), manifolds.spread, manifolds.offsets_m)
     return torch.tensor(portrait.textures).to(dtype) / 255.0, *(torch.tensor(x, dtype=dtype) for x in maps)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 from scipy import ndimage
 
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend.networks import inversion
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo import backdrop
 from portrait_manifolds.backend.photo.backdrop import where_person_can_be
 from portrait_manifolds.backend.photo.photograph import Photograph, load_photograph, photograph_of
@@ -85,7 +85,7 @@ def test_where_a_file_is_clear_is_no_person(tmp_path: Path) -> None:
     assert load_photograph(tmp_path / "veiled.png").opacity is None
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 @pytest.mark.parametrize("clear", [False, True])
 def test_a_head_that_ends_at_the_neck_gets_no_body(
     clear: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

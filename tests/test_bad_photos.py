@@ -5,17 +5,18 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image, ImageDraw, ImageFilter
 
 from portrait_manifolds.backend.camera import look_at
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
+from portrait_manifolds.backend.networks.weights import load_weights
 from portrait_manifolds.backend.photo.alignment import Alignment, crop_half_size_px
 from portrait_manifolds.backend.photo.photograph import photograph_of
 from portrait_manifolds.backend.photo.sitter import align_photograph, find_face
 from portrait_manifolds.backend.reconstruct import reconstruct
 
-pytestmark = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+pytestmark = needs_weights
 
 Picture = Image.Image
 

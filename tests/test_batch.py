@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import is_running, needs_weights
 from PIL import Image
 
 from portrait_manifolds.backend.batch import cluster, work
@@ -25,10 +26,8 @@ from portrait_manifolds.backend.batch.run import run_batch
 from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.camera import look_at, save_cameras
 from portrait_manifolds.backend.errors import InputError, ProcessingError
-from portrait_manifolds.backend.networks.manifest import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Portrait
 
-needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 ASTRONAUT, MIRRORED = "Jürgen & co", "jürgen & CO-2"
 QUICK = "--workers 1 --texture-size 256 --size 64x64 --path swing --frames 3 --samples 1 --device cpu"
 SMALL = Settings(texture_size=256, size_px=(48, 48), samples=1, device="cpu")
@@ -230,9 +229,9 @@ def killed_and_resumed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -
     workers = [int(pid) for pid in children.read_text().split()] if children.exists() else []
     process.kill()
     process.communicate()
-    while any(running(pid) for pid in workers) and time.monotonic() < deadline:
+    while any(is_running(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not any(running(pid) for pid in workers)
+    assert not any(is_running(pid) for pid in workers)
     assert check_whole(output) == [PRIVATE, *(f"{ASTRONAUT}.{kind}" for kind in ("mp4", "png", "portrait"))]
     changed = (output / f"{ASTRONAUT}.portrait").stat().st_mtime_ns
     process = batch(*arguments, "--resume", "--json")
@@ -240,13 +239,6 @@ def killed_and_resumed(photos: Path, tmp_path_factory: pytest.TempPathFactory) -
     assert process.returncode == 1, errors
     assert "2 of 4 photos failed" in errors and "Traceback" not in errors
     yield output, json.loads(printed), changed
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 @needs_weights

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from conftest import is_running
 
 from portrait_manifolds.backend.portrait import Portrait
 
@@ -131,13 +132,6 @@ def descendants(pid: int) -> list[int]:
     except OSError:  # gone meanwhile
         children = []
     return children + [each for child in children for each in descendants(child)]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_export_writes_a_blend(tmp_path: Path, small_head: Portrait) -> None:

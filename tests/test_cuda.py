@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import random_portrait, small_camera, tensors
+from conftest import needs_gpu, random_portrait, small_camera, tensors
 
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.portrait import Portrait
@@ -13,8 +13,6 @@ from portrait_manifolds.cuda_ops import build, native_cuda
 from portrait_manifolds.cuda_ops.native import SAFE_SHARE, View, pyramid_u8, scene_extent
 from portrait_manifolds.cuda_ops.render_manifolds import render_manifolds, render_opacity
 from portrait_manifolds.cuda_ops.tensor_calls import sent
-
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="no nvcc")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 from scipy import ndimage
 
@@ -15,7 +16,7 @@ from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.edit import edit, load_painted, reshape
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.made.made_portrait import made_portrait
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST, load_weights
+from portrait_manifolds.backend.networks.weights import load_weights
 from portrait_manifolds.backend.photo.input_view import InputView
 from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.photo.photograph import Photograph, photograph_of
@@ -82,7 +83,7 @@ def test_paint_beside_the_person_is_left_out_and_said(
     assert "16 painted pixels lie beside the person" in caplog.text
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 def test_reshaping_takes_a_hat_and_leaves_out_what_is_erased(portrait: Portrait) -> None:
     photo = photograph_of(np.ascontiguousarray(pytest.importorskip("skimage.data").astronaut()))
     found = align_photograph(photo, find_face(photo), load_weights().template, None)
@@ -202,7 +203,7 @@ def test_progress_of_an_edit_never_goes_back(portrait: Portrait, view: np.ndarra
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] < 1.0
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 @pytest.mark.parametrize("channels", [3, 4])
 def test_reshaping_says_where_the_painted_picture_is_clear(
     portrait: Portrait, view: np.ndarray, channels: int, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 from scipy.spatial.transform import Rotation
 
@@ -39,7 +40,6 @@ from portrait_manifolds.backend.evaluation.pose import seen_turn_deg
 from portrait_manifolds.backend.evaluation.true_cameras import TrueCameras, load_turns, true_cameras, with_depth_seen
 from portrait_manifolds.backend.evaluation.true_picture import true_picture
 from portrait_manifolds.backend.networks import weights
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.outputs.jpeg import MAX_BYTES
 from portrait_manifolds.backend.outputs.png import to_bytes
 from portrait_manifolds.backend.photo.alignment import LandmarkTemplate
@@ -360,7 +360,7 @@ def test_pictures_of_true_views_are_refused(tmp_path: Path) -> None:
             Evaluate(tmp_path, **wanted).run()
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 def test_the_command_measures_a_photograph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = pytest.importorskip("skimage.data").astronaut()[:230, 120:350]
     Image.fromarray(photo).save(tmp_path / "photo.png")

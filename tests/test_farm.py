@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 
 from portrait_manifolds.backend.camera import save_cameras
@@ -19,14 +20,12 @@ from portrait_manifolds.backend.cli import parse
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.frames import animation
 from portrait_manifolds.backend.frames.camera_paths import path_cameras
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.portrait import Portrait
 
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "farm" / "openjd" / "portrait_animation.yaml"
 SCRIPT = ROOT / "farm" / "flamenco" / "portrait_manifolds.js"
 
-needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 needs_openjd = pytest.mark.skipif(find_spec("openjd") is None, reason="needs openjd-cli")
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from conftest import needs_weights
 from test_ears import EAR_M, FACE_M, HAIR_M, landmarks_px, picture_of, surface
 from test_neck import camera
 from test_surface_following import SIZE, about_ball, painting
@@ -11,7 +12,6 @@ from test_surface_following import SIZE, about_ball, painting
 from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.reconstruct import reconstruct
 from portrait_manifolds.backend.shape import head
 from portrait_manifolds.backend.shape.face_end import BEYOND_M, FaceEnd
@@ -67,7 +67,7 @@ def test_hair_that_is_farther_in_stays(inner_m: float) -> None:
     torch.testing.assert_close(after.radius_m, small.radius_m)
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 def test_a_portrait_s_hair_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     data = pytest.importorskip("skimage.data")
     after = reconstruct(data.astronaut(), texture_size=256).manifolds.total_radius_m()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import needs_gpu
 from scipy import ndimage
 
 from portrait_manifolds.backend.photo.masks import (
@@ -18,7 +19,7 @@ from portrait_manifolds.cuda_ops.connected_parts import connected_parts
 
 DEVICES = (
     "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+    pytest.param("cuda", marks=needs_gpu),
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 
 from portrait_manifolds.backend.atomic import atomic_path, make_folder
@@ -22,7 +23,6 @@ from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.camera import load_cameras
 from portrait_manifolds.backend.cli import parse
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.networks.manifest import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo.photograph import load_photograph
 from portrait_manifolds.backend.portrait import Portrait
 
@@ -30,7 +30,6 @@ LATIN = os.fsdecode(b"latin\xe9")
 """As an old archive or another system leaves it."""
 
 COMMAND = [sys.executable, "-m", "portrait_manifolds.backend"]
-needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 needs_such_names = pytest.mark.skipif(sys.platform != "linux", reason="this system has no such names")
 
 

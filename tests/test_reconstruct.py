@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import needs_weights
 from PIL import Image
 
 from portrait_manifolds import reconstruct
@@ -14,7 +15,6 @@ from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.batch.settings import Settings
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo import sitter
 from portrait_manifolds.backend.photo.alignment import apply_crop
 from portrait_manifolds.backend.photo.input_view import FADE_SHARE, WIDER, ViewTensors
@@ -24,8 +24,6 @@ from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.reconstruct import choose_device
 from portrait_manifolds.backend.shape import neck_column, relief
 from portrait_manifolds.backend.shape.neck import OFFSET_M
-
-needs_weights = pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import pytest
 import torch
+from conftest import needs_gpu
 from test_surface_following import SIZE, about_ball, painting
 from torch import Tensor
 
 from portrait_manifolds.backend.networks.mean_sheets import MeanSheets
 from portrait_manifolds.cuda_ops.recorded import _leaves, mapped, recorded, recording
-
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import needs_weights
 from PIL import Image
 from scipy import ndimage
 
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend.evaluation.pictures import laplacian_energy, picture_figures
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.photo.alignment import sample_crop
 from portrait_manifolds.backend.refine import sharpens_on_gpu
 from portrait_manifolds.cuda_ops import render_manifolds, tensor_calls
@@ -17,7 +17,7 @@ CROP_PX = 384
 """Not quite a pixel a texel of 512 on the face."""
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 def test_a_large_photo_gives_textures_as_sharp_as_their_size() -> None:
     photo = _patterned_face()
     portrait = reconstruct(photo, texture_size=512)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import needs_weights
 from test_ears import EAR_M, FACE_M, HAIR_M, Sides, picture_of, sided
 from test_neck import PX, camera
 from test_surface_following import SIZE
@@ -17,7 +18,6 @@ from portrait_manifolds.backend.conventions import CHART_HALF_EXTENT
 from portrait_manifolds.backend.networks.chart_maps import chart_angles_deg
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.resampling import resampled
-from portrait_manifolds.backend.networks.weights import FOLDER, MANIFEST
 from portrait_manifolds.backend.texture import side_of_face
 from portrait_manifolds.backend.texture.side_of_face import with_sides
 
@@ -134,7 +134,7 @@ def test_where_no_cheek_is_seen_nothing_changes() -> None:
     assert believed.min() == 1.0
 
 
-@pytest.mark.skipif(not (FOLDER / MANIFEST).is_file(), reason="the weights are not in this checkout")
+@needs_weights
 def test_a_portrait_is_painted_and_sharpened_where_the_photograph_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With nothing believed, what sharpens would change no texel, and the face is the networks' own."""
     data = pytest.importorskip("skimage.data")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import test_texels
 import torch
+from conftest import needs_gpu
 from skimage import data
 from test_texels import gaps, paint, soft_opacity
 
@@ -26,8 +27,6 @@ from portrait_manifolds.cuda_ops.seen_texels_reference import carried_back_refer
 from portrait_manifolds.cuda_ops.texels import Stack
 
 portrait, stack = test_texels.portrait, test_texels.stack  # the same fixtures
-
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
 @needs_gpu
