@@ -35,7 +35,7 @@ def varied_skin(
     detail = float(np.exp(rng.normal() * 0.18)) - 1.0
     if abs(detail) > 0.15:
         colour = _with_contrast(colour, tone, detail)
-    return _texels(rng, colour, atlas), tone.astype(np.float32)
+    return _texels(rng, colour), tone.astype(np.float32)
 
 
 def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +89,7 @@ def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray
         tinted(np.clip(spots, 0, 1) * np.exp(-(((y - 0.5) / 4.0) ** 2)), np.array([0.75, 0.62, 0.55]))
     rim = np.clip((atlas.border_m - 0.004) / 0.022, 0, 1)[..., None]
     colour = tone + (colour - tone) * rim
-    return _texels(rng, colour, atlas), tone
+    return _texels(rng, colour), tone
 
 
 def _tamed(ratio: np.ndarray) -> np.ndarray:
@@ -112,7 +112,7 @@ def _with_contrast(colour: np.ndarray, tone: np.ndarray, amount: float) -> np.nd
     return np.maximum(colour + amount * (colour - smooth), 0.15 * tone * 0.2)
 
 
-def _texels(rng: np.random.Generator, colour: np.ndarray, atlas: SkinAtlas) -> np.ndarray:
+def _texels(rng: np.random.Generator, colour: np.ndarray) -> np.ndarray:
     """Encodes linear colours [S, S, 3] with a grain of pores, finer than the photographs show."""
     size = colour.shape[0]
     pores = rng.standard_normal((size, size), np.float32)
