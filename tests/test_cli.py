@@ -104,7 +104,7 @@ def test_animate_writes_a_film(folder: Path) -> None:
     assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1  # the lens shows
 
 
-def test_animate_writes_frames_and_a_later_run_completes_them(folder: Path, small_head: Portrait) -> None:
+def test_animate_writes_frames_and_a_later_run_completes_them(folder: Path) -> None:
     options = ("--path", "swing", "--frames", "5", "--size", "32x32")
     done("animate", "head.portrait", "-o", "frames", *options, cwd=folder)
     frames = sorted((folder / "frames").glob("*.png"))
@@ -130,7 +130,7 @@ def test_animate_follows_a_camera_file(folder: Path, small_head: Portrait) -> No
     assert len(list((folder / "out").glob("frame_*.exr"))) == 3
 
 
-def test_info_says_what_a_file_holds(folder: Path, small_head: Portrait) -> None:
+def test_info_says_what_a_file_holds(folder: Path) -> None:
     facts = json.loads(done("info", "head.portrait", "--json", cwd=folder))
     assert (facts["sheets"], facts["texture_size"], facts["photo_size"]) == (24, 128, [512, 512])
     assert "compositeWithTrainedAlgorithmicMedia" in facts["provenance"]
@@ -253,9 +253,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"portrait-manifolds {installed_version()}\n"
 
 
-def test_frames_of_another_animation_are_named(
-    folder: Path, small_head: Portrait, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_frames_of_another_animation_are_named(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     def drawn(count: int, *options: str) -> str:
         arguments = ["animate", str(folder / "head.portrait"), "-o", str(folder / "frames"), "--size", "8x8"]
         caplog.clear()
@@ -300,7 +298,7 @@ def test_a_bar_is_shown_on_terminals_once_work_takes_long(
     assert shown or terminal.getvalue() == ""
 
 
-def test_who_listens_already_goes_on_listening(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_listens_already_goes_on_listening() -> None:
     """As a worker does for Blender, which cancels by it."""
     heard: list[float] = []
     with progress.listening(lambda fraction, stage: heard.append(fraction)), bar.bar():

@@ -212,7 +212,7 @@ def test_groups_are_measured_and_read(tmp_path: Path) -> None:
         read_groups(tmp_path)
 
 
-def test_another_lens_leaves_the_heads_depth(small_head: Portrait) -> None:
+def test_another_lens_leaves_the_heads_depth() -> None:
     near = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=96, height_px=96)
     far = look_at((0.0, 0.0, 1.1), width_px=96, height_px=96)
     far = replace(far, fx_px=1.1 * near.fx_px, fy_px=1.1 * near.fy_px)

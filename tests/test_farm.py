@@ -134,7 +134,7 @@ def test_frames_of_two_portraits_kinds_or_animations_are_no_film(tmp_path: Path,
     assert not film.exists()
 
 
-def test_frames_of_a_narrower_chart_are_drawn_again(tmp_path: Path, small_head: Portrait) -> None:
+def test_frames_of_a_narrower_chart_are_drawn_again(small_head: Portrait) -> None:
     narrower = replace(small_head.manifolds, half_extent=0.9 * small_head.manifolds.half_extent)
     notes = []
     for portrait in (small_head, replace(small_head, manifolds=narrower)):
