@@ -130,7 +130,7 @@ def aligned_portrait(
         if view.foreground.opacity.mean() < LEAST_PERSON:
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         # A head that stood out of what its textures are cut by would be cut sheet by sheet, to a comb.
-        matte = np.where(inside, np.minimum(matte, view.crop_opacity(side_px)), matte)
+        surely = np.where(inside, np.minimum(surely, view.crop_opacity(side_px)), surely)
         painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, surely)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)
