@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +14,19 @@ from PIL import Image
 from portrait_manifolds import reconstruct
 from portrait_manifolds.backend import progress
 from portrait_manifolds.backend.batch.settings import Settings
+from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
-from portrait_manifolds.backend.photo import sitter
+from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.photo import input_view, matting, sitter
 from portrait_manifolds.backend.photo.alignment import apply_crop
 from portrait_manifolds.backend.photo.input_view import FADE_SHARE, WIDER, ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
+from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
 from portrait_manifolds.backend.portrait import Portrait
 from portrait_manifolds.backend.reconstruct import choose_device
-from portrait_manifolds.backend.shape import neck_column, relief
+from portrait_manifolds.backend.shape import head, neck_column, relief
 from portrait_manifolds.backend.shape.neck import OFFSET_M
 
 
@@ -207,6 +211,30 @@ def test_what_lies_below_the_networks_crop_has_the_photographs_colour(
     collar = (slice(int(bottom) + 4, int(bottom) + 24), slice(190, 260))
     assert rgba[collar][..., 3].min() > 0.9
     assert np.abs(rgba[collar][..., :3] - astronaut[collar] / 255.0).mean() < 0.08
+
+
+@needs_weights
+def test_heads_are_laid_by_what_textures_are_cut_by(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands out of that would be cut sheet by sheet."""
+    laid_by: list[np.ndarray] = []
+
+    def left_half(*arguments: np.ndarray) -> Foreground:
+        found = matting.cut_out(*arguments)
+        opacity = found.opacity.copy()
+        opacity[:, len(opacity) // 2 :] = 0.0
+        return Foreground(opacity, found.rgb)
+
+    def kept(painting: PaintedSheets, camera: Camera, landmarks_px: np.ndarray, *masks: np.ndarray) -> Any:
+        laid_by.append(masks[-1])
+        return with_head(painting, camera, landmarks_px, *masks)
+
+    with_head = head.with_head
+    monkeypatch.setattr(input_view, "cut_out", left_half)
+    monkeypatch.setattr(head, "with_head", kept)
+    reconstruct(astronaut, texture_size=256)
+    (person,) = laid_by
+    left, right = np.split(person, 2, axis=1)
+    assert left.max() > 0.9 and right[:, 2:].max() == 0.0
 
 
 @needs_weights
