@@ -204,3 +204,13 @@ def test_colours_tell_background_that_both_estimates_leave_open() -> None:
     photo[20:, 50:90], estimate[20:, 50:90], estimate[60:, 90:] = DRESS[20:, 50:90], 1.0, 0.6
     opacity = cut(photo, estimate, estimate).opacity
     assert opacity[70:, 95:].mean() < 0.1 and opacity[30:150, 55:85].min() > 0.9
+
+
+def test_what_nothing_sure_is_beside_is_not_the_person() -> None:
+    """All that is sure lies far from what either estimate takes for the person, which is background around it."""
+    photo = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
+    segmented, matte = np.zeros((2, SIDE, SIDE), np.float32)
+    segmented[10:80, 10:90], matte[10:80, 10:90] = 1.0, 0.5
+    segmented[20:32, 130:142] = matte[20:32, 130:142] = 1.0
+    opacity = cut(photo, segmented, matte).opacity
+    assert np.isfinite(opacity).all() and opacity[20:70, 20:80].max() < 0.05

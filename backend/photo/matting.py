@@ -143,6 +143,8 @@ def _solved(system: sparse.csr_matrix, wanted: np.ndarray) -> np.ndarray:
     """What `system` [N, N] takes to `wanted` [N], to CLOSE_ENOUGH or as MOST_STEPS leave it."""
     from pymatting import cg, jacobi
 
+    if not wanted.any():
+        return np.zeros_like(wanted)  # where conjugate gradients divide by nothing
     latest = deque[np.ndarray](maxlen=1)
 
     def keep(_: sparse.csr_matrix, answer: np.ndarray, *_others: object) -> None:
