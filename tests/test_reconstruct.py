@@ -19,8 +19,7 @@ from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.photo import input_view, matting, sitter
-from portrait_manifolds.backend.photo.alignment import apply_crop
-from portrait_manifolds.backend.photo.input_view import FADE_SHARE, WIDER, ViewTensors
+from portrait_manifolds.backend.photo.input_view import ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
@@ -235,15 +234,6 @@ def test_heads_are_laid_by_what_textures_are_cut_by(astronaut: np.ndarray, monke
     (person,) = laid_by
     left, right = np.split(person, 2, axis=1)
     assert left.max() > 0.9 and right[:, 2:].max() == 0.0
-
-
-@needs_weights
-def test_what_the_square_cuts_off_fades_out_before(portrait: Portrait) -> None:
-    rgba, _ = portrait.render(portrait.input_camera)
-    below = WIDER * (1.0 - 2.0 * FADE_SHARE * np.array([1.2, 0.75, 0.5, 0.25, -0.4]))  # towards its border, and beyond
-    places = apply_crop(portrait.crop.to_photo, np.stack([np.full_like(below, -0.4), below], -1))
-    opacity = rgba[places[:, 1].astype(int), places[:, 0].astype(int), 3]
-    assert (opacity[:2] > 0.95).all() and 0.97 > opacity[2] > opacity[3] + 0.3 and opacity[4] < 0.02
 
 
 @needs_weights

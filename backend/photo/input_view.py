@@ -26,8 +26,7 @@ SMALLEST_PX, FINEST = 384, 1.5
 """The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
 
 FADE_SHARE = 0.03
-"""Shoulders that the photo cuts off end within this share of the square's side beyond its border, and those that the
-square cuts off before its own."""
+"""Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
 
 BORDER_SHARE = 0.08
 """Within this share of the square's side of the photo's border it is enough if one look takes something for the

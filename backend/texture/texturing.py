@@ -19,7 +19,7 @@ from ..networks.painted_sheets import PaintedSheets
 from ..networks.resampling import resampled
 from ..networks.sheet_geometry import SheetGeometry
 from ..networks.visibility import shown, surface_turned_to
-from ..photo.input_view import FADE_SHARE, WIDER, InputView
+from ..photo.input_view import WIDER, InputView
 from ..photo.masks import greatest_around
 from ..ramps import ramp
 from ..shape.neck import without_tabs
@@ -49,10 +49,6 @@ CLEAN_OPACITY = 0.5
 """Above this the estimated colour of the foreground is fully believed."""
 
 
-SHEETS_OF_BODY = 3
-"""About so many sheets of a body are seen behind each other, each of them as clear as it takes for a steady fade."""
-
-
 @torch.inference_mode()
 def paint_textures(
     painting: PaintedSheets,
@@ -71,8 +67,7 @@ def paint_textures(
     device = painting.opacity.device
     geometry = painting.geometry
     photo = view.on(device)
-    matte = photo.opacity * _within_square(photo.opacity)
-    wanted = matte * photo.inside
+    matte, wanted = photo.opacity, photo.opacity * photo.inside
     opacity = solid_opacity(geometry, _firm_opacity(painting), painting.radius_m, view.camera, wanted)
     opacity = without_tabs(geometry, painting.radius_m, opacity, ears, farthest_m)
     camera = CameraBatch.of([view.camera], device)
@@ -97,14 +92,6 @@ def paint_textures(
         uncut=1,
     )
     return paint_texels(stack_before(view.camera, geometry, painting.radius_m, texture_size), paint)
-
-
-def _within_square(picture: Tensor) -> Tensor:
-    """A map [S, S] of the square, 1 but for its border, towards which what the square cuts off fades out."""
-    size = len(picture)
-    place = torch.arange(size, device=picture.device, dtype=picture.dtype)
-    inner = (torch.minimum(place, size - 1 - place) / (FADE_SHARE * size)).clamp_max(1.0)
-    return torch.minimum(inner[:, None], inner) ** SHEETS_OF_BODY
 
 
 def _firm_opacity(painting: PaintedSheets) -> Tensor:
