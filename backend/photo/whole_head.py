@@ -82,8 +82,8 @@ class WholeHead:
         away_px = self.cut_px[:, None] - deep_px
         colours = _colours_at(rgb, self.centre_px + away_px[..., None] * _ways(DIRECTIONS_DEG, self.up)[:, None])
         hair = np.median(colours[np.abs(DIRECTIONS_DEG) < ABOVE_DEG][:, deep_px <= HAIR_M * self.px_per_m], (0, 1))
-        cheeks_px = np.stack(np.meshgrid(*2 * [np.linspace(-CHEEKS_M, CHEEKS_M)]), -1) - CHEEKS_M * self.up
-        skin = np.median(_colours_at(rgb, self.centre_px + self.px_per_m * cheeks_px), (0, 1))
+        cheeks_m = np.stack(np.meshgrid(*2 * [np.linspace(-CHEEKS_M, CHEEKS_M)]), -1) - CHEEKS_M * self.up
+        skin = np.median(_colours_at(rgb, self.centre_px + self.px_per_m * cheeks_m), (0, 1))
         of_hair = np.linalg.norm(colours - skin, axis=-1) - SKIN_SHARE * np.linalg.norm(colours - hair, axis=-1)
         of_hair[away_px < FACE_M * self.px_per_m] = -np.inf
         hair_px = ndimage.median_filter(deep_px[np.argmax(np.cumsum(of_hair, 1), 1)], DIRECTIONS_SMOOTH)

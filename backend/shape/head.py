@@ -23,7 +23,7 @@ def with_head(
 ) -> tuple[PaintedSheets, Silhouette, Ears]:
     """What `over_whole_head` says with hair and ears beside the face, the silhouette without ears, and the ears.
 
-    `camera` saw the landmarks [478, 2], a matte [H, H] and the segmentation of the person [H, H], 0..1.
+    `camera` saw the landmarks [478, 2], the networks' matte [H, H] and where else the person is seen [H, H], 0..1.
     """
     silhouette = Silhouette.of(without_walls(matte, person), camera)
     ends = FaceEnd.both(camera, landmarks_px, silhouette)
