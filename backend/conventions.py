@@ -12,6 +12,7 @@ Depth            distance along the camera's -z axis in metres; +inf where opaci
 """
 
 from math import radians, sin
+from typing import Literal
 
 import numpy as np
 
@@ -80,3 +81,7 @@ def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
     """Linear light in 0..1 to sRGB-encoded values (IEC 61966-2-1), any shape."""
     linear = np.asarray(linear)
     return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * np.maximum(linear, 1e-12) ** (1.0 / 2.4) - 0.055)
+
+
+Device = Literal["auto", "cpu", "cuda"]
+"""What commands take for `--device`; the Python API takes one of several GPUs, too."""

@@ -4,7 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +25,6 @@ from .refine import refine, refine_on_gpu, sharpens_on_gpu
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Device = Literal["auto", "cpu", "cuda"]
 
 SHARPENING_STEPS = 2
 """What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""

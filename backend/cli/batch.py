@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..conventions import TEXTURE_SIZE
+from ..conventions import TEXTURE_SIZE, Device
 from ..errors import InputError, ProcessingError
 from .options import Output, parse_size
 
@@ -43,7 +43,7 @@ class Batch:
     """Side of a sheet's texture: 256, 512 or 1024 texels."""
     refine: int = 0
     """Steps of refinement of the textures against the photograph."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where the networks run; auto takes a GPU if there is one."""
     engine: Literal["local", "ray"] = "local"
     """Worker processes on this machine, or tasks on a Ray cluster (pip install 'portrait-manifolds[cluster]')."""

@@ -2,7 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+
+from ..conventions import Device
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class Bench:
 
     json: bool = False
     """Print one JSON list of rows, for programs."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """What to time; auto takes a GPU if there is one."""
 
     def run(self) -> None:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from ..atomic import check_writable
-from ..conventions import TEXTURE_SIZE
+from ..conventions import TEXTURE_SIZE, Device
 from ..errors import InputError
 from .bar import bar
 from .options import Output
@@ -29,7 +29,7 @@ class Reconstruct:
     """The photograph's vertical field of view in degrees; by default from EXIF, else a usual portrait lens."""
     face: int = 1
     """Which face, counted from the largest."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     """Where the networks run; auto takes a GPU if there is one."""
 
     def run(self) -> None:

@@ -18,12 +18,13 @@ from torch import Tensor
 
 from ..atomic import make_folder
 from ..camera import Camera
+from ..conventions import Device
 from ..errors import InputError
 from ..networks.config import SizeName, inversion_config
 from ..networks.inversion import Inversion
 from ..networks.manifest import read_manifest
 from ..networks.weights import load_weights
-from ..reconstruct import Device, choose_device
+from ..reconstruct import choose_device
 from .adversary import Adversary
 from .batches import batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
