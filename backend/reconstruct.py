@@ -14,6 +14,7 @@ from .conventions import MAX_REFINE_STEPS, TEXTURE_SIZE, TEXTURE_SIZES
 from .errors import InputError
 from .photo.alignment import Alignment, inside_photo, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
+from .photo.face_area import with_face
 from .photo.input_view import input_view
 from .photo.landmarks import LandmarkDetector
 from .photo.matting import IMPOSSIBLE
@@ -114,13 +115,14 @@ def aligned_portrait(
         can_be = where_person_can_be(photograph)
         possible = sampled(can_be, alignment.crop_to_photo, side_px) > IMPOSSIBLE
         inside = inside_photo(photograph.rgb, alignment.crop_to_photo, side_px)
-        person = with_whole_head(detector.person(crop) * possible, inside, camera)
+        landmarks_px = alignment.crop_landmarks(side_px)
+        person = with_whole_head(with_face(detector.person(crop), landmarks_px) * possible, inside, camera)
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
         # While a GPU is still at the networks:
-        mirrored = with_whole_head(detector.mirrored_person(crop), inside, camera)
+        mirrored = with_whole_head(with_face(detector.mirrored_person(crop), landmarks_px), inside, camera)
         surely = np.minimum(person, mirrored)
-        matte = painting.matte.cpu().numpy()
+        matte = with_face(painting.matte.cpu().numpy(), landmarks_px)
         # Matting keeps one core busy, and needs nothing of the sheets.
         seen = aside.submit(input_view, photograph.rgb, alignment, surely, matte, texture_size, detector, can_be)
         painting = over_whole_head(painting, camera)
@@ -129,7 +131,7 @@ def aligned_portrait(
             raise InputError("No person stands out around the face: use a photograph, not a drawing.")
         # A head that stood out of what its textures are cut by would be cut sheet by sheet, to a comb.
         surely = np.where(inside, np.minimum(surely, view.crop_opacity(side_px)), surely)
-        painting, silhouette, ears = with_head(painting, camera, alignment.crop_landmarks(side_px), matte, surely)
+        painting, silhouette, ears = with_head(painting, camera, landmarks_px, matte, surely)
         painting, sides = with_sides(painting, camera, picture, ears)
         painting, farthest_m = with_neck(painting, silhouette, ears.solid)
         progress.report(0.55, "painting the sheets")

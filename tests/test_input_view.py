@@ -10,6 +10,12 @@ from portrait_manifolds.backend.photo.input_view import WIDER, InputView, input_
 from portrait_manifolds.backend.photo.matting import Foreground
 
 
+def _landmarks(x_px: float, y_px: float, radius_px: float) -> np.ndarray:
+    """A round face's, [478, 2]."""
+    around = np.linspace(0.0, 2.0 * np.pi, 478)
+    return np.stack([x_px + radius_px * np.cos(around), y_px + radius_px * np.sin(around)], -1)
+
+
 def test_outside_the_photo_the_person_goes_on_and_fades() -> None:
     size = 96
     inside = np.zeros((size, size), bool)
@@ -32,7 +38,7 @@ def test_outside_the_photo_its_border_goes_on_softly() -> None:
     """Streaks of border pixels would be taken for neither person nor background, and fray the shoulders there."""
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=64, height_px=64)
-    alignment = Alignment(np.array([[64.0, 0.0, 32.0], [0.0, 64.0, 32.0]]), camera, 0.0, np.zeros((478, 2)))
+    alignment = Alignment(np.array([[64.0, 0.0, 32.0], [0.0, 64.0, 32.0]]), camera, 0.0, _landmarks(32.0, 32.0, 20.0))
 
     class Detector:
         seen: np.ndarray
@@ -72,13 +78,19 @@ def test_a_person_is_what_both_looks_and_the_crop_s_take_for_one(monkeypatch: py
     monkeypatch.setattr(viewing, "cut_out", cut_out)
     photo = np.zeros((600, 600, 3), np.uint8)
     camera = look_at((0.0, 0.0, 1.0), fov_deg=20.0, width_px=600, height_px=600)
-    alignment = Alignment(np.array([[200.0, 0.0, 300.0], [0.0, 200.0, 300.0]]), camera, 0.0, np.zeros((478, 2)))
+    landmarks_px = _landmarks(300.0, 180.0, 60.0)
+    alignment = Alignment(np.array([[200.0, 0.0, 300.0], [0.0, 200.0, 300.0]]), camera, 0.0, landmarks_px)
     crop = np.ones((32, 32), np.float32)
     crop[:, 16:] = 0.3
     input_view(photo, alignment, crop, np.ones((32, 32), np.float32), 256, Detector())
     row = segmented[0][len(segmented[0]) // 2]
     shares = [row[round(share * len(row))] for share in (0.05, 0.13, 0.3, 0.7, 0.87, 0.95)]
     assert shares == pytest.approx([0.1, 0.9, 0.9, 0.3, 0.9, 0.2])
+
+    # What landmarks enclose is the person even where a look has doubts.
+    row = segmented[0][round(len(segmented[0]) * 180 / 600)]
+    shares = [row[round(len(row) * x_px / 600)] for x_px in (330, 345, 370)]
+    assert shares == pytest.approx([0.9, 0.9, 0.3])
 
     # Beside the photo's border, which now is in the middle of the square, either look is enough.
     input_view(photo[:, :300], alignment, crop, np.ones((32, 32), np.float32), 256, Detector())

@@ -12,6 +12,7 @@ from scipy import ndimage
 from ..camera import Camera
 from .alignment import Alignment, crop_half_size_px, inside_photo, sample_crop
 from .backdrop import sampled
+from .face_area import with_face
 from .landmarks import LandmarkDetector
 from .matting import Foreground, cut_out
 from .whole_head import WholeHead, whole_head
@@ -130,7 +131,8 @@ def input_view(
     looks = detector.person(picture), detector.mirrored_person(picture)
     either, both = np.maximum(*looks), np.minimum(*looks)
     both = np.minimum(both, _in_wide(person, np.ones_like(both)))
-    segmented = both + _near_border(inside) * (either - both)
+    landmarks_px = side_px * (0.5 + (alignment.crop_landmarks(1) - 0.5) / WIDER)
+    segmented = with_face(both + _near_border(inside) * (either - both), landmarks_px)
     foreground = cut_out(picture, segmented, _in_wide(matte, segmented), sampled(can_be, wide, side_px))
     view = InputView(alignment.camera.cropped(wide, side_px, side_px), picture, inside, foreground)
     view.on(torch.device("cpu"))  # which continues it beside the photo's border, here and not where it is waited for

@@ -33,7 +33,7 @@ COLOUR_COUNTS, UNKNOWN_COUNTS, AWAY_COUNTS, CHANCE = 6.0, 3.0, 0.15, 0.25
 """A tile comes from where colours are alike, most of it is known and the way is short, and not always from the best
 place: by these, for colours in 0..1, shares of the tile, the chart's half side, and chance."""
 
-SOFTER, MAX_CONTRAST = 0.45, 0.08
+SOFTER, MAX_CONTRAST = 0.55, 0.11
 """What is hidden has less contrast than what is seen, and at most this, as a deviation of brightness' logarithm."""
 
 BEHIND = -0.2
