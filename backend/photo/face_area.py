@@ -16,7 +16,8 @@ def with_face(person: np.ndarray, landmarks_px: np.ndarray) -> np.ndarray:
     """An estimate of the person [S, S], 0..1, with all of the face, whose landmarks [N, 2] are in its pixels."""
     outline = landmarks_px[ConvexHull(landmarks_px).vertices]
     middle = outline.mean(0)
-    mask = Image.new("1", person.shape[::-1])
+    height, width = person.shape
+    mask = Image.new("1", (width, height))
     ImageDraw.Draw(mask).polygon([(x, y) for x, y in middle + WITHIN * (outline - middle)], fill=1)
     face = np.asarray(mask)
     if not face.any() or person[face].mean() < SEEN:
