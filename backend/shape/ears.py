@@ -49,6 +49,9 @@ to a side than the last is none."""
 BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
 """From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
 
+BEFORE_EAR_M = (0.020, 0.035)
+"""Of a side that is turned away they are so far before the head's centre: the networks' ear stays."""
+
 
 @dataclass(frozen=True)
 class Ears:
@@ -73,12 +76,12 @@ def with_ears(
 
 
 def _shape(end: FaceEnd) -> np.ndarray:
-    """What an ear is made of at ROWS_M, [len(ROWS_M), 7]: where the head's side and the ear begin and end along x, how
-    far there are either, and how the ear's front and back lie."""
+    """What an ear is made of at ROWS_M, [len(ROWS_M), 8]: where the head's side begins along x, how far there are that,
+    a cheek that is turned away and an ear, where it ends, and how its front and back lie."""
     slope, back_m = (middle + (lobe - middle) * end.lobe for middle, lobe in (SLOPE, BACK_M))
     width_m = np.maximum(end.rim_m - end.beside_m, LEAST_WIDTH_M)
     lean = np.maximum(CORNER_M - slope * width_m - RIM_M - back_m, 0.0) / width_m
-    return np.stack([end.beside_m, end.head, end.ear, end.rim_m, slope, back_m, lean], 1)
+    return np.stack([end.beside_m, end.head, end.cheek, end.ear, end.rim_m, slope, back_m, lean], 1)
 
 
 def _behind_face(end: FaceEnd, ends_m: np.ndarray) -> np.ndarray:
@@ -116,7 +119,7 @@ def _standing_off(
     outwards = across.clamp_min(1e-3)
     radius = radius_m
     for _ in range(ROUNDS):
-        beside, head, ear, rim, falls, back, leans = at_heights(shape, radius * y).unbind(-1)
+        beside, head, cheek, ear, rim, falls, back, leans = at_heights(shape, radius * y).unbind(-1)
         straight = beside / outwards
         front = (CORNER_M + falls * beside) / (z + falls * across).clamp_min(1e-3)
         behind = (back - leans * beside) / (z - leans * across).clamp_max(-1e-3)
@@ -125,7 +128,8 @@ def _standing_off(
         outer = torch.lerp(torch.minimum(radius_m, outer), outer, ear * (stands_off > straight))
         radius = 0.5 * (radius + torch.lerp(radius_m, outer, head))
     beyond = radius * across - beside
-    continued = head * ramp(beyond, BESIDE_M) * ramp(radius * z, BEHIND_M)
+    before_end = torch.maximum(head * ramp(radius * z, BEHIND_M), cheek * ramp(radius * z, BEFORE_EAR_M))
+    continued = before_end * ramp(beyond, BESIDE_M)
     beyond = torch.minimum(beyond, stands_off * across - beside)  # a temple above an ear is wider, too
     off = head * ramp(beyond, (0.0, EDGE_M))
     return radius, continued, off, ramp(ear * off, SOLID)

@@ -66,6 +66,7 @@ class FaceEnd:
     beside_m: np.ndarray  # likewise, where its side goes straight back
     rim_m: np.ndarray  # likewise, where an ear would end
     head: np.ndarray  # 0..1, where the head's side goes straight back
+    cheek: np.ndarray  # 0..1, where a side that is turned away ends with the cheek
     ear: np.ndarray  # 0..1, where an ear stands off
     lobe: np.ndarray  # 0 from its middle upwards, 1 at its lobe
     neck: np.ndarray  # 0 from its lobe upwards, 1 where the jaw leaves the outline, and below
@@ -94,12 +95,13 @@ class FaceEnd:
         neck = ramp(ROWS_M, (height_m[LOBE], height_m[-1]))
         below_hair = lobe * ramp(wider_m, BELOW_HAIR_M)
 
-        inset_m = INSET_M + AWAY_M_PER_DEG * max(-turned_deg, 0.0)
+        inset_m = INSET_M + AWAY_M_PER_DEG * np.clip(-turned_deg, 0.0, -FAR_DEG[0])
         beside_m = np.maximum(face_m, ends_m) * (1.0 - above_jaw) + (face_m - inset_m) * above_jaw
         head = seen * below_top * (above_end * np.maximum(bare, below_hair))
+        cheek = hidden * below_top * above_end * ramp(wider_m, BELOW_HAIR_M)
         ear = seen * below_top * (above_jaw * ramp(wider_m, STANDS_M) * bare)
         hair = 1.0 - float(bare) * (1.0 - silhouette.hair())
-        rows = (beside_m, ends_m + BEYOND_M, head, ear, lobe, neck)
+        rows = (beside_m, ends_m + BEYOND_M, head, cheek, ear, lobe, neck)
         return FaceEnd(side, face_m, *rows, float(height_m[-1]), hair, float(hidden))
 
     @staticmethod
