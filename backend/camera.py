@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .atomic import atomic_path
+from .checked import Checked
 from .errors import InputError
 from .input_file import read_input
 
@@ -28,7 +29,7 @@ _MAX_CAMERA_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Camera:
+class Camera(Checked):
     """A pinhole camera in portrait space (see conventions.py).
 
     Raises InputError for values that are not finite, focal lengths or sizes that are not positive, pictures of more

@@ -23,6 +23,7 @@ from functools import cache
 
 import numpy as np
 
+from .checked import Checked
 from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
 
@@ -36,7 +37,7 @@ ANTIPODE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Manifolds:
+class Manifolds(Checked):
     """The geometry of a portrait's sheets; arrays are float32 and read-only, maps in the chart.
 
     Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, a

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .camera import Camera
+from .checked import Checked
 from .errors import InputError
 from .manifolds import Manifolds, read_only
 
@@ -24,7 +25,7 @@ PROVENANCE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Crop:
+class Crop(Checked):
     """The head's square in the photograph: maps crop coordinates in [-1, 1]^2 (x right, y down) to photo pixels."""
 
     to_photo: np.ndarray  # [2, 3]
@@ -38,7 +39,7 @@ class Crop:
 
 
 @dataclass(frozen=True, eq=False)
-class Portrait:
+class Portrait(Checked):
     """A reconstructed head: curved RGBA sheets, innermost first, and the photograph's camera.
 
     Its arrays are read-only, since drawing keeps what it worked out of them: change a copy and

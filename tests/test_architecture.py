@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 BACKEND = ROOT / "backend"
 
 STAGES = (
-    "conventions errors progress atomic quiet version input_file ramps",
+    "checked conventions errors progress atomic quiet version input_file ramps",
     "camera manifolds",
     "portrait portrait_file render",
     "photo",

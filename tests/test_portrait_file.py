@@ -58,6 +58,16 @@ def test_a_portrait_can_be_pickled_and_copied_once_it_is_drawn() -> None:
         assert other != portrait and len({other, portrait}) == 2
 
 
+def test_what_was_pickled_and_copied_is_as_read_only_as_it_was() -> None:
+    """Else a write would change what is saved and not what is drawn."""
+    portrait = random_portrait()
+    for other in (pickle.loads(pickle.dumps(portrait)), deepcopy(portrait)):
+        arrays = (other.textures, other.crop.to_photo, other.input_camera.camera_to_world)
+        manifolds = other.manifolds
+        arrays += (manifolds.radius_m, manifolds.spread, manifolds.displacement_m, manifolds.offsets_m)
+        assert not [array for array in arrays if array.flags.writeable]
+
+
 def test_a_portrait_that_was_drawn_goes_with_its_last_user() -> None:
     gc.disable()  # which would find a portrait and a renderer that keep each other, but only some day
     try:
