@@ -48,8 +48,9 @@ def edit(portrait: Portrait, painted: np.ndarray) -> Portrait:
     changed; of another size it is resampled. Pixels equal to that picture stay, and soft edges where the picture is of
     another size or without opacities. New colours go to the surface seen there; lower opacity makes everything clear
     that lies behind the pixel. Paint beside the person has no surface to lie on and is left out, with a warning. Raises
-    InputError where the picture has another shape than the photograph.
+    InputError where the picture has another shape than the photograph, or values that are none of 0..1.
     """
+    _check_painted(painted)
     camera = portrait.input_camera
     with progress.part(0.0, 0.2):
         drawn, _ = portrait.render(camera, VIEW_SAMPLES)
@@ -90,6 +91,7 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
     """
     from .networks.weights import load_weights
 
+    _check_painted(painted)
     camera = portrait.input_camera
     painted = _resampled(painted, camera.width_px, camera.height_px)
     rgb = over_grey(painted) if painted.shape[2] == 4 else painted
@@ -111,6 +113,16 @@ def reshape(portrait: Portrait, painted: np.ndarray) -> Portrait:
 def load_painted(path: Path) -> np.ndarray:
     """A picture file as `edit` takes it; raises InputError if it cannot be read or is too large."""
     return decode_layer(read_photograph(path), path.name).astype(np.float32) / np.float32(255.0)
+
+
+def _check_painted(painted: np.ndarray) -> None:
+    if painted.ndim != 3 or painted.shape[2] not in (3, 4) or not painted.size:
+        raise InputError(f"A painted picture is [H, W, 3 or 4] in 0..1, not {list(painted.shape)}: convert it.")
+    if not (painted.min() >= 0.0 and painted.max() <= 1.0):  # nor NaN
+        raise InputError(
+            f"A painted picture's values lie in 0..1, these from {painted.min():g} to {painted.max():g}: divide bytes "
+            "by 255."
+        )
 
 
 def _resampled(painted: np.ndarray, width_px: int, height_px: int) -> np.ndarray:

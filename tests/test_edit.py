@@ -64,6 +64,24 @@ def test_paint_is_seen_from_every_view_and_the_rest_stays(portrait: Portrait, vi
         assert 0.5 * inner.sum() < blue.sum() < 1.5 * spot.sum()
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        lambda view: np.rint(view * 255.0).astype(np.uint8),
+        lambda view: view * 255.0,
+        lambda view: view * np.nan,
+        lambda view: view[..., 0],
+        lambda view: view[..., :1],
+        lambda view: view[:0],
+    ],
+    ids=["bytes", "bytes as floats", "no numbers", "no channels", "one channel", "no rows"],
+)
+def test_what_is_no_picture_in_0_to_1_is_refused(portrait: Portrait, view: np.ndarray, spoiled) -> None:  # type: ignore[no-untyped-def]
+    for change in (edit, reshape):
+        with pytest.raises(InputError, match=r"in 0\.\.1"):
+            change(portrait, spoiled(view))
+
+
 def test_what_is_erased_is_clear_however_deep(portrait: Portrait, view: np.ndarray) -> None:
     painted = view.copy()
     painted[:40, :, 3] = 0.0
