@@ -28,6 +28,7 @@ from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
 
 MAX_SHEETS = 64
+MAX_MAP_SIZE = 1024
 
 DEEPEST_M, FARTHEST_M = 0.03, 0.06
 """How far below and above the mean skin sheets are spread evenly in the root of their distance to it."""
@@ -40,8 +41,8 @@ ANTIPODE = 2.0
 class Manifolds(Checked):
     """The geometry of a portrait's sheets; arrays are float32 and read-only, maps in the chart.
 
-    Raises InputError where a map is not square and finite, offsets do not ascend, the spread is not positive, a
-    sheet's radius is not between 5 mm and 10 m, or the chart goes beyond the antipode.
+    Raises InputError where a map is not square and finite or over 1024 wide, offsets do not ascend, the spread is not
+    positive, a sheet's radius is not between 5 mm and 10 m, or the chart goes beyond the antipode.
     """
 
     radius_m: np.ndarray  # [G, G], r
@@ -58,6 +59,8 @@ class Manifolds(Checked):
                 raise InputError(f"The portrait's {name} has values that are not finite: reconstruct it again.")
             if name != "offsets_m" and (values.ndim != 2 or values.shape[0] != values.shape[1] or values.shape[0] < 2):
                 raise InputError(f"The portrait's {name} has shape {values.shape}: a map over the chart is square.")
+            if values.size > MAX_MAP_SIZE**2:
+                raise InputError(f"The portrait's {name} is over {MAX_MAP_SIZE} wide: give a smaller map.")
         if self.spread.shape != self.radius_m.shape:
             raise InputError("The portrait's spread and radius differ in size: give both the same.")
         offsets = self.offsets_m

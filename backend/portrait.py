@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MIN_TEXTURE_SIZE = 16
 MAX_TEXTURE_SIZE = 2048
+MAX_TEXT_CHARACTERS = 2000
+MAX_TEXELS = 64 * 1024**2
+"""Of all sheets together, 268 MB: a small file must not ask for more, and reading holds them three times."""
 
 PROVENANCE = (
     "Synthetic view of a person, made from one photograph by Portrait Manifolds. "
@@ -43,7 +46,8 @@ class Portrait(Checked):
     """A reconstructed head: curved RGBA sheets, innermost first, and the photograph's camera.
 
     Its arrays are read-only, since drawing keeps what it worked out of them: change a copy and
-    `dataclasses.replace(portrait, textures=copy)`. Raises InputError where the parts do not fit together.
+    `dataclasses.replace(portrait, textures=copy)`. Raises InputError where the parts do not fit
+    together, or no file would hold them.
     """
 
     manifolds: Manifolds
@@ -69,6 +73,14 @@ class Portrait(Checked):
             )
         if not MIN_TEXTURE_SIZE <= width <= MAX_TEXTURE_SIZE:
             raise InputError(f"Textures are {width} wide: use {MIN_TEXTURE_SIZE} to {MAX_TEXTURE_SIZE}.")
+        if sheets * height * width > MAX_TEXELS:
+            raise InputError(f"{sheets} textures of {width} texels are too many together: use smaller ones.")
+        for name in ("photo_sha256", "weights_id", "provenance"):  # they go into the metadata of every picture
+            text = getattr(self, name)
+            if not isinstance(text, str) or len(text) > MAX_TEXT_CHARACTERS or not text.isprintable():
+                raise InputError(
+                    f"The portrait's {name} is no line of text: give at most {MAX_TEXT_CHARACTERS} letters."
+                )
         object.__setattr__(self, "textures", read_only(textures))
 
     def __getstate__(self) -> dict[str, object]:

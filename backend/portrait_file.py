@@ -27,17 +27,13 @@ from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
 from .input_file import read_input
 from .manifolds import MAX_SHEETS, Manifolds
-from .portrait import MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
+from .portrait import MAX_TEXELS, MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Portrait
 
 FORMAT = "portrait-manifolds"
 FORMAT_VERSION = 2
 TILE = 16
 MAX_FILE_BYTES = 300 << 20
 MAX_HEADER_BYTES = 1 << 20
-MAX_MAP_SIZE = 1024
-MAX_TEXT_CHARACTERS = 2000
-MAX_TEXELS = 64 * 1024**2
-"""Of all sheets together, 268 MB: a small file must not ask for more, and reading holds them three times."""
 
 DTYPES = {
     "colour": np.uint8,
@@ -161,19 +157,12 @@ def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path 
             f"{path} has format version {version[:20]!r} and this program reads 1 to {FORMAT_VERSION}: "
             "update portrait-manifolds, or reconstruct the portrait."
         )
-    for name in ("photo_sha256", "weights_id", "provenance"):  # they go into the metadata of every picture
-        text = metadata.get(name, "")
-        if len(text) > MAX_TEXT_CHARACTERS or not text.isprintable():
-            raise InputError(f"{path} has a {name} that is no line of text: reconstruct it again.")
     missing = DTYPES.keys() - tensors.keys()
     if missing:
         raise InputError(f"{path} lacks {', '.join(sorted(missing))}: reconstruct it again.")
     for name, dtype in DTYPES.items():
         if tensors[name].dtype != dtype:
             raise InputError(f"{path} stores {name} as {tensors[name].dtype}: reconstruct it again.")
-    maps = [tensors[name] for name in ("radius", "spread", "displacement")]
-    if max(max(values.shape, default=0) for values in maps) > MAX_MAP_SIZE:
-        raise InputError(f"{path} has a map over {MAX_MAP_SIZE} texels wide: reconstruct it again.")
     return int(version)
 
 

@@ -204,14 +204,6 @@ def test_a_picture_for_a_viewport_that_is_closed_makes_no_folder(tmp_path: Path,
     assert Path(str(worker._render(params)["output"])).is_file()
 
 
-def test_a_text_that_is_no_line_is_refused(tmp_path: Path, small_head: Portrait) -> None:
-    from dataclasses import replace
-
-    replace(small_head, provenance="two\nlines").save(tmp_path / "a.portrait")
-    with pytest.raises(InputError, match="provenance"):
-        Portrait.load(tmp_path / "a.portrait")
-
-
 WRITING = {
     "still.png": ("render", "head.portrait", "--size", "300x300"),
     "still.exr": ("render", "head.portrait", "--size", "300x300"),

@@ -178,6 +178,7 @@ def rewritten(path: Path, saved: bytes, tensors: dict | None = None, metadata: d
         ({}, {"texture_size": "48000"}, "not possible"),
         ({}, {"texture_size": "16"}, "tiles"),
         ({}, {"input_camera": "{}"}, "lacks"),
+        ({}, {"provenance": "two\nlines"}, "provenance"),
         ({}, {"alignment": "[[0, 0, 0], [0, 0, 0]]"}, "alignment"),
         ({"radius": np.zeros((4, 4), np.float64)}, {}, "float64"),
         ({"radius": np.full((12, 12), np.inf, np.float32)}, {}, "finite"),
@@ -189,6 +190,30 @@ def rewritten(path: Path, saved: bytes, tensors: dict | None = None, metadata: d
 def test_a_wrong_file_is_refused(tmp_path: Path, saved: bytes, tensors: dict, metadata: dict, word: str) -> None:
     with pytest.raises(InputError, match=word):
         Portrait.load(rewritten(tmp_path / "a.portrait", saved, tensors, metadata))
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ({"provenance": "two\nlines"}, "line of text"),
+        ({"provenance": "long " * 1000}, "line of text"),
+        ({"photo_sha256": None}, "line of text"),
+        ({"weights_id": 3}, "line of text"),
+        ({"textures": np.broadcast_to(np.zeros(4, np.uint8), (17, 2048, 2048, 4))}, "together"),
+    ],
+    ids=["lines", "length", "nothing", "number", "texels"],
+)
+def test_what_could_not_be_read_again_is_no_portrait(parts: dict, word: str) -> None:
+    """Else it would be lost once it is saved."""
+    portrait = random_portrait(sheets=17 if "textures" in parts else 3)
+    with pytest.raises(InputError, match=word):
+        replace(portrait, **parts)
+
+
+def test_a_map_that_could_not_be_read_again_is_none() -> None:
+    manifolds = random_portrait(texture_size=32).manifolds
+    with pytest.raises(InputError, match="wide"):
+        replace(manifolds, displacement_m=np.zeros((1025, 1025), np.float32))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
