@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from portrait_manifolds.backend.cli.evaluate import Evaluate
-from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.evaluation import multiview, photos
 from portrait_manifolds.backend.evaluation.multiview import ViewFigures, drawn_figures, load_depth
 from portrait_manifolds.backend.evaluation.photos import Evaluated
@@ -75,6 +75,15 @@ def test_depths_of_both_kinds_are_read(subjects: Path) -> None:
     np.testing.assert_array_equal(load_depth(subjects / "person", 1), depth)
     Image.fromarray(np.rint(1e4 * depth).astype(np.uint16)).save(subjects / "person" / "depth_01.png")
     np.testing.assert_allclose(load_depth(subjects / "person", 1), depth, atol=5e-5)
+
+
+def test_without_what_measures_pictures_no_portrait_is_made(subjects: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)  # as if it were not installed
+    monkeypatch.setattr(multiview, "LandmarkDetector", lambda: pytest.fail("work began"))
+    with pytest.raises(
+        ProcessingError, match=r"scikit-image is missing: pip install 'portrait-manifolds\[evaluation\]'"
+    ):
+        Evaluate(subjects).run()
 
 
 def test_a_texture_that_is_too_large_is_refused(tmp_path: Path) -> None:

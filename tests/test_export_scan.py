@@ -1,5 +1,6 @@
 """Scans as folders of true views; MediaPipe is told where the eyes are, since no scan comes with this package."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from training_stand_in import StandInDetector
 
 from portrait_manifolds.backend.camera import load_cameras
-from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.training import export_scan
 from portrait_manifolds.backend.training.export_scan import LEFT_EYE, RIGHT_EYE, TrainExportScan
 
@@ -80,3 +81,11 @@ def test_what_is_no_scan_of_a_face_is_refused(scan: TrainExportScan, tmp_path: P
     with pytest.raises(InputError, match="as a picture"):
         TrainExportScan(scan.scan, scan.scan, scan.output).run()
     assert not scan.output.exists()
+
+
+def test_without_what_reads_meshes_it_is_said_how_to_get_it(
+    scan: TrainExportScan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "trimesh", None)  # as if it were not installed
+    with pytest.raises(ProcessingError, match=r"trimesh is missing: pip install 'portrait-manifolds\[train\]'"):
+        scan.run()

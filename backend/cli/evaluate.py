@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ..atomic import check_folder, check_writable
 from ..conventions import TEXTURE_SIZE
 from ..errors import InputError
+from ..version import check_installed
 
 Figures = dict[str, float]
 Groups = dict[str, dict[str, Figures]]
@@ -43,6 +44,7 @@ class Evaluate:
         from ..evaluation.multiview import subject_folders
         from ..reconstruct import check_choices
 
+        check_installed("skimage", "scikit-image", "evaluation")
         check_choices(self.texture_size)
         if self.sheet is not None and self.sheet.suffix.lower() not in (".jpg", ".jpeg"):
             raise InputError(f"A contact sheet cannot be written as {self.sheet.name}: end the name in .jpg.")

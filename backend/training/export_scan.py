@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..photo.landmarks import LandmarkDetector
 from ..photo.photograph import open_picture, read_photograph
 from ..picture.compositing import over_light, to_bytes
+from ..version import check_installed
 from .assets import vertex_normals
 from .examples import pack
 from .export_views import export_views
@@ -50,6 +51,7 @@ class TrainExportScan:
 
     def run(self) -> None:
         """Writes the folder; raises InputError where a file cannot be read or no face is seen."""
+        check_installed("trimesh", "trimesh", "train")
         texture = load_texture(self.texture, self.flip_texture)
         mesh = placed(load_scan(self.scan), texture)
         camera = look_at((0.0, 0.0, DISTANCE_M), fov_deg=FOV_DEG, width_px=self.size_px, height_px=self.size_px)
