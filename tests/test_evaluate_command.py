@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from portrait_manifolds.backend.camera import Camera, look_at, save_cameras
 from portrait_manifolds.backend.cli.evaluate import Evaluate
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.backend.evaluation import multiview, photos
-from portrait_manifolds.backend.evaluation.multiview import ViewFigures, drawn_figures, load_depth
+from portrait_manifolds.backend.evaluation.multiview import ViewFigures, drawn_figures, load_depth, subject_figures
 from portrait_manifolds.backend.evaluation.photos import Evaluated
+from portrait_manifolds.backend.evaluation.true_cameras import true_cameras
 from portrait_manifolds.backend.networks import weights
 from portrait_manifolds.backend.photo.photograph import MAX_PIXELS
 from portrait_manifolds.backend.portrait import Portrait
@@ -84,6 +87,57 @@ def test_without_what_measures_pictures_no_portrait_is_made(subjects: Path, monk
         ProcessingError, match=r"scikit-image is missing: pip install 'portrait-manifolds\[evaluation\]'"
     ):
         Evaluate(subjects).run()
+
+
+class NobodySeen:
+    """A detector that finds no face."""
+
+    def faces(self, picture: np.ndarray) -> np.ndarray:
+        return np.zeros((0, 478, 2))
+
+
+@pytest.mark.parametrize(
+    ("views", "turns", "word"),
+    [
+        (1, [(20.0, 0.0), (30.0, 0.0)], "view_02.png"),  # a camera without its picture
+        (2, [(20.0, 0.0)], "view_02.png has no camera"),
+        (1, [], "view_01.png has no camera"),
+        (0, [], "holds no view"),
+    ],
+)
+def test_views_and_cameras_that_do_not_pair_are_refused(
+    tmp_path: Path, small_head: Portrait, views: int, turns: list[tuple[float, float]], word: str
+) -> None:
+    with pytest.raises(InputError, match=word):
+        _figures(tmp_path, small_head, views, [small_head.input_camera.orbited(*turn) for turn in turns])
+
+
+@pytest.mark.parametrize(("word", "from_m"), [("looks away", (0.0, 0.0, 1.0)), ("inside the head", (0.0, 0.0, 0.01))])
+def test_a_view_whose_camera_sees_no_head_is_named(
+    tmp_path: Path, small_head: Portrait, word: str, from_m: tuple[float, float, float]
+) -> None:
+    camera = small_head.input_camera
+    blind = replace(camera, camera_to_world=look_at(from_m, (0.0, 0.0, 2.0)).camera_to_world)
+    with pytest.raises(InputError, match=f"view_02.png: The camera.* {word}"):
+        _figures(tmp_path, small_head, 2, [camera.orbited(20.0), blind])
+
+
+def test_the_folder_of_an_input_camera_that_does_not_fit_is_named(tmp_path: Path, small_head: Portrait) -> None:
+    camera = small_head.input_camera
+    away = camera.camera_to_world @ np.diag([-1.0, 1.0, -1.0, 1.0])
+    for wrong in (camera.resized(8, 8), replace(camera, camera_to_world=away)):
+        save_cameras(tmp_path / "cameras.json", [wrong])
+        with pytest.raises(InputError, match=str(tmp_path)):
+            true_cameras(tmp_path, camera)
+
+
+def _figures(folder: Path, portrait: Portrait, views: int, cameras: list[Camera]) -> list[ViewFigures]:
+    """Of a folder with so many views, which are all clear, and the cameras of some, behind the input's."""
+    size = (portrait.input_camera.width_px, portrait.input_camera.height_px)
+    for name in ("input.png", *(f"view_{index + 1:02d}.png" for index in range(views))):
+        Image.new("RGBA", size).save(folder / name)
+    save_cameras(folder / "cameras.json", [portrait.input_camera, *cameras])
+    return subject_figures(portrait, folder, folder / "input.png", NobodySeen(), None, None)
 
 
 def test_a_texture_that_is_too_large_is_refused(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def subject_figures(
 ) -> list[ViewFigures]:
     """Figures of each view of a person's folder; raises InputError where a picture does not fit its camera."""
     true = true_cameras(folder, portrait.input_camera)
+    _check_pairs(folder, len(true.cameras) - 1)
     paths = [view_file(folder, index) for index in range(1, len(true.cameras))]
     truths = [true_picture(load_painted(path), detector, path) for path in paths]
     for path, truth, camera in zip(paths, truths, true.cameras[1:], strict=True):
@@ -102,7 +103,10 @@ def subject_figures(
             continue
         truth, depth = truths[index - 1], load_depth(folder, index)
         depth_m = None if depth is None else true.depth_in_portrait(depth, index)
-        rgba, drawn_m = portrait.render(camera, 2)
+        try:
+            rgba, drawn_m = portrait.render(camera, 2)
+        except InputError as error:
+            raise InputError(f"{paths[index - 1]}: {error}") from error
         figures = view_figures(camera, rgba, drawn_m, truth, depth_m)
         drawn = to_bytes(over_grey(rgba))
         figures |= distances(seen[0], {"identity": drawn, "identity_true": truth.shown}, detector, embedder)
@@ -191,6 +195,15 @@ def check_depths(folder: Path) -> None:
 def view_file(folder: Path, index: int) -> Path:
     """The picture of a person's view, counted from 1."""
     return folder / f"view_{index:02d}.png"
+
+
+def _check_pairs(folder: Path, cameras: int) -> None:
+    """Raises InputError where a view has no camera, or there is none: the picture of a camera is missed when read."""
+    further = view_file(folder, cameras + 1)
+    if further.is_file():
+        raise InputError(f"{further} has no camera: add it to those of {folder}.")
+    if not cameras:
+        raise InputError(f"{folder} holds no view but the input: add {view_file(folder, 1).name} and its camera.")
 
 
 def _check_size(path: Path, truth: TruePicture, camera: Camera) -> None:

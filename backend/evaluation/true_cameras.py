@@ -106,9 +106,13 @@ def true_cameras(folder: Path, estimate: Camera) -> TrueCameras:
     first = cameras[0]
     size, given = (estimate.width_px, estimate.height_px), (first.width_px, first.height_px)
     if size != given:
-        raise InputError(f"The input picture is {size[0]} x {size[1]}, its camera {given[0]} x {given[1]}: correct it.")
+        raise InputError(
+            f"{folder}: the input picture is {size[0]} x {size[1]}, its camera {given[0]} x {given[1]}: correct it."
+        )
     if first.project(np.zeros(3))[1] <= 0:
-        raise InputError("The head's centre lies behind the input camera: put the cameras' origin into the head.")
+        raise InputError(
+            f"{folder}: the head's centre lies behind the input camera: put the cameras' origin into the head."
+        )
     return TrueCameras(tuple(cameras), estimate, float(estimate.project(np.zeros(3))[1]))
 
 
