@@ -2,6 +2,7 @@
 
 import logging
 from copy import copy
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def check_samples(samples: int) -> None:
     """Raises InputError for a number of rays along a pixel's side that cannot be drawn."""
-    if not 1 <= samples <= 8:
+    if not isinstance(samples, Integral) or not 1 <= samples <= 8:
         raise InputError(f"{samples} samples along a pixel cannot be drawn: give 1 to 8.")
 
 

@@ -9,9 +9,11 @@ from PIL import Image
 
 from portrait_manifolds.backend.camera import MAX_SIDE_PX
 from portrait_manifolds.backend.errors import InputError
+from portrait_manifolds.backend.frames.animation import render_frames
 from portrait_manifolds.backend.frames.frame_files import made_of, read_frame
 from portrait_manifolds.backend.outputs.exr import save_exr
 from portrait_manifolds.backend.outputs.png import save_png
+from portrait_manifolds.backend.portrait import Portrait
 
 
 @pytest.mark.filterwarnings("error")
@@ -42,3 +44,15 @@ def test_what_is_no_frame_is_refused(tmp_path: Path, kind: str) -> None:
         assert made_of(path) is None
         with pytest.raises(InputError, match="draw it again"):
             read_frame(path)
+
+
+@pytest.mark.parametrize("wrong", [{"samples": 9}, {"samples": 1.5}])
+def test_an_option_that_cannot_be_drawn_leaves_finished_frames(
+    tmp_path: Path, small_head: Portrait, wrong: dict[str, float]
+) -> None:
+    """They differ from what was asked for, but nothing would take their place."""
+    cameras = [small_head.camera(16, 16)] * 2
+    finished = [path.read_bytes() for path in render_frames(small_head, cameras, tmp_path, "exr")]
+    with pytest.raises(InputError, match="cannot be drawn"):
+        render_frames(small_head, cameras, tmp_path, "exr", **wrong)
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == finished

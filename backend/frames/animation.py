@@ -20,6 +20,7 @@ from ..picture.compositing import over_background
 from ..picture.layered_picture import whole_picture
 from ..picture.look import Look
 from ..portrait import Portrait
+from ..render import check_samples
 from .frame_files import Frame, frame_name, made_of, read_frame
 
 WRITERS = 2
@@ -86,6 +87,7 @@ def render_frames(
     Each frame carries a note of what made it, and is drawn again where that differs; so processes and machines may
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
+    check_samples(samples)  # before stale frames go
     paths = [folder / frame_name(first_frame + frame_step * index, kind) for index in range(len(cameras))]
     shown = list(looks) or [Look()] * len(cameras)
     if len(shown) != len(cameras):
