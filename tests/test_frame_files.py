@@ -56,3 +56,15 @@ def test_an_option_that_cannot_be_drawn_leaves_finished_frames(
     with pytest.raises(InputError, match="cannot be drawn"):
         render_frames(small_head, cameras, tmp_path, "exr", **wrong)
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == finished
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"frame_step": 0}, {"frame_step": -1}, {"depth_scale": 0.0}, {"depth_scale": -1.0}, {"depth_scale": np.inf}],
+)
+def test_frames_of_one_name_and_depths_without_a_scale_are_refused(
+    tmp_path: Path, small_head: Portrait, wrong: dict[str, float]
+) -> None:
+    with pytest.raises(InputError, match=r"Frames .* cannot be written"):
+        render_frames(small_head, [small_head.camera(16, 16)] * 2, tmp_path, "exr", **wrong)
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def render_frames(
 ) -> list[Path]:
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
-    The first is numbered `first_frame`, each after it `frame_step` more.
+    The first is numbered `first_frame`, each after it `frame_step` more, which is at least 1.
 
     `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene);
     `looks`, one a frame, change what is drawn; without them it is as reconstructed. Frames whose camera sees nothing
@@ -88,6 +89,10 @@ def render_frames(
     draw parts of one animation into one folder at a time. Returns the frames' paths.
     """
     check_samples(samples)  # before stale frames go
+    if frame_step < 1:
+        raise InputError(f"Frames {frame_step} apart cannot be written: give 1 or more.")
+    if not 0.0 < depth_scale < inf:
+        raise InputError(f"Frames of {depth_scale} units to a metre cannot be written: give more than none.")
     paths = [folder / frame_name(first_frame + frame_step * index, kind) for index in range(len(cameras))]
     shown = list(looks) or [Look()] * len(cameras)
     if len(shown) != len(cameras):
