@@ -59,6 +59,7 @@ def test_no_number_in_the_json_is_none(
     [
         ((40, 30), "I;16", "is 40 x 30, the view 64 x 48: correct one of them"),
         ((64, 48), "RGB", "has 3 channels: write a depth picture with one"),
+        ((64, 48), "L", "has 8 bits a pixel: write a depth picture with 16"),
         ((MAX_PIXELS // 10**4 + 1, 10**4), "L", "shrink it to at most 100 megapixels"),
     ],
 )

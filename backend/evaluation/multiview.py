@@ -166,15 +166,17 @@ def on_face(camera: Camera, depth_m: np.ndarray) -> np.ndarray:
 def load_depth(folder: Path, index: int) -> np.ndarray | None:
     """A view's depth [H, W] float32 in the cameras' unit, or None: depth_NN.png (16-bit) or depth_NN.tif (float).
 
-    Raises InputError where it cannot be read, is too large or has several channels.
+    Raises InputError where it cannot be read, is too large, or has several channels or 8 bits a pixel.
     """
     for suffix, unit in ((".png", DEPTH_UNIT), (".tif", 1.0)):
         path = folder / f"depth_{index:02d}{suffix}"
         if path.is_file():
             with open_picture(read_photograph(path), str(path)) as image:
-                depth = np.asarray(image, np.float32)
+                depth, is_deep = np.asarray(image, np.float32), image.mode.startswith(("I", "F"))
             if depth.ndim != 2:
                 raise InputError(f"{path} has {depth.shape[2]} channels: write a depth picture with one.")
+            if not is_deep:
+                raise InputError(f"{path} has 8 bits a pixel: write a depth picture with 16, or a TIFF of floats.")
             return np.nan_to_num(depth, posinf=0.0) * unit
     return None
 
