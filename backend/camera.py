@@ -251,7 +251,7 @@ def load_cameras(path: Path | str) -> list[Camera]:
                 raise InputError(f"An animation has at most {MAX_CAMERAS} cameras: split it into several files.")
             cameras.append(Camera.from_dict(entry))
     except InputError as error:
-        raise InputError(f"{path}, camera {len(cameras)}: {error}") from error
+        raise InputError(f"{path}, camera {len(cameras) + 1}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON of cameras: write one camera object, or a list of them.") from error
     if not cameras:

@@ -145,6 +145,13 @@ def test_cameras_in_what_is_not_json_are_refused(tmp_path: Path, text: str) -> N
         load_cameras(tmp_path / "cameras.json")
 
 
+def test_a_wrong_camera_is_counted_as_frames_are(tmp_path: Path) -> None:
+    one = look_at((0.1, 0.2, 1.0)).to_dict()
+    (tmp_path / "cameras.json").write_text(json.dumps([one, one | {"fx_px": -1.0}]))
+    with pytest.raises(InputError, match="camera 2: "):
+        load_cameras(tmp_path / "cameras.json")
+
+
 def test_a_pipe_and_a_folder_are_no_photograph(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path):
         with pytest.raises(InputError, match="check the path"):
