@@ -331,6 +331,13 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
         photo_paths(tmp_path / "missing")
 
 
+def test_hidden_files_are_no_photographs(tmp_path: Path) -> None:
+    """A Mac leaves ._a.jpg beside a.jpg on disks that are not its own, which is no picture."""
+    for name in ("b.png", "a.jpg", "._a.jpg"):
+        (tmp_path / name).touch()
+    assert [path.name for path in photo_paths(tmp_path)] == ["a.jpg", "b.png"]
+
+
 def test_exported_subjects_are_read_back_as_they_were(tmp_path: Path, small_head: Portrait) -> None:
     cameras = [small_head.camera(48, 48).orbited(yaw) for yaw in (0.0, 25.0)]
     drawn = [small_head.render(camera) for camera in cameras]

@@ -51,10 +51,11 @@ class Evaluated:
 
 
 def photo_paths(folder: Path) -> list[Path]:
-    """The pictures of a folder by name; raises InputError if there is no such folder or no picture in it."""
+    """The pictures of a folder by name, hidden ones left out; raises InputError if there is no such folder, or none."""
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}: name a folder of photographs.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+    named = (path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES)
+    paths = sorted(path for path in named if not path.name.startswith("."))
     if not paths:
         raise InputError(f"{folder} holds no picture: put {', '.join(PHOTO_SUFFIXES)} files of people into it.")
     return paths
