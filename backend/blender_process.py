@@ -21,7 +21,8 @@ def run_blender(task: str, arguments: Sequence[str], program: Path | None = None
     for argument in arguments:
         check_name(argument)
     if program is None:
-        command = [sys.executable, "-m", f"portrait_manifolds.blender_addon.{task}"]
+        # -P: files of the user's folder are no modules.
+        command = [sys.executable, "-P", "-m", f"portrait_manifolds.blender_addon.{task}"]
     else:
         command = [str(program.resolve()), "--background", "--command", "portrait_manifolds"]
     # What draws is this very installation, unless the user has chosen another.
