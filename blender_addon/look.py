@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import bpy
 
 from ..backend.errors import InputError
-from .materials import look_group, look_inputs, source_of
+from .materials import look_group, look_inputs, shown_by, source_of
 from .native_object import sheets_material
 
 _KNOWN_SOURCES = {"VALUE": ("ShaderNodeValue",), "RGBA": ("ShaderNodeValue", "ShaderNodeRGB")}
 """Nodes whose number or colour is known without drawing, for each kind of control."""
+
+_FIX = "take it off, or use Cycles or EEVEE"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ def drawn_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> dict:
 
 def check_look(root: bpy.types.Object) -> None:
     """Raises InputError for nodes that the backend does not know; a material of the artist's own is not looked at."""
-    group = look_group(sheets_material(root))
+    material = sheets_material(root)
+    group = look_group(material)
     if group is None:
         return
     if group.mute:
@@ -44,10 +47,12 @@ def check_look(root: bpy.types.Object) -> None:
         source = source_of(socket)
         known = ("ShaderNodeTexImage",) if socket.hide_value else _KNOWN_SOURCES.get(socket.type, ())
         if source is not None and source.node.bl_idname not in known:
-            fix = "take it off, or use Cycles or EEVEE"
             raise InputError(
-                f"The node {source.node.name} feeds {socket.name} of {root.name}, which Blender alone draws: {fix}."
+                f"The node {source.node.name} feeds {socket.name} of {root.name}, which Blender alone draws: {_FIX}."
             )
+    shown = shown_by(material)
+    if shown is not None and shown != group:
+        raise InputError(f"The node {shown.name} makes {root.name}'s surface, which Blender alone draws: {_FIX}.")
 
 
 def shown_look(root: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> ShownLook:

@@ -53,6 +53,13 @@ def source_of(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
     return source_of(link.from_node.inputs[0])
 
 
+def shown_by(material: bpy.types.Material) -> bpy.types.Node | None:
+    """The node whose shader is a material's surface, the last of several; None where there is none."""
+    output = material.node_tree.get_output_node("ALL")
+    source = source_of(output.inputs["Surface"]) if output else None
+    return source.node if source else None
+
+
 def atlas_nodes(material: bpy.types.Material | None) -> list[bpy.types.Node]:
     """The node of the sheets' textures in a portrait's material; empty where its nodes were replaced."""
     group = look_group(material)

@@ -144,6 +144,11 @@ def check_look_nodes(folder: Path) -> None:
         if before is not None:
             tree.links.new(before, group.inputs[name])
     assert group.inputs["Color"].links[0].from_node == atlas
+    output, blend = tree.get_output_node("ALL"), tree.nodes.new("ShaderNodeMixShader")
+    tree.links.new(group.outputs[0], blend.inputs[2])
+    tree.links.new(blend.outputs[0], output.inputs["Surface"])
+    _refused(folder, "Mix Shader makes small's surface, which Blender alone draws: take it off")
+    tree.links.new(group.outputs[0], output.inputs["Surface"])
     group.mute = True
     _refused(folder, "is muted: switch it on")
 
