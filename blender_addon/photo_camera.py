@@ -83,13 +83,8 @@ def _show_photo(camera: bpy.types.Object, root: bpy.types.Object, view: Camera) 
 
     Raises InputError, without an end, where it cannot be shown as the camera saw it.
     """
-    data = camera.data
-    before = [background.image for background in data.background_images]
-    data.background_images.clear()
-    for image in before:
-        if image is not None and is_turned_copy(image):
-            _remove_unused(image)
-    path = place_found(root, "photo")
+    _hide_photo(camera)
+    path, data = place_found(root, "photo"), camera.data
     if path is None:
         return
     image = upright_image(path)
@@ -97,10 +92,22 @@ def _show_photo(camera: bpy.types.Object, root: bpy.types.Object, view: Camera) 
     if abs(width / height * view.height_px / view.width_px - 1.0) > SHAPE_TOLERANCE:
         _remove_unused(image)
         raise InputError(f"{path.name} has another shape than the photograph of {root.name}")
-    background = data.background_images.new()
-    background.image = image
+    there = (background for background in data.background_images if background.image == image)
+    background = next(there, None) or data.background_images.new()
+    background.image = camera.portrait_manifolds.shown_photo = image
     background.alpha, background.display_depth, background.frame_method = 0.5, "BACK", "STRETCH"
     data.show_background_images = True
+
+
+def _hide_photo(camera: bpy.types.Object) -> None:
+    """Takes away the photograph shown before, and none of the backgrounds that are the artist's."""
+    shown, camera.portrait_manifolds.shown_photo = camera.portrait_manifolds.shown_photo, None
+    for background in list(camera.data.background_images):
+        image = background.image
+        if image is not None and (image == shown or is_turned_copy(image)):
+            camera.data.background_images.remove(background)
+            if is_turned_copy(image):
+                _remove_unused(image)
 
 
 def _remove_unused(image: bpy.types.Image) -> None:

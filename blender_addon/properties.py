@@ -35,7 +35,7 @@ def _note_place(properties: bpy.types.PropertyGroup, name: str) -> None:
 
 
 class PortraitProperties(bpy.types.PropertyGroup):
-    """Portrait Manifolds' properties of an object; all but `role` are used on the portrait's empty."""
+    """Portrait Manifolds' properties of an object; most are used on the portrait's empty."""
 
     role: bpy.props.EnumProperty(
         name="Role", description="What the object is to a portrait", items=ROLES, default="NONE"
@@ -65,6 +65,9 @@ class PortraitProperties(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=PATH_OPTIONS,
         update=lambda self, context: _note_place(self, "photo"),
+    )
+    shown_photo: bpy.props.PointerProperty(
+        type=bpy.types.Image, name="Shown Photo", description="The photograph behind a photo camera's picture"
     )
     photo_place: bpy.props.StringProperty(description="The photograph as an absolute path, when it was chosen")
     input_camera: bpy.props.StringProperty(

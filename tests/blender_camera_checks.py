@@ -120,7 +120,10 @@ def check_photo_camera(folder: Path) -> None:
 
 
 def check_photo_behind(folder: Path) -> None:
-    """The photograph lies upright behind the picture however EXIF has it turned; what cannot be shown is not kept."""
+    """The photograph lies upright behind the picture however EXIF has it turned; what cannot be shown is not kept.
+
+    Backgrounds of the artist's own stay.
+    """
     root, _ = session.new_scene(folder, "small.portrait")
     camera, view = bpy.context.scene.camera, replace(photo_view(root), width_px=480, height_px=640)
     root.portrait_manifolds.input_camera = json.dumps(view.to_dict())
@@ -150,6 +153,13 @@ def check_photo_behind(folder: Path) -> None:
         root.portrait_manifolds.photo = str(folder / name)
         assert session.OPERATORS.match_photo_camera() == {"FINISHED"}
         assert not camera.data.background_images and set(bpy.data.images) <= images, name
+    plate, reference = (camera.data.background_images.new() for _ in range(2))
+    plate.source, reference.image = "MOVIE_CLIP", bpy.data.images.new("reference", 8, 8)
+    for name, shown in (("162.jpg", 3), ("160.jpg", 3), ("660.jpg", 3), ("square.jpg", 2)):
+        root.portrait_manifolds.photo = str(folder / name)
+        assert session.OPERATORS.match_photo_camera() == {"FINISHED"}
+        left = [(background.source, background.image) for background in camera.data.background_images]
+        assert len(left) == shown and left[:2] == [("MOVIE_CLIP", None), ("IMAGE", reference.image)], (name, left)
 
 
 def _save_jpeg(path: Path, pixels: np.ndarray, orientation: int, order: str) -> None:
