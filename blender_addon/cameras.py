@@ -152,14 +152,14 @@ def sample_animation(
     """
     keep_look_evaluated(root)
     before, subframe = scene.frame_current, scene.frame_subframe
+    layer = bpy.context.view_layer  # the window may show another scene before all is read
     found: list[tuple[Camera, float]] = []
     with _evaluated(scene, root):
         try:
             for frame in frames:
                 scene.frame_set(frame)
-                depsgraph = bpy.context.evaluated_depsgraph_get()
-                found.append(camera_from_blender(scene.camera, root, depsgraph))
-                also(depsgraph)
+                found.append(camera_from_blender(scene.camera, root, layer.depsgraph))
+                also(layer.depsgraph)
                 if abs(found[-1][1] - found[0][1]) > 1e-4 * found[0][1]:
                     raise InputError(f"{root.name}'s scale is animated: keep it constant while rendering.")
                 yield Step(len(found) / len(frames), "reading the scene")

@@ -19,11 +19,13 @@ from portrait_manifolds.blender_addon.cameras import (
     beyond_promise,
     camera_from_blender,
     render_size,
+    sample_animation,
     set_blender_camera,
     set_render_size,
 )
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.photo_camera import head_view, photo_view
+from portrait_manifolds.blender_addon.steps import finished
 
 
 def check_round_trip(folder: Path) -> None:
@@ -310,6 +312,21 @@ def check_hidden_in_viewports(folder: Path) -> None:
         alpha = session.loaded(folder / "hidden" / f"frame_000{frame}.png")[..., 3]
         middles.append(np.flatnonzero((alpha > 0.5).any(axis=0)).mean())
     assert middles[1] > middles[0] + 20.0 and set(bpy.data.objects) == objects
+
+
+def check_another_scene(folder: Path) -> None:
+    """Cameras are read of the scene that was asked for, though the window shows another one meanwhile."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    scene, window = bpy.context.scene, bpy.context.window
+    session.OPERATORS.add_rig(type="SWING", frame_start=1, frame_end=20)
+    expected = finished(sample_animation(scene, root, range(1, 6)))
+    empty, copy = bpy.data.scenes.new("empty"), scene.copy()  # the copy has the portrait and the camera, at frame 1
+    for other in (empty, copy):
+        steps = sample_animation(scene, root, range(1, 6))
+        next(steps)
+        window.scene = other
+        assert finished(steps) == expected, other.name
+        window.scene = scene
 
 
 def check_framing(folder: Path) -> None:

@@ -46,6 +46,7 @@ CHECKS = {
         "linked_duplicate",
         "rigs",
         "shared_action",
+        "another_scene",
         "framing",
         "dolly_zoom",
     ),
