@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from ..backend.atomic import check_folder
 from ..backend.errors import InputError
 from .backend_process import PYTHON_VARIABLE
 
@@ -27,6 +28,15 @@ def user_folder(name: str) -> Path:
         folder.mkdir(parents=True)
         atexit.register(_remove_if_empty, folder)
     return folder
+
+
+def folder_for_portraits(wanted: Path | None) -> Path:
+    """The folder `wanted` for new portraits, or the add-on's own where there is none or it cannot be written."""
+    with suppress(InputError):
+        if wanted is not None:
+            check_folder(wanted)
+            return wanted
+    return user_folder("portraits")
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend.errors import InputError, WriteError
 from .atlas import encode_png
-from .backend_home import user_folder
+from .backend_home import folder_for_portraits, user_folder
 from .backend_process import backend
 from .job_operator import JobOperator
 from .native_object import active_portrait, found_at, place_of, portrait_path, replace_sheets, sheets_of, stored_path
@@ -118,9 +118,9 @@ def _top_first_bytes(pixels: np.ndarray) -> np.ndarray:
 
 
 def _next_version(path: Path) -> Path:
-    """A free name beside the portrait: an edit never overwrites what undo needs."""
-    stem = re.sub(r" edit \d+$", "", path.stem)
-    return _free(path.with_name(f"{stem} edit {number}{path.suffix}") for number in count(1))
+    """A free name beside the portrait, where that can be: an edit never overwrites what undo needs."""
+    folder, stem = folder_for_portraits(path.parent), re.sub(r" edit \d+$", "", path.stem)
+    return _free(folder / f"{stem} edit {number}{path.suffix}" for number in count(1))
 
 
 def _front_view_path(name: str) -> Path:

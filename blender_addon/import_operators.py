@@ -8,7 +8,7 @@ from mathutils import Vector
 
 from ..backend.conventions import MAX_REFINE_STEPS, PHOTO_SUFFIXES, TEXTURE_SIZE, TEXTURE_SIZES
 from ..backend.errors import InputError
-from .backend_home import user_folder
+from .backend_home import folder_for_portraits
 from .backend_process import Job, backend
 from .job_operator import JobOperator
 from .naming import PATH_OPTIONS
@@ -68,7 +68,7 @@ class PORTRAIT_MANIFOLDS_OT_import_portrait(JobOperator, ImportHelper):
         if source.suffix.lower() == ".portrait":
             root = yield from self._build(source, "")
         else:
-            path = _free_path(source.stem)
+            path = new_portrait_path(source.stem)
             with unlinked_on_failure(path):
                 yield from answered(self._reconstruct(source, path))
                 root = yield from self._build(path, stored_path(source))
@@ -139,8 +139,8 @@ def draw_import_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator(operator, text="Portrait from Photograph (.portrait, .jpg, .png)")
 
 
-def _free_path(stem: str) -> Path:
-    """Where a new portrait goes: beside the .blend, or with the add-on's files until there is one."""
-    folder = Path(bpy.data.filepath).parent if bpy.data.filepath else user_folder("portraits")
+def new_portrait_path(stem: str) -> Path:
+    """Where a new portrait goes: beside the .blend, or with the add-on's files where that cannot be."""
+    folder = folder_for_portraits(Path(bpy.data.filepath).parent if bpy.data.filepath else None)
     names = (stem if count == 1 else f"{stem}_{count}" for count in range(1, 10000))
     return next(path for path in (folder / f"{name}.portrait" for name in names) if not path.exists())

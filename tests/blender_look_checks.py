@@ -10,8 +10,11 @@ import bpy
 import numpy as np
 from render_on_the_side import op_picture
 
+from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.blender_addon import engine
+from portrait_manifolds.blender_addon import backend_home, engine
+from portrait_manifolds.blender_addon.backend_home import folder_for_portraits, user_folder
+from portrait_manifolds.blender_addon.import_operators import new_portrait_path
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.look import shown_look
 from portrait_manifolds.blender_addon.materials import atlas_nodes, look_sockets
@@ -257,6 +260,28 @@ def check_painted(folder: Path) -> None:
         assert OPERATORS.apply_edit() == {"FINISHED"}
         assert root.portrait_manifolds.filepath == f"//{edited}.portrait"
     assert not list(temporary.rglob("*painted*")) and file.is_relative_to(temporary)
+
+
+def check_read_only(folder: Path) -> None:
+    """Where a project's folder cannot be written, new portraits and edits go to the add-on's own."""
+    session.new_scene(folder, "small.portrait")
+    own = user_folder("portraits")
+    assert folder_for_portraits(folder) == folder and folder_for_portraits(folder / "small.portrait") == own
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "Szene.blend"))
+    assert new_portrait_path("Ada") == folder / "Ada.portrait"
+
+    def refuse(path: Path) -> None:
+        raise InputError(f"Cannot write {path}: choose a folder you may write to.")
+
+    backend_home.check_folder = refuse  # root may write wherever a test can make a folder
+    assert new_portrait_path("Ada") == own / "Ada.portrait"
+    OPERATORS.edit_front_view()
+    assert OPERATORS.apply_edit() == {"FINISHED"}
+    edited = own / "small edit 1.portrait"
+    assert edited.is_file() and not list(folder.glob("small edit*"))
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "Szene.blend"))
+    assert portrait_path(bpy.data.objects["small"]) == edited
 
 
 if __name__ == "__main__":

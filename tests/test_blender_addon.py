@@ -70,7 +70,7 @@ CHECKS = {
         "light_on_namesakes",
         "light_and_shadow",
     ),
-    "look": ("look", "look_keys", "look_nodes", "edit", "edit_keeps", "painted"),
+    "look": ("look", "look_keys", "look_nodes", "edit", "edit_keeps", "painted", "read_only"),
     "setup": ("interrupted", "cancelled"),
     "interface": ("tooltips", "panels", "limits"),
     "cancel": ("import", "frames", "edit_and_export", "disabled"),
