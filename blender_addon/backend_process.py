@@ -90,6 +90,7 @@ class Backend:
         self._numbers = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._lock = threading.Lock()
+        self._has_spoken = False  # one that works says at once that it has begun
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
         # Blender's own Python settings are not the backend's.
         for name in ("PYTHONHOME", "PYTHONPATH"):
@@ -162,6 +163,7 @@ class Backend:
                 if job is not None and "progress" not in message:
                     del self._jobs[job.number]
             if job is not None:
+                self._has_spoken = True
                 job.receive(message)
 
     def _bury(self) -> None:
@@ -171,6 +173,9 @@ class Backend:
         if not jobs:
             return
         message = f"The backend stopped unexpectedly ({self._last_words()}): see {self.log}, then try again."
+        if not self._has_spoken:
+            fix = "set it up in the add-on's preferences, or choose another there"
+            message = f"The Python {self.python} does not run the backend ({self._last_words()}): {fix}."
         for job in jobs:
             job.receive({"error": message, "kind": "failure"})
 

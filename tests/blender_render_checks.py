@@ -141,6 +141,23 @@ def check_killed_import(folder: Path) -> None:
     assert backend().request("hello", {}, "Hello").wait()["process"] != process
 
 
+def check_another_python(folder: Path) -> None:
+    """A Python that does not run the backend is named with its fix; then the right one works."""
+    session.new_scene(folder, "small.portrait")
+    frame = {"directory": str(folder / "frames"), "frame_start": 1, "frame_end": 1}
+    right = os.environ[backend_process.PYTHON_VARIABLE]
+    for line, said in (("exit 3", "exit code 3"), ("echo No such module >&2", "No such module")):
+        script = folder / "python.sh"
+        script.write_text(f"#!/bin/sh\n{line}\n")
+        script.chmod(0o755)
+        os.environ[backend_process.PYTHON_VARIABLE] = str(script)
+        reason = session.raised(OPERATORS.render_portrait, **frame)
+        assert f"python.sh does not run the backend ({said}): set it up in the add-on's preferences" in reason, reason
+        backend_process.stop_backend()
+    os.environ[backend_process.PYTHON_VARIABLE] = right
+    assert OPERATORS.render_portrait(**frame) == {"FINISHED"}
+
+
 def check_command(folder: Path) -> None:
     """The command draws the portrait that is named, else the active or only one; of several it names them."""
     session.new_scene(folder, "small.portrait")

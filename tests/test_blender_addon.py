@@ -75,7 +75,7 @@ CHECKS = {
     "interface": ("tooltips", "panels", "limits"),
     "cancel": ("import", "frames", "edit_and_export", "disabled"),
     "engine": ("engine", "looking_away", "region", "hidden", "live_picture", "two_eyes", "engine_failures"),
-    "render": ("frames", "one_backend", "cancel_and_death", "killed_import", "command", "export"),
+    "render": ("frames", "one_backend", "cancel_and_death", "killed_import", "another_python", "command", "export"),
 }
 
 pytestmark = pytest.mark.skipif(
