@@ -69,9 +69,9 @@ class PORTRAIT_MANIFOLDS_PT_look(_PortraitPanel):
             return
         for socket in look_sockets(material):
             layout.prop(socket, "default_value", text=socket.name)
-        if context.scene.view_settings.view_transform not in {"Standard", "Raw"}:
-            transform = context.scene.view_settings.view_transform
-            layout.label(text=f"{transform} changes the photograph's colours", icon="INFO")
+        change = colour_change(context.scene.view_settings)
+        if change:
+            layout.label(text=f"{change} changes the photograph's colours", icon="INFO")
             layout.operator("portrait_manifolds.standard_view")
 
 
@@ -124,7 +124,7 @@ class PORTRAIT_MANIFOLDS_PT_edit(_PortraitPanel):
 
 
 class PORTRAIT_MANIFOLDS_OT_standard_view(bpy.types.Operator):
-    """Show colours as they are in the photograph: view transform Standard, no look"""
+    """Show colours as they are in the photograph: view transform Standard, and nothing else that changes them"""
 
     bl_idname = "portrait_manifolds.standard_view"
     bl_label = "Use Standard Colours"
@@ -133,8 +133,23 @@ class PORTRAIT_MANIFOLDS_OT_standard_view(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         view = context.scene.view_settings
         view.view_transform, view.look = "Standard", "None"
-        view.exposure, view.gamma = 0.0, 1.0
+        view.exposure, view.gamma, view.use_curve_mapping = 0.0, 1.0, False
+        if hasattr(view, "use_white_balance"):  # since 4.3
+            view.use_white_balance = False
         return {"FINISHED"}
+
+
+def colour_change(view: bpy.types.ColorManagedViewSettings) -> str:
+    """What in a scene's colour management shows other colours than the photograph's, the first of several, or ""."""
+    changes = {
+        view.view_transform: view.view_transform not in {"Standard", "Raw"},
+        f"The look {view.look}": view.look != "None",
+        "Exposure": view.exposure != 0.0,
+        "Gamma": view.gamma != 1.0,
+        "The curve": view.use_curve_mapping,
+        "White balance": getattr(view, "use_white_balance", False),
+    }
+    return next((name for name, does in changes.items() if does), "")
 
 
 def _draw_rig(layout: bpy.types.UILayout, rig: bpy.types.PropertyGroup) -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import blender_session as session
 import bpy
+import numpy as np
 
 from portrait_manifolds import blender_addon
 from portrait_manifolds.backend.errors import InputError, ProcessingError
 from portrait_manifolds.blender_addon.backend_process import backend
 from portrait_manifolds.blender_addon.materials import look_sockets
 from portrait_manifolds.blender_addon.native_object import sheets_of
+from portrait_manifolds.blender_addon.panels import colour_change
 
 BLENDERS_OWN = {"rna_type", "bl_idname", "name", "check_existing", "filename", "files", "filter_glob", "module"}
 
@@ -56,6 +58,34 @@ def check_panels(folder: Path) -> None:
     }
     assert operators <= layout.operators, operators - layout.operators
     assert {"Exposure", "Tint", "Opacity", "Edge Softness"} <= layout.texts
+
+
+def check_colours(folder: Path) -> None:
+    """What in colour management changes the photograph's colours is named; Use Standard Colours takes all of it off."""
+    session.new_scene(folder, "small.portrait")
+    scene = bpy.context.scene
+    scene.render.engine, scene.render.resolution_percentage = "PORTRAIT_MANIFOLDS", 10
+    scene.render.image_settings.file_format, scene.render.filepath = "PNG", str(folder / "colours.png")
+    view = scene.view_settings
+    changes = [("AgX", "view_transform", "AgX"), ("The look", "look", "High Contrast"), ("Exposure", "exposure", -1.0)]
+    changes += [("Gamma", "gamma", 2.0), ("The curve", "use_curve_mapping", True)]
+    if hasattr(view, "use_white_balance"):  # since 4.3
+        view.white_balance_temperature = 3000.0
+        changes.append(("White balance", "use_white_balance", True))
+    view.curve_mapping.curves[3].points[1].location = (1.0, 0.5)
+    view.curve_mapping.update()
+
+    def drawn() -> np.ndarray:
+        bpy.ops.render.render(write_still=True)
+        return session.loaded(folder / "colours.png")
+
+    assert session.OPERATORS.standard_view() == {"FINISHED"} and colour_change(view) == ""
+    plain = drawn()
+    for name, setting, value in changes:
+        setattr(view, setting, value)
+        assert colour_change(view).startswith(name), colour_change(view)
+        assert session.OPERATORS.standard_view() == {"FINISHED"} and colour_change(view) == "", name
+        np.testing.assert_array_equal(drawn(), plain, err_msg=name)
 
 
 def check_limits(folder: Path) -> None:

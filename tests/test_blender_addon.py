@@ -72,7 +72,7 @@ CHECKS = {
     ),
     "look": ("look", "look_keys", "look_nodes", "edit", "edit_keeps", "painted", "read_only"),
     "setup": ("interrupted", "cancelled"),
-    "interface": ("tooltips", "panels", "limits"),
+    "interface": ("tooltips", "panels", "colours", "limits"),
     "cancel": ("import", "frames", "edit_and_export", "disabled"),
     "engine": ("engine", "looking_away", "region", "hidden", "live_picture", "two_eyes", "engine_failures"),
     "render": ("frames", "one_backend", "cancel_and_death", "killed_import", "another_python", "command", "export"),
