@@ -45,11 +45,18 @@ def replace_sheets(root: bpy.types.Object, data: SheetsData, filepath: str) -> S
     with removed_on_failure() as made:
         fresh = yield from _sheets_object(root.name, data, made)
     material = _with_look(fresh.active_material, sheets_material(root))
+    leave_edit_mode(sheets)
     sheets.data = fresh.data
     sheets.material_slots[0].material = root.portrait_manifolds.look = material
     sheets.portrait_manifolds.mesh_points = fresh.portrait_manifolds.mesh_points
     bpy.data.objects.remove(fresh)
     _describe(root, data, filepath)
+
+
+def leave_edit_mode(item: bpy.types.Object) -> None:
+    """Ends the editing of a mesh object, with what was edited kept: until then Blender gives it no other mesh."""
+    if item.data.is_editmode:
+        bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def collection_for_new(context: bpy.types.Context) -> bpy.types.Collection:

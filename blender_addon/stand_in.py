@@ -7,7 +7,7 @@ from ..backend.errors import InputError
 from ..backend.manifolds import direction_to_chart, map_coordinates, sample_map
 from ..backend.portrait import Portrait
 from .file_digest import file_digest
-from .native_object import Place, found_at, part_of, portrait_path, takes_objects
+from .native_object import Place, found_at, leave_edit_mode, part_of, portrait_path, takes_objects
 from .sheets_mesh import MeshArrays, fill_mesh
 from .steps import Steps, finished, in_thread
 
@@ -39,6 +39,7 @@ def renew_stand_in(root: bpy.types.Object, arrays: MeshArrays, digest: str) -> N
         part = part_of(root, role)
         if part is None:
             continue
+        leave_edit_mode(part)
         part.data.clear_geometry()
         finished(fill_mesh(part.data, arrays))  # small
         part.portrait_manifolds.file_digest = digest

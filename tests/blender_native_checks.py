@@ -363,7 +363,10 @@ def check_enclosed(folder: Path) -> None:
 
 
 def check_edit_mode(folder: Path) -> None:
-    """An import while objects are edited ends that, of each of them, with what was edited kept."""
+    """An import while objects are edited ends that, of each of them, with what was edited kept.
+
+    So does what gives the sheets or the stand-in another mesh.
+    """
     for place in (2.0, 4.0):
         bpy.ops.mesh.primitive_cube_add(location=(place, 0.0, 0.0))
     cubes = list(bpy.data.objects)
@@ -376,6 +379,19 @@ def check_edit_mode(folder: Path) -> None:
     root = bpy.context.view_layer.objects.active
     assert root.portrait_manifolds.role == "PORTRAIT" and bpy.context.selected_objects == [root]
     assert [(cube.mode, len(cube.data.polygons)) for cube in cubes] == [("OBJECT", 0)] * 2
+    session.OPERATORS.edit_front_view()
+    sheets, mesh = sheets_of(root), sheets_of(root).data
+    bpy.context.view_layer.objects.active = sheets
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert session.OPERATORS.apply_edit() == {"FINISHED"}
+    assert sheets.data != mesh and sheets.mode == "OBJECT"
+    session.OPERATORS.setup_compositing()
+    stand_in = bpy.context.view_layer.objects.active = part_of(root, "STAND_IN")
+    radius = stand_in.data.vertices[500].co.length
+    bpy.ops.object.mode_set(mode="EDIT")
+    root.portrait_manifolds.filepath = str(folder / "wide.portrait")
+    assert session.OPERATORS.setup_compositing() == {"FINISHED"}
+    assert abs(stand_in.data.vertices[500].co.length - radius - 0.01) < 1e-4
 
 
 def check_bad_files(folder: Path) -> None:
