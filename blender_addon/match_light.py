@@ -102,13 +102,14 @@ def _light_on(place: Place, scene_name: str, unshaded: bool) -> Steps[np.ndarray
     `unshaded`: with nothing but lamps and the sky around it.
     """
     root, scene = found_at(place), bpy.data.scenes[scene_name]
-    stand_in = part_of(root, "STAND_IN")
+    stand_in, film_exposure = part_of(root, "STAND_IN"), _film_exposure(scene, sheets_of(root))
     with _alone(stand_in, sheets_of(root), unshaded), tempfile.TemporaryDirectory(prefix="portrait_") as folder:
         path = Path(folder) / "light.exr"
         copy = scene.copy()  # the user's settings stay as they are
         copy_name = copy.name
         try:
             _set_up(copy, path, _layer_with(stand_in, scene))
+            copy.cycles.film_exposure = film_exposure
             yield from _rendered(copy)
         finally:  # found again: undo may have replaced it while Blender rendered
             if copy_name in bpy.data.scenes:
@@ -150,6 +151,11 @@ def _pixels(path: Path) -> np.ndarray:
     image.pixels.foreach_get(pixels)
     bpy.data.images.remove(image)
     return pixels.reshape(-1, 4)
+
+
+def _film_exposure(scene: bpy.types.Scene, sheets: bpy.types.Object) -> float:
+    """How much brighter the film makes the scene than the portrait: sheets that Cycles draws it makes as bright."""
+    return scene.cycles.film_exposure if scene.render.engine == "CYCLES" and sheets.hide_render else 1.0
 
 
 def _layer_with(item: bpy.types.Object, scene: bpy.types.Scene) -> str:

@@ -78,7 +78,10 @@ def check_shadows_switched_off(folder: Path) -> None:
 
 
 def check_match_light(folder: Path) -> None:
-    """Under a neutral sky nothing changes; under a dim red one the portrait is dim and red, also from the engine."""
+    """Under a neutral sky nothing changes; under a dim red one the portrait is dim and red, also from the engine.
+
+    The film's exposure counts where it brightens the scene and not the portrait.
+    """
     root, _ = session.new_scene(folder, "small.portrait")
     scene = bpy.context.scene
     session.exact_cycles(scene)
@@ -93,6 +96,12 @@ def check_match_light(folder: Path) -> None:
         assert settings == after and sheets_of(root).visible_camera
         np.testing.assert_allclose(look["Exposure"].default_value, np.log2(strength), atol=0.1)
         np.testing.assert_allclose(look["Tint"].default_value[:3], colour, atol=0.03)
+    scene.cycles.film_exposure = 4.0
+    for engine, hidden, stops in (("CYCLES", False, 0.0), ("CYCLES", True, 2.0), ("BLENDER_WORKBENCH", True, 0.0)):
+        scene.render.engine, sheets_of(root).hide_render = engine, hidden
+        assert OPERATORS.match_light() == {"FINISHED"}
+        assert abs(look["Exposure"].default_value - np.log2(strength) - stops) < 0.1, (engine, hidden)
+    scene.cycles.film_exposure, scene.render.engine, sheets_of(root).hide_render = 1.0, "CYCLES", False
     factor = 2.0 ** look["Exposure"].default_value * np.array(look["Tint"].default_value[:3])
     np.testing.assert_allclose(session.rendered(scene, folder)[..., :3], plain[..., :3] * factor, atol=2e-3)
     view, _ = camera_from_blender(scene.camera, root, bpy.context.evaluated_depsgraph_get())
