@@ -16,7 +16,7 @@ from ..backend.errors import InputError, ProcessingError
 from .backend_process import Cancelled, backend
 from .cameras import camera_from_blender, check_one_view
 from .naming import ENGINE_ID
-from .native_object import portraits
+from .native_object import only_portraits
 from .pictures import NOTHING, Picture, layers, picture_request, read_picture, scratch_folder
 from .viewport import TICK_S, ViewportPicture, redraw_viewports
 
@@ -89,7 +89,7 @@ class PortraitManifoldsEngine(bpy.types.RenderEngine):
         rendered = {item.original for item in depsgraph.objects}  # without what objects, collections or layers hide
         unseen = {root for root in rendered if root.indirect_only_get(view_layer=depsgraph.view_layer)}
         found = layers(
-            [root for root in portraits(scene) if root in rendered - unseen],
+            only_portraits(rendered - unseen),  # those of a background set as well
             depsgraph,
             lambda root: camera_from_blender(camera, root, depsgraph, size),
         )

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import bpy
@@ -71,8 +71,12 @@ def takes_objects(collection: bpy.types.Collection) -> bool:
 
 def portraits(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The empties of the scene's portraits, by name."""
-    found = [item for item in scene.objects if item.portrait_manifolds.role == "PORTRAIT"]
-    return sorted(found, key=lambda item: item.name)
+    return only_portraits(scene.objects)
+
+
+def only_portraits(items: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """The empties of portraits among objects, by name."""
+    return sorted((item for item in items if item.portrait_manifolds.role == "PORTRAIT"), key=lambda item: item.name)
 
 
 def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
@@ -88,6 +92,10 @@ def active_portrait(context: bpy.types.Context) -> bpy.types.Object:
         if instance is not None:
             fix = "use Object > Relations > Make Library Override, or Object > Apply > Make Instances Real"
             raise InputError(f"{instance.name} is an instance of a portrait's collection: {fix}.")
+        background = context.scene.background_set
+        if background is not None and portraits(background):
+            fix = f"link its collection to {context.scene.name}, or work in {background.name}"
+            raise InputError(f"{portraits(background)[0].name} is in the background set {background.name}: {fix}.")
         raise InputError("There is no portrait in the scene: import one.")
     raise InputError(f"The scene has {len(found)} portraits: select one of them.")
 

@@ -15,7 +15,7 @@ from portrait_manifolds.blender_addon import engine
 from portrait_manifolds.blender_addon.backend_process import Backend, Job
 from portrait_manifolds.blender_addon.cameras import camera_from_blender, view_from_matrices
 from portrait_manifolds.blender_addon.live_picture import LivePicture, Wanted
-from portrait_manifolds.blender_addon.native_object import sheets_of
+from portrait_manifolds.blender_addon.native_object import raise_transparent_bounces, sheets_of
 from portrait_manifolds.blender_addon.pictures import Picture
 from portrait_manifolds.blender_addon.viewport import viewport_request
 
@@ -144,6 +144,24 @@ def check_hidden(folder: Path) -> None:
     film = [session.loaded(folder / f"film_{frame:04d}.exr")[..., 3].max() > 0.99 for frame in (1, 2, 3)]
     assert film == [True, False, True], film
     assert not engine.failures
+
+
+def check_background_set(folder: Path) -> None:
+    """Portraits of a scene's background set are drawn as by Cycles; what needs one of the scene's own says so."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    film_set, shot = bpy.context.scene, bpy.data.scenes.new("shot")
+    shot.background_set, shot.camera, bpy.context.window.scene = film_set, film_set.camera, shot
+    shot.render.resolution_x = shot.render.resolution_y = 64
+    session.exact_cycles(shot)
+    raise_transparent_bounces(shot, root.portrait_manifolds.sheets)
+    cycles = session.rendered(shot, folder)
+    shot.render.engine, shot.portrait_manifolds.samples = "PORTRAIT_MANIFOLDS", 1
+    drawn = session.rendered(shot, folder)
+    assert session.mean_difference(drawn, cycles) < 2.0 / 255.0 and drawn[..., 3].mean() > 0.1
+    root.hide_render = True
+    assert not session.rendered(shot, folder).any()
+    reason = session.raised(OPERATORS.render_portrait, directory=str(folder / "frames"))
+    assert "small is in the background set Scene: link its collection to shot" in reason, reason
 
 
 def check_live_picture(folder: Path) -> None:

@@ -74,7 +74,16 @@ CHECKS = {
     "setup": ("interrupted", "cancelled"),
     "interface": ("tooltips", "panels", "colours", "limits"),
     "cancel": ("import", "frames", "edit_and_export", "disabled"),
-    "engine": ("engine", "looking_away", "region", "hidden", "live_picture", "two_eyes", "engine_failures"),
+    "engine": (
+        "engine",
+        "looking_away",
+        "region",
+        "hidden",
+        "background_set",
+        "live_picture",
+        "two_eyes",
+        "engine_failures",
+    ),
     "render": ("frames", "one_backend", "cancel_and_death", "killed_import", "another_python", "command", "export"),
 }
 
