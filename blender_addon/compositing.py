@@ -10,7 +10,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .cameras import check_one_view
-from .compositor_nodes import Compositor, switch_blends
+from .compositor_nodes import Compositor, check_one_output, switch_blends
 from .drawable import check_drawable
 from .job_operator import JobOperator
 from .look import check_look
@@ -47,6 +47,7 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
     def steps(self, context: bpy.types.Context) -> Steps[None]:
         scene_name, root = context.scene.name, active_portrait(context)
         check_one_view(context.scene)
+        check_one_output(context.scene)
         check_drawable(root, context.evaluated_depsgraph_get())
         check_look(root)
         place = place_of(root)

@@ -4,18 +4,28 @@ from collections.abc import Iterable
 
 import bpy
 
+from ..backend.errors import InputError
+
 NODE_NAME = "Portrait Manifolds"
 _IS_GROUP = bpy.app.version >= (5, 0, 0)
+_OUTPUT = "NodeGroupOutput" if _IS_GROUP else "CompositorNodeComposite"
 
 
 def switch_blends(scene: bpy.types.Scene, kind: str, on: bool) -> None:
     """Has our nodes of a kind of `Compositor.blend` take their second colour, at the user's share of it, or none."""
-    tree = scene.compositing_node_group if _IS_GROUP else scene.node_tree
+    tree = _tree(scene)
     for node in tree.nodes if tree is not None else ():
         if node.name.startswith(NODE_NAME) and getattr(node, "blend_type", "") == kind:
             factor = next(socket for socket in node.inputs if socket.enabled)
             if on != (factor.default_value > 0.0):
                 factor.default_value = 1.0 if on else 0.0
+
+
+def check_one_output(scene: bpy.types.Scene) -> None:
+    """Raises InputError where it cannot be told which of several nodes puts the scene's picture out."""
+    tree = _tree(scene)
+    if tree is not None:
+        _output_node(tree)
 
 
 class Compositor:
@@ -111,12 +121,11 @@ class Compositor:
             self.tree.links.new(picture, socket)
 
     def _output(self) -> bpy.types.NodeSocket:
-        kind = "NodeGroupOutput" if _IS_GROUP else "CompositorNodeComposite"
-        node = next((node for node in self.tree.nodes if node.bl_idname == kind), None)
+        node = _output_node(self.tree)
         if _IS_GROUP and not any(item.in_out == "OUTPUT" for item in self.tree.interface.items_tree):
             self.tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
         if node is None:
-            node = self.tree.nodes.new(kind)
+            node = self.tree.nodes.new(_OUTPUT)
             node.location = (900, 0)
         return node.inputs[0]
 
@@ -138,6 +147,25 @@ class Compositor:
         for node in ours:
             self.tree.nodes.remove(node)
         return before, fed or [output]  # the user may have put out another of our nodes than the last
+
+
+def _tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    return scene.compositing_node_group if _IS_GROUP else scene.node_tree
+
+
+def _output_node(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """The node that puts a tree's picture out, if there is one; InputError as `check_one_output`.
+
+    Of several Composite nodes it is the one clicked last, which Blender before 5.0 tells nobody.
+    """
+    nodes = [node for node in tree.nodes if node.bl_idname == _OUTPUT]
+    if len(nodes) < 2:
+        return next(iter(nodes), None)
+    chosen = [node for node in nodes if getattr(node, "is_active_output", node == tree.nodes.active)]
+    if not chosen:
+        fix = "click the one that is to count, or delete the others, and press this again"
+        raise InputError(f"The compositor has {len(nodes)} {nodes[0].bl_label} nodes: {fix}.")
+    return chosen[0]
 
 
 def _pictures(node: bpy.types.Node) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:

@@ -149,6 +149,33 @@ def check_nodes(folder: Path) -> None:
     np.testing.assert_array_equal(session.rendered(scene, folder), both_brighter)
 
 
+def check_outputs(folder: Path) -> None:
+    """Of several nodes that put the picture out the one that Blender renders gets the portrait."""
+    root, _ = _small_composite(folder)
+    scene = bpy.context.scene
+    expected = session.rendered(scene, folder)
+    tree = Compositor(scene).tree  # this takes our nodes out
+    first = next(node for node in tree.nodes if node.type in {"COMPOSITE", "GROUP_OUTPUT"})
+    second, layers = tree.nodes.new(first.bl_idname), tree.nodes.new("CompositorNodeRLayers")
+    layers.scene = scene
+    for node in (first, second):
+        tree.links.new(layers.outputs["Image"], node.inputs[0])
+    told = hasattr(second, "is_active_output")
+    for node, other in ((second, first), (first, second)):
+        tree.nodes.active = node
+        if told:
+            node.is_active_output = True
+        assert OPERATORS.setup_compositing() == {"FINISHED"}
+        np.testing.assert_array_equal(session.rendered(scene, folder), expected)
+        assert other.inputs[0].links[0].from_node.type == "R_LAYERS"
+        tree.links.new(layers.outputs["Image"], node.inputs[0])
+    tree.nodes.active = layers
+    sheets_of(root).hide_render = False
+    if not told:
+        assert "2 Composite nodes: click the one" in session.raised(OPERATORS.setup_compositing)
+        assert not sheets_of(root).hide_render
+
+
 def _user_node(tree: bpy.types.NodeTree, kind: str, *sources: bpy.types.NodeSocket) -> bpy.types.Node:
     """A node with what it takes of pictures linked."""
     node = tree.nodes.new(kind)

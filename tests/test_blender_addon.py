@@ -54,6 +54,7 @@ CHECKS = {
         "compositing",
         "engines",
         "nodes",
+        "outputs",
         "followed",
         "portraits_come_and_go",
         "stand_in",
