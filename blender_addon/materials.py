@@ -5,6 +5,7 @@ import bpy
 from .naming import GROUP_NAME
 
 _MIN_SOFTNESS = 1e-4
+_CONTROLS = {"Exposure", "Tint", "Opacity", "Edge Softness"}
 
 
 def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
@@ -30,8 +31,12 @@ def portrait_material(name: str, image: bpy.types.Image) -> bpy.types.Material:
 
 
 def look_group(material: bpy.types.Material | None) -> bpy.types.Node | None:
-    """The node group of a portrait's material; None where it was removed or its nodes were replaced."""
-    return material.node_tree.nodes.get(GROUP_NAME) if material and material.node_tree else None
+    """The node group of a portrait's material, renamed or copied or not; None where it was removed or replaced."""
+    if material is None or material.node_tree is None:
+        return None
+    shown = shown_by(material)
+    takes = set(shown.inputs.keys()) if shown and shown.bl_idname == "ShaderNodeGroup" else set()
+    return shown if takes >= _CONTROLS else material.node_tree.nodes.get(GROUP_NAME)
 
 
 def look_inputs(material: bpy.types.Material | None) -> list[bpy.types.NodeSocket]:

@@ -17,7 +17,8 @@ from portrait_manifolds.blender_addon.backend_home import folder_for_portraits, 
 from portrait_manifolds.blender_addon.import_operators import new_portrait_path
 from portrait_manifolds.blender_addon.keyframes import fcurve
 from portrait_manifolds.blender_addon.look import shown_look
-from portrait_manifolds.blender_addon.materials import atlas_nodes, look_sockets
+from portrait_manifolds.blender_addon.materials import atlas_nodes, look_group, look_sockets
+from portrait_manifolds.blender_addon.naming import GROUP_NAME
 from portrait_manifolds.blender_addon.native_object import portrait_path, sheets_of
 
 OPERATORS = session.OPERATORS
@@ -152,6 +153,14 @@ def check_look_nodes(folder: Path) -> None:
     tree.links.new(blend.outputs[0], output.inputs["Surface"])
     _refused(folder, "Mix Shader makes small's surface, which Blender alone draws: take it off")
     tree.links.new(group.outputs[0], output.inputs["Surface"])
+    for source in (value, colour):
+        tree.links.remove(source.outputs[0].links[0])
+    look["Exposure"].default_value, group.name = -1.5, "My Look"
+    tree.nodes.new("ShaderNodeGroup").name = GROUP_NAME  # some other
+    assert look_group(material) == group
+    dark = session.rendered(scene, folder)
+    look["Exposure"].default_value = -0.5
+    np.testing.assert_allclose(2.0 * dark[..., :3], session.rendered(scene, folder)[..., :3], atol=1e-5)
     group.mute = True
     _refused(folder, "is muted: switch it on")
 
