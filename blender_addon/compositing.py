@@ -95,6 +95,7 @@ def follow(scene: bpy.types.Scene) -> None:
     for root in roots:
         hide_from_workbench(root, scene.render.engine)
     drawn.camera = camera_at_frame(scene)
+    drawn.active_clip = scene.active_clip  # what motion tracking's constraints follow
     drawn.frame_start, drawn.frame_end = scene.frame_start, scene.frame_end
     drawn.frame_subframe = scene.frame_subframe  # the frame itself Blender gives to all scenes of a compositor
     drawn.portrait_manifolds.samples = scene.portrait_manifolds.samples

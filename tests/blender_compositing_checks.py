@@ -79,6 +79,33 @@ def check_followed(folder: Path) -> None:
         _assert_composited_as_drawn(scene, folder)
 
 
+def check_tracked(folder: Path) -> None:
+    """A portrait pinned to a track of the scene's movie clip is composited where the engine draws it alone."""
+    root, _ = _small_composite(folder)
+    scene = bpy.context.scene
+    plate = bpy.data.images.new("plate", 64, 48)
+    plate.filepath_raw, plate.file_format = str(folder / "plate.png"), "PNG"
+    plate.save()
+    scene.active_clip = bpy.data.movieclips.load(str(folder / "plate.png"))
+    markers = scene.active_clip.tracking.tracks.new(name="nose", frame=1).markers
+    pin = bpy.data.objects.new("pin", None)
+    scene.collection.objects.link(pin)
+    follow = pin.constraints.new("FOLLOW_TRACK")
+    follow.use_active_clip, follow.track, follow.camera = True, "nose", scene.camera
+    root.parent = pin
+    for frame, place in ((1, (0.3, 0.5)), (5, (0.7, 0.5))):
+        markers.insert_frame(frame, co=place)
+    middles = []
+    for frame in (1, 5):
+        scene.frame_set(frame)
+        scene.render.engine, scene.render.use_compositing = "CYCLES", True
+        composited = session.rendered(scene, folder)
+        scene.render.engine, scene.render.use_compositing = "PORTRAIT_MANIFOLDS", False
+        np.testing.assert_array_equal(composited, session.rendered(scene, folder))
+        middles.append(np.flatnonzero((composited[..., 3] > 0.5).any(axis=0)).mean())
+    assert middles[1] - middles[0] > 0.2 * composited.shape[1], middles
+
+
 def check_engines(folder: Path) -> None:
     """The portrait is composited alike whatever draws the scene; Workbench, too, does not show the stand-in."""
     root, _ = _small_composite(folder)

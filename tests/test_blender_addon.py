@@ -56,6 +56,7 @@ CHECKS = {
         "nodes",
         "outputs",
         "followed",
+        "tracked",
         "portraits_come_and_go",
         "stand_in",
         "stand_in_renewed",
