@@ -59,7 +59,7 @@ def source_of(socket: bpy.types.NodeSocket) -> bpy.types.NodeSocket | None:
 
 
 def shown_by(material: bpy.types.Material) -> bpy.types.Node | None:
-    """The node whose shader is a material's surface, the last of several; None where there is none."""
+    """The node whose shader is a material's surface, not those before it; None where there is none."""
     output = material.node_tree.get_output_node("ALL")
     source = source_of(output.inputs["Surface"]) if output else None
     return source.node if source else None
