@@ -214,11 +214,12 @@ def place_found(root: bpy.types.Object, name: str) -> Path | None:
 
 
 def portrait_path(root: bpy.types.Object) -> Path:
-    """The portrait's file; InputError if it is gone."""
+    """The portrait's file; InputError if it is gone, or none is chosen."""
     found = place_found(root, "filepath")
     if found is None:
-        path = next(iter(places(root, "filepath")), "")
-        raise InputError(f"{root.name}'s file {path} is gone: choose it anew under Portrait File in the panel.")
+        path = next(iter(places(root, "filepath")), None)
+        trouble = f"{root.name}'s file {path} is gone" if path else f"{root.name} has no file"
+        raise InputError(f"{trouble}: choose it anew under Portrait File in the panel.")
     return found
 
 

@@ -349,6 +349,9 @@ def check_replaced(folder: Path) -> None:
     assert not file_note(root)
     (folder / "other.portrait").unlink()
     assert not file_note(root), "that is said where it is needed"
+    assert "other.portrait is gone: choose it" in session.raised(session.OPERATORS.edit_front_view)
+    root.portrait_manifolds.filepath = ""
+    assert "small has no file: choose it" in session.raised(session.OPERATORS.edit_front_view)
 
 
 def check_enclosed(folder: Path) -> None:
