@@ -13,7 +13,10 @@ PURE = bool(os.environ.get("PORTRAIT_MANIFOLDS_PURE"))
 
 
 class BuildWithOps(build_py):
-    """Puts compiled ops beside the Python files."""
+    """Puts compiled ops beside the Python files, and this one not: the package's folder is the repository's."""
+
+    def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
+        return [module for module in super().find_package_modules(package, package_dir) if module[1] != "setup"]
 
     def run(self) -> None:
         super().run()

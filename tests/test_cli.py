@@ -171,6 +171,8 @@ def test_info_says_what_a_file_holds(folder: Path) -> None:
         (("batch", "photo.png", "-o", "a", "--size", ""), "WIDTHxHEIGHT"),
         (("animate", "head.portrait", "-o", "a.mp4", "--background", "#+1+2+3"), "#rrggbb"),
         (("animate", "head.portrait", "-o", "a.mp4", "--background", "#-1-1-1"), "#rrggbb"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--path", "swing", "--fov-end", "30"), "use dolly-zoom"),
+        (("animate", "head.portrait", "-o", "a.mp4", "--fov-start", "30"), "use dolly-zoom"),
         (("info", "photo.png"), "not a portrait"),
     ],
 )

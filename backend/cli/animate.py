@@ -7,7 +7,7 @@ from typing import Literal
 from ..camera import save_cameras
 from ..errors import InputError
 from ..frames.animation import CAMERAS, render_film, render_frames
-from ..frames.camera_paths import dolly_zoom, path_cameras
+from ..frames.camera_paths import FOV_END_DEG, dolly_zoom, path_cameras
 from ..frames.frame_files import other_frames
 from ..portrait import Portrait
 from .options import Output, PortraitFile, parse_colour, parse_frames, parse_size
@@ -41,8 +41,8 @@ class Animate:
     """By default mp4 for a name in .mp4 and png for a folder."""
     fov_start: float | None = None
     """Vertical field of view at the start of a dolly zoom in degrees; by default the photograph's."""
-    fov_end: float = 45.0
-    """Vertical field of view at the end of a dolly zoom in degrees."""
+    fov_end: float | None = None
+    """Vertical field of view at the end of a dolly zoom in degrees; by default 45."""
     samples: int = 2
     """Rays along each side of a pixel, 1 (fastest) to 8."""
     background: str = "#808080"
@@ -60,11 +60,14 @@ class Animate:
             raise InputError(f"Frames cannot be written as {self.output.name}: name a folder, or a film in .mp4.")
         if self.only is not None and kind == "mp4":
             raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
+        if self.path != "dolly-zoom" and (self.fov_start, self.fov_end) != (None, None):
+            raise InputError(f"{self.path} keeps its lens: leave --fov-start and --fov-end out, or use dolly-zoom.")
         portrait = Portrait.load(self.portrait)
         size = parse_size(self.size) if self.size is not None else None
         camera = portrait.camera(*(size or (512, 512)))
         if self.path == "dolly-zoom":
-            cameras = dolly_zoom(camera, self.frames, self.fov_start, self.fov_end)
+            fov_end_deg = FOV_END_DEG if self.fov_end is None else self.fov_end
+            cameras = dolly_zoom(camera, self.frames, self.fov_start, fov_end_deg)
         else:
             cameras = path_cameras(self.path, camera, self.frames)
             if size:

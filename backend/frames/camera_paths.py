@@ -17,6 +17,9 @@ from ..ramps import smoothstep
 NEAREST_M = 0.25
 """A dolly zoom keeps at least this far from the head's centre, so that the camera stays outside of it."""
 
+FOV_END_DEG = 45.0
+"""A dolly zoom ends with this lens unless told otherwise."""
+
 
 def orbit(camera: Camera, frames: int, yaw_deg: float = 30.0, pitch_deg: float = 12.0) -> list[Camera]:
     """An ellipse around the camera's own place: right, up, left, down; returns to its start."""
@@ -32,13 +35,13 @@ def swing(camera: Camera, frames: int, yaw_deg: float = 35.0) -> list[Camera]:
 
 
 def dolly_zoom(
-    camera: Camera, frames: int, fov_start_deg: float | None = None, fov_end_deg: float = 45.0
+    camera: Camera, frames: int, fov_start_deg: float | None = None, fov_end_deg: float = FOV_END_DEG
 ) -> list[Camera]:
     """Distance and lens change together: what is at the head's centre keeps its place and its size in the picture.
 
     The camera moves along its optical axis. With Z the depth of the head's centre, f / Z is constant, and so is the
     centre's pixel c + f X / Z, since X does not change. Fields of view are vertical, by default from the camera's own
-    to 45 degrees; the path is eased and even in the logarithm of the distance.
+    to FOV_END_DEG; the path is eased and even in the logarithm of the distance.
     Raises InputError where the camera looks away from the head, or a lens would put it inside.
     """
     check_frames(frames)
