@@ -6,7 +6,7 @@ arXiv 1907.06724. The detector: BlazeFace, Bazarevsky et al., arXiv 1907.05047.
 
 import os
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cache, cached_property
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +28,7 @@ MIDDLE = 0.2
 class LandmarkDetector:
     """Finds the faces of a photograph; use it as a context manager, once for many photographs.
 
-    Raises ProcessingError where MediaPipe is not installed.
+    Raises ProcessingError where MediaPipe is not installed, or was in use before this process was forked.
     """
 
     def __init__(self, max_faces: int = MAX_FACES) -> None:
@@ -37,6 +37,8 @@ class LandmarkDetector:
             import mediapipe
         except ImportError as error:
             raise ProcessingError(f"MediaPipe is missing ({error}): pip install mediapipe==0.10.21.") from error
+        if os.getpid() != _process():
+            raise ProcessingError("MediaPipe does not survive a fork: start processes by multiprocessing's 'spawn'.")
         self._solutions: Any = mediapipe.solutions
         self._max_faces = max_faces
         self._open = ExitStack()
@@ -108,3 +110,9 @@ class LandmarkDetector:
         """As `person`, told by the photo's mirror image: what stands behind somebody is often taken for a part of them
         in one of the two only."""
         return self.person(photo[:, ::-1])[:, ::-1]
+
+
+@cache
+def _process() -> int:
+    """The process that is first to look for faces: a fork of it would end without a word when it does."""
+    return os.getpid()
