@@ -5,7 +5,6 @@ cap with nothing of it behind the ears. Here what lies above goes on down along 
 """
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import torch
@@ -20,23 +19,47 @@ from ..networks.resampling import resampled
 from ..networks.sheet_geometry import SheetGeometry
 from ..ramps import ramp, smoothstep
 
-BEGINS_DEG, TOP_DEG, BELOW_DEG = (95.0, 103.0), (34.0, 22.0), (-37.0, -30.0)
-"""Azimuths and elevations between which it comes to hold: behind the ears, from above them down, and to the nape."""
+BEGINS_DEG = (95.0, 103.0)
+"""Azimuths behind the ears between which the back comes to hold."""
 
-INSIDE_M, BESIDE_DEG, SIDES_TOP_DEG = 0.006, (92.0, 102.0), (50.0, 38.0)
-"""What the head's sides hide stays so far inside of the outline, from such azimuths on and below such elevations: what
-stood out would be cut by the photograph's matte, sheet by sheet, to a comb."""
+TOP_DEG = (34.0, 22.0)
+"""Elevations above the ears between which it does, from the top down."""
 
-CROWN_INSIDE_M, BEHIND_CROWN_DEG, CROWN_DEG = 0.002, (75.0, 90.0), ((25.0, 40.0), (85.0, 70.0))
-"""And what the crown hides, where hair hangs below, too: so far, at such azimuths and elevations. The photograph shows
-where that begins."""
+BELOW_DEG = (-37.0, -30.0)
+"""Elevations at the nape between which it does, from the neck up."""
+
+INSIDE_M = 0.006
+"""What the head's sides hide stays so far inside of the outline: what stood out would be cut by the photograph's matte,
+sheet by sheet, to a comb."""
+
+BESIDE_DEG = (92.0, 102.0)
+"""Azimuths between which that comes to hold."""
+
+SIDES_TOP_DEG = (50.0, 38.0)
+"""Elevations between which it does, from the top down."""
+
+CROWN_INSIDE_M = 0.002
+"""What the crown hides stays so far inside of the outline, where hair hangs below, too. The photograph shows where that
+begins."""
+
+BEHIND_CROWN_DEG = (75.0, 90.0)
+"""Azimuths between which that comes to hold."""
+
+CROWN_DEG = ((25.0, 40.0), (85.0, 70.0))
+"""Elevations between which it does, from below and from the top."""
 
 STANDS_OUT_M = (-0.001, 0.002)
 """How much farther out than the back an ear has to be to stay."""
 
-TAPER, NAPE_SHARE, NAPE_DEG = 1.9, 0.79, (-56.0, -44.0)
-"""How much sooner than evenly it narrows, as an exponent, and to which share: as the mean of light-stage scans
-(ICT-FaceKit, MIT) and one scanned head do. And elevations down to which a thinner neck goes out to that."""
+TAPER = 1.9
+"""How much sooner than evenly the back narrows, as an exponent: as the mean of light-stage scans (ICT-FaceKit, MIT) and
+one scanned head do."""
+
+NAPE_SHARE = 0.79
+"""The share of its radius above that a head has left at the nape, as they do: a thinner neck goes out to that."""
+
+NAPE_DEG = (-56.0, -44.0)
+"""Elevations below the nape between which a neck comes to do so."""
 
 POLE_DEG = (155.0, 150.0)
 """Angles from the front between which sheets end: in the chart's corners, where one direction has many texels, what is
@@ -85,7 +108,7 @@ def with_nape(geometry: SheetGeometry, radius_m: Tensor, neck_m: Tensor, hair: f
 
 
 def _looked_up(values: Tensor, grid: Tensor) -> Tensor:
-    """A map [G, G] at places [G, G, 2], as grid_sample takes them."""
+    """A map [G, G] at places [G, G, 2] in the chart, -1..1, right and down."""
     return F.grid_sample(values[None, None], grid[None], "bilinear", "border", False)[0, 0]
 
 
@@ -97,54 +120,45 @@ def _carried(stack: Tensor, share: Tensor, half_extent: float) -> Tensor:
     return torch.lerp(stack, above, resampled(share, size))
 
 
-@cache
 def _behind(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the back's."""
     return lasting(smoothstep(region(size, half_extent, (BEGINS_DEG,), (TOP_DEG, BELOW_DEG))))
 
 
-@cache
 def _behind_sides(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions lie behind the sides of the head."""
     return lasting(smoothstep(region(size, half_extent, (BESIDE_DEG,), (SIDES_TOP_DEG, BELOW_DEG))))
 
 
-@cache
 def _behind_crown(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions lie behind the crown."""
     return lasting(smoothstep(region(size, half_extent, (BEHIND_CROWN_DEG,), CROWN_DEG)))
 
 
-@cache
 def _before_pole(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: 0 around the chart's pole, straight behind."""
     return lasting(ramp(from_front_deg(size, half_extent), POLE_DEG))
 
 
-@cache
 def _nape(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far directions are the nape's, below the back."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    share = smoothstep(ramp(elevation_deg, NAPE_DEG)) * ramp(azimuth_deg, BEGINS_DEG)
-    return lasting(share)
+    return lasting(smoothstep(ramp(elevation_deg, NAPE_DEG)) * ramp(azimuth_deg, BEGINS_DEG))
 
 
-@cache
 def _height(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how much the radius is still that above, 1, and not yet that below, 0."""
     height = ramp(chart_angles_deg(size, half_extent)[1], (BELOW_DEG[0], TOP_DEG[0]))
     return lasting(height**TAPER)
 
 
-@cache
 def _above(size: int, half_extent: float) -> Tensor:
-    """Where each direction's meridian is at the top, as grid_sample takes it, [size, size, 2]."""
+    """Where each direction's meridian is at the top, as `_looked_up` takes places, [size, size, 2]."""
     return _on_meridian(TOP_DEG[0], size, half_extent)
 
 
-@cache
 def _below(size: int, half_extent: float) -> Tensor:
-    """Likewise, at the nape."""
+    """Where it is at the nape, likewise."""
     return _on_meridian(BELOW_DEG[0], size, half_extent)
 
 

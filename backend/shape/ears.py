@@ -42,12 +42,20 @@ SKIN_M = (0.0045, 0.0015)
 UNDER_M = 0.006
 """A neck goes up behind an ear so far inside of the head's side: as wide as the silhouette, it came through that."""
 
-NECK_M, NECK_MORE_M, LEAST_NECK_M = 0.05, 0.004, 0.04
-"""So far below a jaw there is neck, and behind a wider jaw it is so much wider than at its narrowest; what is narrower
-to a side than the last is none."""
+NECK_M = 0.05
+"""So far below a jaw there is neck."""
 
-BESIDE_M, BEHIND_M = (-0.024, -0.006), (-0.035, -0.025)
-"""From where to where, beside the face's end and behind the head's centre, colours are continued anew."""
+NECK_MORE_M = 0.004
+"""Behind a wider jaw it is so much wider than at its narrowest."""
+
+LEAST_NECK_M = 0.04
+"""What is narrower to a side is no neck."""
+
+BESIDE_M = (-0.024, -0.006)
+"""From where to where, outwards from the face's end, colours come to be continued anew."""
+
+BEHIND_M = (-0.035, -0.025)
+"""From where to where, forwards from behind the head's centre, they do."""
 
 BEFORE_EAR_M = (0.020, 0.035)
 """Of a side that is turned away they are so far before the head's centre: the networks' ear stays."""

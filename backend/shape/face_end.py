@@ -17,8 +17,14 @@ from .neck_column import ROWS_M, Silhouette
 OUTLINES = ((162, 127, 234, 93, 132, 58, 172, 136), (389, 356, 454, 323, 361, 288, 397, 365))
 """Landmarks where the face ends in a photograph, from the temple down to the jaw, of the person's right and left."""
 
-EAR_TOP, MIDDLE, EAR, LOBE, JAW_ANGLE = 1, 2, slice(1, 4), 4, 5
-"""Which of them lie beside an ear's top, its middle and its lobe, and where there is none any more."""
+EAR_TOP, MIDDLE, LOBE = 1, 2, 4
+"""Which of them lie beside an ear's top, its middle and its lobe."""
+
+EAR = slice(EAR_TOP, LOBE)
+"""Those beside an ear above its lobe."""
+
+JAW_ANGLE = 5
+"""Where there is no ear any more."""
 
 CORNER_M = 0.012
 """So far before the head's centre these landmarks lie, and an ear begins."""

@@ -24,11 +24,17 @@ FRONT_M = 0.060
 LEAST_M = 0.010
 """How far beside the face it ends at least."""
 
-FACE_M, TOP_M, LOW_M = (-0.008, 0.020), (0.09, 0.06), (-0.11, -0.08)
-"""From where to where beside the face's end, below the top of the head and above the shoulders that comes to hold."""
+FACE_M = (-0.008, 0.020)
+"""From where to where, outwards from the face's end, hair comes to lie so."""
+
+TOP_M = (0.09, 0.06)
+"""Heights below the top of the head between which it does."""
+
+LOW_M = (-0.11, -0.08)
+"""Heights above the shoulders between which it does."""
 
 BEHIND_DEG = (105.0, 90.0)
-"""And up to which azimuths."""
+"""Azimuths behind the ears between which it does, from behind."""
 
 
 def with_hair_beside(painting: PaintedSheets, ends: tuple[FaceEnd, FaceEnd]) -> PaintedSheets:

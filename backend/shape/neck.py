@@ -8,7 +8,7 @@ held, but for what the networks let hang behind the ears. What closing sheets le
 """
 
 from dataclasses import replace
-from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from ..networks.painted_sheets import PaintedSheets
 from ..networks.resampling import resampled
 from ..networks.sheet_geometry import SheetGeometry
 from ..photo.masks import least_around
-from ..ramps import ramp
+from ..ramps import Edges, ramp
 from .back_of_head import with_back, with_nape
 from .neck_column import Silhouette, column_radius, outline_radius
 from .surface_following import looked_up, offset_before, sheet_level
@@ -29,37 +29,74 @@ from .surface_following import looked_up, offset_before, sheet_level
 OFFSET_M = -0.042
 """Of the innermost sheet, once it is the neck's."""
 
-BEGINS_DEG, WHOLE, FREE_DEG, UNDER_SKIN_M = (-20.0, -30.0), (0.0, 0.5), (-26.0, -34.0), 0.03
-"""Elevations between which the sheets are laid anew, at which share of that the innermost is opaque, and up to which
-elevations the column stays under the skin, by how much."""
+BEGINS_DEG = (-20.0, -30.0)
+"""Elevations between which the sheets come to be laid anew."""
 
 BESIDE_DEG = (20.0, 45.0)
-"""And azimuths between which they are: the throat, the collar and the chest before them stay as they are."""
+"""Azimuths between which they do: the throat, the collar and the chest before them stay as they are."""
 
-HANGS_DEG, UNDER_HAIR_M = (75.0, 95.0), 0.008
-"""And azimuths between which the column becomes that of hair, where hair hangs; how far under its outside, or it would
-be seen through fringes."""
+WHOLE = (0.0, 0.5)
+"""How far the sheets are laid anew between where the innermost is clear and where it is opaque."""
 
-NAPE = ((96.0, 84.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.002, 0.010, 0.022, 0.06))
-LOBES = ((90.0, 76.0), (-46.0, -41.0, -38.0, -34.0, -29.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
-"""How far beyond the column the head may go on behind the ears and at their lobes: azimuths in degrees between which
-that comes to hold; elevations in degrees; and how many metres at these."""
+UNDER_SKIN_M = 0.03
+"""The column stays so far under the skin of the head."""
 
-ENDLESS_M, ENDING_M = 0.2, 0.004
-"""Before these azimuths so much more is allowed, which no head fills; and within what it ends."""
+FREE_DEG = (-26.0, -34.0)
+"""Elevations between which it need not do so any more."""
+
+HANGS_DEG = (75.0, 95.0)
+"""Azimuths between which the column becomes that of hair, where hair hangs."""
+
+UNDER_HAIR_M = 0.008
+"""How far under the hair's outside, or it would be seen through fringes."""
+
+
+class Allowed(NamedTuple):
+    """How far beyond the column a head may go on."""
+
+    begins_deg: Edges  # azimuths between which that comes to hold
+    elevations_deg: tuple[float, ...]
+    most_m: tuple[float, ...]  # at these
+
+
+NAPE = Allowed((96.0, 84.0), (-36.0, -28.0, -20.0, -12.0, -4.0), (-0.004, 0.002, 0.010, 0.022, 0.06))
+"""Behind the ears."""
+
+LOBES = Allowed((90.0, 76.0), (-46.0, -41.0, -38.0, -34.0, -29.0, -12.0), (0.2, -0.004, -0.004, 0.004, 0.03, 0.06))
+"""At their lobes."""
+
+ENDLESS_M = 0.2
+"""Before those azimuths so much more is allowed, which no head fills."""
+
+ENDING_M = 0.004
+"""What goes on too far ends within this."""
 
 BEHIND_HEAD_DEG = (92.0, 100.0)
 """Azimuths from which it ends a texel sooner; before, there may be shoulders."""
 
-BEHIND_LOBES_DEG, TAB_M, TABS_M = (84.0, -46.0, -16.0), 0.002, 0.05
-"""Least azimuth, least and greatest elevation between which tabs are left where sheets were closed; what is within the
-second of the head's end stays, and what is farther out than the third: a shoulder."""
+TABS_AZIMUTH_DEG = 84.0
+"""Where sheets were closed tabs are left behind this azimuth."""
 
-ON_EARS, EAR_M = (0.0, 0.5), 0.003
-"""How surely a direction is an ear's for the head to go on to that, and how far outside of its surface it ends."""
+TABS_ELEVATION_DEG = (-46.0, -16.0)
+"""And between these elevations."""
 
-LEAST_SPREAD, CENTRE_M = 0.6, 0.012
-"""Sheets come no closer together than this share of before, and no nearer to the head's centre."""
+TAB_M = 0.002
+"""What is within this of the head's end is no tab."""
+
+TABS_M = 0.05
+"""Nor what is farther out than this: a shoulder."""
+
+ON_EARS = (0.0, 0.5)
+"""How surely a direction is an ear's between where the head ends before that and where it goes on to it."""
+
+EAR_M = 0.003
+"""How far outside of an ear's surface it ends."""
+
+LEAST_SPREAD = 0.6
+"""Sheets come no closer together than this share of before."""
+
+CENTRE_M = 0.012
+"""Nor nearer to the head's centre."""
 
 
 def with_neck(painting: PaintedSheets, silhouette: Silhouette, ears: Tensor) -> tuple[PaintedSheets, Tensor]:
@@ -90,7 +127,7 @@ def without_tabs(
     [G, G], than `farthest_m` [T, T]. There the photograph's view ends along a sheet, and what was closed for it went on
     behind. The innermost sheet is the neck's."""
     size = opacity.shape[-1]
-    rows = rows_below(size, BEHIND_LOBES_DEG[2], geometry.half_extent)
+    rows = rows_below(size, TABS_ELEVATION_DEG[1], geometry.half_extent)
     maps = (resampled(radius_m, size), resampled(geometry.spread, size), farthest_m)
     middle, apart, farthest = (x[rows] for x in maps)
     there = torch.maximum(geometry.kept(_behind_lobes, size, radius_m), resampled(ramp(ears, ON_EARS), size))[rows]
@@ -162,51 +199,43 @@ def _farthest(column_m: Tensor, hanging_m: Tensor, hair: float, size: int, half_
     return torch.lerp(farthest, torch.maximum(farthest, hanging), hair)
 
 
-@cache
 def _behind_head(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1."""
+    """Chart map [size, size], 0..1: where what is farther out than the head ends a texel sooner."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[0], BEHIND_HEAD_DEG))
 
 
-@cache
 def _nape_m(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far beyond the column the head goes on behind the ears; elsewhere without an end."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     nape, lobes = (
-        np.interp(elevation_deg, degrees, most_m) + ENDLESS_M * ramp(azimuth_deg, begins_deg)
-        for begins_deg, degrees, most_m in (NAPE, LOBES)
+        np.interp(elevation_deg, part.elevations_deg, part.most_m) + ENDLESS_M * ramp(azimuth_deg, part.begins_deg)
+        for part in (NAPE, LOBES)
     )
     return lasting(np.minimum(nape, lobes))
 
 
-@cache
 def _before_ears_m(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far beyond hair's own column it goes on; without an end before the ears."""
-    return lasting(ENDLESS_M * ramp(chart_angles_deg(size, half_extent)[0], NAPE[0]))
+    return lasting(ENDLESS_M * ramp(chart_angles_deg(size, half_extent)[0], NAPE.begins_deg))
 
 
-@cache
 def _behind_lobes(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size]: 1 behind lobes."""
+    """Chart map [size, size]: 1 behind lobes, where tabs are left."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
-    least_azimuth, least, greatest = BEHIND_LOBES_DEG
-    there = (azimuth_deg > least_azimuth) & (elevation_deg > least) & (elevation_deg < greatest)
-    return lasting(there)
+    low_deg, high_deg = TABS_ELEVATION_DEG
+    return lasting((azimuth_deg > TABS_AZIMUTH_DEG) & (elevation_deg > low_deg) & (elevation_deg < high_deg))
 
 
-@cache
 def neck_share(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: how far the innermost sheet is the neck's, 0..1."""
     return lasting(region(size, half_extent, (BESIDE_DEG,), (BEGINS_DEG,)))
 
 
-@cache
 def behind_ears(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: where hair that hangs down is behind the neck, 0..1."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[0], HANGS_DEG))
 
 
-@cache
 def _free(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size]: 1 where the column need not stay under the skin."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[1], FREE_DEG))

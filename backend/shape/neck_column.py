@@ -16,34 +16,58 @@ from ..networks.resampling import smoothed
 from ..ramps import ramp
 
 ROW_M = 0.005
-ROWS_M, SMOOTHING_ROWS = 0.12 - ROW_M * np.arange(105), 1.5
-"""Heights at which the silhouette's width is measured, and how smooth it is over them."""
+ROWS_M = 0.12 - ROW_M * np.arange(105)
+"""Heights at which the silhouette's width is measured, so far apart."""
 
-HEIGHTS_M = (-0.08, -0.12, -0.14, -0.16, -0.18, -0.20, -0.22)
-FRONT_M, BACK_M, WIDEST_M = (
-    np.interp(-ROWS_M, np.negative(HEIGHTS_M), values_m)
-    for values_m in (
-        (0.056, 0.056, 0.05, 0.045, 0.04, 0.04, 0.04),
-        (-0.06, -0.063, -0.069, -0.075, -0.083, -0.09, -0.096),
-        (0.07, 0.07, 0.075, 0.1, 0.16, 0.19, 0.20),
-    )
-)
-AXIS_M, LEAST_WIDTH_M, LOWEST_M = 0.5 * (FRONT_M + BACK_M), 0.02, -0.25
-"""The column: how far before the head's centre it begins and ends at these heights, and its greatest half width there,
-taken from one scanned head; its least half width, and its own end."""
+SMOOTHING_ROWS = 1.5
+"""Deviation of the Gaussian that smooths it over them."""
 
-HANGS_M, HAIR_M, HAIR_WIDEST_M, HAIR_BACK_M = (-0.09, 0.022), (0.008, 0.020), 0.15, -0.11
-"""Hair hangs around the neck where the silhouette, within so much of that height, is so much wider than a neck to both
-sides: as wide as that, up to the third, and back to the last."""
+
+def _at_rows(*values_m: float) -> np.ndarray:
+    """What is known at some heights, at ROWS_M."""
+    heights_m = (-0.08, -0.12, -0.14, -0.16, -0.18, -0.20, -0.22)
+    return np.interp(-ROWS_M, np.negative(heights_m), values_m)
+
+
+FRONT_M = _at_rows(0.056, 0.056, 0.05, 0.045, 0.04, 0.04, 0.04)
+"""How far before the head's centre the column begins at ROWS_M; this and the next two taken from one scanned head."""
+
+BACK_M = _at_rows(-0.06, -0.063, -0.069, -0.075, -0.083, -0.09, -0.096)
+"""And where it ends behind."""
+
+WIDEST_M = _at_rows(0.07, 0.07, 0.075, 0.1, 0.16, 0.19, 0.20)
+"""Its greatest half width there."""
+
+AXIS_M = 0.5 * (FRONT_M + BACK_M)
+"""Its middle, before the head's centre."""
+
+LEAST_WIDTH_M = 0.02
+"""Its least half width."""
+
+LOWEST_M = -0.25
+"""The height at which it ends below."""
+
+HANGS_M = (-0.09, 0.022)
+"""Hair hangs around the neck where the silhouette is wider than one to both sides within the second of this height."""
+
+HAIR_M = (0.008, 0.020)
+"""By how much, between no hair and surely hair."""
+
+HAIR_WIDEST_M, HAIR_BACK_M = 0.15, -0.11
+"""Its greatest half width, and how far before the head's centre it ends behind."""
 
 DEEP_M = 0.8
 """An outline's own section is so deep: only its width is known."""
 
-MARCH_M, HALVINGS, SMOOTH_TEXELS = tuple(np.linspace(0.02, 0.40, 20).tolist()), 5, (2.0, 0.8)
-"""Distances from the head's centre between which the column's end is looked for; how often they are halved then; and
-how smooth it is inwards and altogether, in texels of 128: grazed by rays, a step would tear, and beyond the silhouette
-it would be cut."""
+MARCH_M = tuple(np.linspace(0.02, 0.40, 20).tolist())
+"""Distances from the head's centre between which the column's end is looked for."""
 
+HALVINGS = 5
+"""How often they are halved then."""
+
+INWARDS_TEXELS, SMOOTH_TEXELS = 2.0, 0.8
+"""Deviations, in texels of 128 a side, of Gaussians that smooth it inwards and altogether: grazed by rays, a step would
+tear, and beyond the silhouette it would be cut."""
 
 POSSIBLE, AROUND_PX = 0.15, 2
 """Where the segmentation of the person says less than the first, and farther than the second from where it says more,
@@ -120,7 +144,7 @@ def outline_radius(silhouette: Silhouette, size: int, half_extent: float, device
 def _leaving(
     silhouette: Silhouette, section: np.ndarray, size: int, half_extent: float, device: torch.device | str
 ) -> Tensor:
-    """Distances [size, size] at which directions leave what `_radius` is told of."""
+    """Distances [size, size] in metres at which directions leave a `section` [len(ROWS_M), 4]; see `_radius`."""
     arrays = (section, silhouette.axes(), silhouette.camera_m)
     section_m, axes, camera_m = (sent(x, device, torch.float32) for x in arrays)
     return _radius(section_m, axes, camera_m, size, half_extent)
@@ -128,7 +152,10 @@ def _leaving(
 
 @recorded
 def _radius(section: Tensor, axes: Tensor, camera_m: Tensor, size: int, half_extent: float) -> Tensor:
-    """Of an axis, half a depth, a middle and half a width at ROWS_M, [len(ROWS_M), 4]."""
+    """Distances at which directions leave ellipses: at ROWS_M the axis, half a depth, a middle and half a width.
+
+    `section` [len(ROWS_M), 4] is as seen along `axes` [3, 3] from `camera_m` before the head's centre.
+    """
     directions = kept(texel_directions, size, section, half_extent)[..., None, :]  # [V, U, 1, 3]
     right, _, forward = axes
 
@@ -151,7 +178,7 @@ def _radius(section: Tensor, axes: Tensor, camera_m: Tensor, size: int, half_ext
         there = outside(middle[..., None])[..., 0]
         low, high = torch.where(there, low, middle), torch.where(there, middle, high)
     radius = (0.5 * (low + high)).log()[None]
-    inwards, altogether = (texels * size / 128 for texels in SMOOTH_TEXELS)
+    inwards, altogether = (texels * size / 128 for texels in (INWARDS_TEXELS, SMOOTH_TEXELS))
     return smoothed(torch.minimum(radius, smoothed(radius, inwards)), altogether)[0].exp()
 
 

@@ -5,7 +5,6 @@ painted at their chart's border is carried on around the back.
 """
 
 from dataclasses import replace
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +17,15 @@ from ..networks.kept import kept, lasting
 from ..networks.painted_sheets import PaintedSheets
 from ..networks.resampling import resampled, smoothed
 
-BEHIND_EARS_DEG, ABOVE_NAPE_DEG, SMOOTH_TEXELS = (95.0, 115.0), (-40.0, -25.0), 6.0
-"""Azimuths behind which, and elevations above which, the head is smoothed; by a Gaussian of so many of 128 texels. The
-photograph says nothing of its shape there: hair would end above the ears in a step."""
+SMOOTH_TEXELS = 6.0
+"""Deviation, in texels of 128 a side, of the Gaussian that smooths the head behind the ears: of its shape there the
+photograph says nothing, and hair would end above the ears in a step."""
+
+BEHIND_EARS_DEG = (95.0, 115.0)
+"""Azimuths between which that comes to hold."""
+
+ABOVE_NAPE_DEG = (-40.0, -25.0)
+"""Elevations between which it does, from the neck up."""
 
 
 @recorded
@@ -44,7 +49,6 @@ def over_wide_chart(painting: PaintedSheets) -> PaintedSheets:
     )
 
 
-@cache
 def _behind_ears(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where the head is smoothed."""
     return lasting(region(size, half_extent, (BEHIND_EARS_DEG,), (ABOVE_NAPE_DEG,)))
