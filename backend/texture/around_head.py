@@ -13,7 +13,7 @@ from ..ramps import ramp
 
 ROW_DEG = 3.0
 ROWS_DEG = np.arange(-90.0, 90.1, ROW_DEG)
-"""Elevations at which colours are told."""
+"""Elevations [R] at which colours are told, so far apart."""
 
 RIM_DEG, ABOVE_EARS_DEG = (62.0, 84.0), (12.0, 22.0)
 """Angles from the front, and elevations, from which what is seen tells what goes on behind it."""
@@ -55,6 +55,7 @@ def _tents(size: int, half_extent: float) -> np.ndarray:
 
 
 def _left(size: int, half_extent: float) -> np.ndarray:
+    """Which texels lie on the picture's left, [T T] bool."""
     return (chart_to_direction(map_grid(size, half_extent))[..., 0] < 0.0).ravel()
 
 
@@ -80,5 +81,6 @@ def _nearness(device: torch.device) -> Tensor:
 
 
 def _rim(size: int, half_extent: float) -> Tensor:
+    """Chart map [size, size], 0..1: where what is seen tells what goes on behind it."""
     above_ears = region(size, half_extent, elevation_deg=(ABOVE_EARS_DEG,))
     return lasting(above_ears * ramp(from_front_deg(size, half_extent), RIM_DEG))

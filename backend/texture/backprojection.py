@@ -23,8 +23,11 @@ from ..portrait import Portrait
 LEAST_OPACITY = 0.05
 """Where less of the portrait is drawn, its colours say nothing."""
 
-LEAST_GAIN, SHORTEST = 0.03, 0.2
-"""A step that takes less than this share of the squared difference away is halved; below the shortest it ends."""
+LEAST_GAIN = 0.03
+"""A step that takes less than this share of the squared difference away is halved."""
+
+SHORTEST = 0.2
+"""Where steps come to be shorter, the descent ends."""
 
 MOST_HALVINGS = 3
 """A texel wider than a pixel takes the mean of so many, as a picture halved up to this often has them."""
@@ -48,7 +51,7 @@ class TexelsSeen:
         texels = seen_texels(textures, replace(stack, offsets_m=stack.offsets_m[hidden:]), surface, MOST_HALVINGS)
         texels = texels if believed is None else texels.believed(believed)
         self.texels = texels._replace(texel=texels.texel + hidden * portrait.texture_size**2)
-        self.index = self.texels.texel  # [N], into [S T T]
+        self.index = self.texels.texel  # [N], into the portrait's [S T T]
 
     def sample(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, C] at the texels, bilinear, for texels wider than a pixel in a picture halved so often: [N, C]."""

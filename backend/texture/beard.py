@@ -20,53 +20,89 @@ from ..ramps import ramp
 from .jaw_shadow import JAW_DEG
 from .seen_surface import BLACK, Seen
 
-CHEEK, CHIN, JAW = ((12.0, 32.0), (-17.0, -6.0)), ((0.0, 11.0), (-37.0, -31.0)), ((14.0, 28.0), (-36.0, -28.0))
-SIDE = ((20.0, 33.0), (-38.0, -12.0))
-"""Azimuths and elevations in degrees between which there is skin without a beard, what is bearded if anything is, and
-the beard's upper edge."""
+CHEEK = ((12.0, 32.0), (-17.0, -6.0))
+"""Azimuths and elevations in degrees between which there is skin without a beard."""
 
-EDGE_DEG = (-38.0, -8.0)
-"""Elevations of that edge where none and all of the side is bearded: its sparse upper part hardly counts."""
+CHIN, JAW = ((0.0, 11.0), (-37.0, -31.0)), ((14.0, 28.0), (-36.0, -28.0))
+"""Those of what is bearded if anything is."""
+
+SIDE = ((20.0, 33.0), (-38.0, -12.0))
+"""Those of the beard's upper edge."""
 
 LOOKED_AT = ((0.0, 38.0), (-44.0, 0.0))
-"""Likewise: all of these zones, and what lies around."""
+"""Those of all these zones, and what lies around."""
+
+EDGE_DEG = (-38.0, -8.0)
+"""Elevations of the upper edge where none and all of the side is bearded: its sparse upper part hardly counts."""
 
 SURE = 0.6
 """What is known less says nothing."""
 
-GRAIN, COLOUR, AROUND = 0.005, 0.006, 0.012
-"""In shares of the chart's side: changes of brightness within the first are rough; colours are averaged over the
-second, and how rough they are over the third."""
+GRAIN = 0.005
+"""Changes of brightness within this share of the chart's side are rough."""
 
-DARKER, REDDENS = (0.06, 0.16), 2.0
-"""How much darker than the cheek, in logarithms of brightness, a beard is than skin; and for each of the logarithm of
-red to green that it is redder, it counts so much less as dark."""
+COLOUR, AROUND = 0.006, 0.012
+"""Over such shares of it colours are averaged, and how rough they are."""
 
-ROUGHER, ROUGH, SMOOTHEST = (2.5, 3.2), (0.045, 0.065), 0.004
-"""And how much rougher, in times the cheek's roughness, and in itself; no cheek is smoother than the last."""
+DARKER = (0.06, 0.16)
+"""How much darker than the cheek, in logarithms of brightness, between skin and a beard."""
 
-BEARDED, CHIN_COUNTS, ON_SIDE = (0.50, 0.65), 1.3, (0.20, 0.55)
-"""Shares that are bearded of the jaw, and of the chin, which counts more as it is bare below the lip, between a shaven
-face and a beard; and of one side's jaw alone, between a beard that ends there and one that goes on."""
+REDDENS = 2.0
+"""For each of the logarithm of red to green that it is redder, it counts so much less as dark."""
 
-FULLER_COUNTS, OTHER_COUNTS = 0.25, 0.05
-"""How much the jaw's fuller side counts against the other; and one side where the other does not show."""
+ROUGHER = (2.5, 3.2)
+"""How many times as rough as the cheek, between skin and a beard."""
 
-BEGINS_DEG, RISES_DEG, SIDEBURN_DEG, EAR_DEG = (22.0, 32.0), (30.0, 68.0), (65.0, 73.0), (86.0, 78.0)
-"""Azimuths between which it begins beside what is seen, its upper edge rises to the sideburns' end, and goes over into
-them; and between which the ear covers it."""
+ROUGH = (0.045, 0.065)
+"""And how rough in itself, in logarithms of brightness."""
+
+SMOOTHEST = 0.004
+"""No cheek is taken to be smoother."""
+
+BEARDED = (0.50, 0.65)
+"""Shares of jaw and chin that are bearded, between a shaven face and a beard."""
+
+CHIN_COUNTS = 1.3
+"""The chin's counts so much more: it is bare below the lip."""
+
+ON_SIDE = (0.20, 0.55)
+"""Shares of one side's jaw that are bearded, between a beard that ends there and one that goes on."""
+
+FULLER_COUNTS = 0.25
+"""How much the jaw's fuller side counts against the other."""
+
+OTHER_COUNTS = 0.05
+"""How much one side counts where the other does not show."""
+
+BEGINS_DEG = (22.0, 32.0)
+"""Azimuths between which the beard begins beside what is seen."""
+
+RISES_DEG = (30.0, 68.0)
+"""Those between which its upper edge rises to the sideburns' end."""
+
+SIDEBURN_DEG = (65.0, 73.0)
+"""Those between which it goes over into them."""
+
+EAR_DEG = (86.0, 78.0)
+"""Those between which the ear covers it."""
 
 BELOW_SIDEBURN_DEG, IN_SIDEBURN_DEG = -12.0, -4.0
-"""Elevations of its upper edge there."""
+"""Elevations of its upper edge where the sideburns end, and within them."""
 
-SOFT_DEG, BELOW_JAW_DEG = (-5.0, 5.0), (-6.0, 2.0)
-"""How soft that edge is, and how softly it ends below the jaw."""
+SOFT_DEG = (-5.0, 5.0)
+"""How soft that edge is."""
+
+BELOW_JAW_DEG = (-6.0, 2.0)
+"""How softly it ends below the jaw."""
 
 MOST_CONTRAST = 0.2
 """Strands' brightness deviates in its logarithm as much as what is rough is away from its mean, and at most so much."""
 
-STRAND, NO_STRAND = (0.0025, 0.0011), 0.006
-"""Deviations of a strand along and across it, and of what is none any more, in shares of the chart's side."""
+STRAND = (0.0025, 0.0011)
+"""Deviations of a strand along and across it, in shares of the chart's side."""
+
+NO_STRAND = 0.006
+"""And of what is none any more."""
 
 
 class Beard(NamedTuple):
@@ -74,7 +110,7 @@ class Beard(NamedTuple):
 
     share: Tensor  # [C, C], 0..1
     colour: Tensor  # [3, C, C], sRGB-encoded
-    contrast: Tensor  # of its strands, a deviation of brightness' logarithm
+    contrast: Tensor  # [], of its strands, a deviation of brightness' logarithm
 
     def painted(self, painted: Tensor) -> Tensor:
         """What is painted [S, 3, C, C] with the beard on it."""
@@ -107,10 +143,11 @@ class _Told(NamedTuple):
     strength: Tensor  # [2], 0..1: how surely there is one
     side: Tensor  # [2], 0..1: how far up it goes where the photograph ends
     colour: Tensor  # [3, 2]
-    contrast: Tensor  # []
+    contrast: Tensor  # [], as of a `Beard`
 
 
 def _told(seen: Seen, half_extent: float) -> _Told:
+    """Of what a photograph shows of T x T texels."""
     size = seen.known.shape[-1]
     rows, columns = _window(size, half_extent)
     zones = kept(_zones, size, seen.known, half_extent)
@@ -177,7 +214,6 @@ def _window(size: int, half_extent: float) -> tuple[slice, slice]:
     return slice(int(rows.min()), int(rows.max()) + 1), slice(left, size - left)
 
 
-@cache
 def _zones(size: int, half_extent: float) -> Tensor:
     """Maps [4, h, w] of the window: cheek, chin, jaw and side, 0 or 1."""
     window = _window(size, half_extent)
@@ -190,7 +226,6 @@ def _inside(size: int, half_extent: float, zone: tuple[tuple[float, float], tupl
     return np.logical_and.reduce([(low <= deg) & (deg < high) for deg, (low, high) in angles])
 
 
-@cache
 def _upper_edge(size: int, half_extent: float) -> Tensor:
     """Chart maps [3, size, size]: elevation in degrees, less what sideburns reach higher than they end; how far a
     beard's upper edge has risen to that end, and where there can be a beard at all, 0..1."""
@@ -201,7 +236,6 @@ def _upper_edge(size: int, half_extent: float) -> Tensor:
     return lasting(np.stack([elevation_deg - higher_deg, ramp(azimuth_deg, RISES_DEG) ** 2, within]))
 
 
-@cache
 def _strands(size: int, half_extent: float) -> Tensor:
     """Noise [size, size] of deviation one, in strands that hang down."""
     noise = torch.randn(1, size, size, generator=torch.Generator().manual_seed(2))

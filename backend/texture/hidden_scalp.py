@@ -4,8 +4,6 @@ The networks continue the sides of a head by a colour of their own, between hair
 another colour ran behind the hair. Here hair goes on as hair, and a bald head as skin.
 """
 
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,39 +16,63 @@ from ..ramps import ramp
 from .around_head import around_head
 from .seen_surface import BLACK, Seen
 
-FACE_DEG, FACE_TOP_DEG, FACE_END_DEG = (40.0, 30.0), (16.0, 10.0), (-32.0, -26.0)
-"""Azimuths and elevations between which a face is skin, but for eyes, mouth and beard, which are left out as rare."""
+FACE_DEG = (40.0, 30.0)
+"""Azimuths between which a face is skin, but for eyes, mouth and beard, which are left out as rare."""
 
-ROUNDS, RARE, LEAST_DEVIATION = 3, 3.0, 0.03
-"""How often the skin's colours are told anew, what lies so many deviations from them counts little, and they deviate by
-at least this much, in logarithms."""
+FACE_TOP_DEG, FACE_END_DEG = (16.0, 10.0), (-32.0, -26.0)
+"""Elevations between which it is, from the top and from below."""
 
-HAIR, SKIN_COUNTS = (1.5, 3.5), 0.002
-"""From how many deviations from the skin a colour is hair's, and how much skin counts where there is hair."""
+ROUNDS = 3
+"""How often the skin's colours are told anew."""
 
-NEAR_SKIN_COUNTS, ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = 0.4, (6.0, 12.0), (38.0, 50.0)
-"""How much skin counts where sideburns take their colours from, and that region's elevations and azimuths."""
+RARE = 3.0
+"""What lies so many deviations from them counts little."""
+
+LEAST_DEVIATION = 0.03
+"""They deviate by at least this much, in logarithms."""
+
+HAIR = (1.5, 3.5)
+"""Deviations from the skin between which a colour comes to be hair's."""
+
+SKIN_COUNTS = 0.002
+"""How much skin counts where there is hair."""
+
+NEAR_SKIN_COUNTS = 0.4
+"""How much it does where sideburns take their colours from."""
+
+ABOVE_SIDEBURNS_DEG, BEHIND_TEMPLE_DEG = (6.0, 12.0), (38.0, 50.0)
+"""Elevations and azimuths from which that is."""
 
 BORDER_DEG, ABOVE_EARS_DEG = (64.0, 80.0), (20.0, 32.0)
 """Angles from the front, and elevations, from which what borders on the hidden scalp is scalp, whatever its colour."""
 
 NECK_HAIR_ENDS_DEG = ((88.0, -14.0), (100.0, -24.0), (120.0, -31.0), (180.0, -40.0))
-NECK_HAIR_FADES_DEG, NECK_HAIR_BEGINS_DEG = 9.0, (86.0, 96.0)
-"""Azimuths, and the elevations down to which a neck is hairy there; how softly that ends, and where it begins."""
+"""Azimuths, and the elevations down to which a neck is hairy there."""
+
+NECK_HAIR_FADES_DEG = 9.0
+"""How softly that ends."""
+
+NECK_HAIR_BEGINS_DEG = (86.0, 96.0)
+"""Azimuths between which a neck comes to be hairy."""
 
 BEHIND_RIM_DEG = (78.0, 92.0)
 """Angles from the front between which what is near hands over to what is seen at the same height."""
 
-RIM_TEXELS, SOFT_TEXELS = 5.0, 1.5
-"""Colours are averaged over so many of 128 texels before they are continued, or the light at the head's rim would be;
-and what is continued is so smooth."""
+RIM_TEXELS = 5.0
+"""Colours are averaged over so many of 128 texels before they are continued: else the light at the rim would be."""
+
+SOFT_TEXELS = 1.5
+"""What is continued is so smooth."""
 
 STRAND_TEXELS = 2.0
 """Hair is told from skin by colours averaged over so many of 128 texels, or only its darkest strands would be hair."""
 
-MEET_TEXELS, LEAST_NEAR = (6.0, 3.0, 1.5), 0.05
+MEET_TEXELS = (6.0, 3.0, 1.5)
 """What is continued goes over into what is seen beside it within some of so many of 128 texels, what is left then
-within fewer: each as far as so much is seen, averaged over them."""
+within fewer."""
+
+LEAST_NEAR = 0.05
+"""Each does so by half where so much is seen, averaged over them."""
 
 
 def scalp_colours(seen: Seen, sideburns: Tensor, half_extent: float) -> Tensor:
@@ -107,6 +129,7 @@ def with_hairline(innermost: Tensor, colours: Tensor, half_extent: float) -> Ten
 
 
 def _least(share: Tensor, least: float) -> Tensor:
+    """A share 0..1 that is `least` at least, and still 1 at the most."""
     return least + (1.0 - least) * share
 
 
@@ -124,19 +147,16 @@ def _hairness(seen: Seen, half_extent: float) -> Tensor:
     return ramp(squared.mean(0).sqrt(), HAIR).square()
 
 
-@cache
 def _face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where a face is mostly skin."""
     return lasting(region(size, half_extent, (FACE_DEG,), (FACE_TOP_DEG, FACE_END_DEG)))
 
 
-@cache
 def _above_sideburns(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: hair, if there is any, that sideburns go on from."""
     return lasting(OTHER_PARTS**2 + region(size, half_extent, (BEHIND_TEMPLE_DEG,), (ABOVE_SIDEBURNS_DEG,)))
 
 
-@cache
 def _hairy_neck(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where hair grows on a neck."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
@@ -147,13 +167,11 @@ def _hairy_neck(size: int, half_extent: float) -> Tensor:
     )
 
 
-@cache
 def _behind_rim(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where colours are those of the rim at the same height."""
     return lasting(ramp(from_front_deg(size, half_extent), BEHIND_RIM_DEG))
 
 
-@cache
 def _border(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: what borders on the scalp that a photograph hides."""
     above_ears = region(size, half_extent, elevation_deg=(ABOVE_EARS_DEG,))

@@ -4,8 +4,6 @@ The neck goes on in the colours of the silhouette's edges, which beside a wide j
 face ran down into the neck without an end. It is as dark as the neck's front, if that is seen.
 """
 
-from functools import cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,15 +16,26 @@ from .seen_surface import BLACK, Seen
 JAW_DEG = ((30.0, -56.0), (40.0, -54.0), (55.0, -52.0), (73.0, -49.0), (90.0, -42.0), (112.0, -38.0))
 """Azimuths along the mean head's jaw, from the chin to behind the lobe, and its elevations there."""
 
-EDGE_DEG, FADES_DEG, BESIDE_DEG, BEHIND_DEG = (-3.0, 6.0), (30.0, 10.0), (36.0, 52.0), (125.0, 108.0)
-"""Angles below the jaw between which its shadow begins and ends, and azimuths between which it does."""
+EDGE_DEG, FADES_DEG = (-3.0, 6.0), (30.0, 10.0)
+"""Angles below the jaw between which its shadow begins, and ends."""
 
-FRONT_DEG, FACE_DEG, NECK_DEG = (40.0, 30.0), ((-38.0, -32.0), (4.0, -2.0)), ((-74.0, -68.0), (-54.0, -60.0))
-"""Azimuths of the fronts of face and neck, and their elevations from below."""
+BESIDE_DEG, BEHIND_DEG = (36.0, 52.0), (125.0, 108.0)
+"""Azimuths between which it begins, and ends."""
 
-SKIN, ENOUGH, DARKER = 0.15, 0.002, (0.15, 0.35)
-"""So far from the face's colours, in logarithms, the neck's front is hardly skin; this share of the chart is enough of
-it; and what of the light a shadow takes at least and at most."""
+FRONT_DEG = (40.0, 30.0)
+"""Azimuths between which the fronts of face and neck end."""
+
+FACE_DEG, NECK_DEG = ((-38.0, -32.0), (4.0, -2.0)), ((-74.0, -68.0), (-54.0, -60.0))
+"""Elevations between which either begins, from below, and ends."""
+
+SKIN = 0.15
+"""So far from the face's colours, in logarithms, the neck's front is hardly skin."""
+
+ENOUGH = 0.002
+"""This share of the chart is enough of it."""
+
+DARKER = (0.15, 0.35)
+"""What of the light a shadow takes at least and at most."""
 
 
 def jaw_shadow(seen: Seen, size: int, half_extent: float) -> Tensor:
@@ -48,16 +57,14 @@ def _darker(seen: Seen, half_extent: float) -> Tensor:
     return (darker * (skin.mean() / ENOUGH).clamp_max(1.0)).clamp(*DARKER)
 
 
-@cache
 def _below_jaw(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1."""
+    """Chart map [size, size], 0..1: where a jaw's shadow lies."""
     azimuth_deg, elevation_deg = chart_angles_deg(size, half_extent)
     below_deg = np.interp(azimuth_deg, *np.transpose(JAW_DEG)) - elevation_deg
     shadow = ramp(below_deg, EDGE_DEG) * ramp(below_deg, FADES_DEG)
     return lasting(shadow * ramp(azimuth_deg, BESIDE_DEG) * ramp(azimuth_deg, BEHIND_DEG))
 
 
-@cache
 def _fronts(size: int, half_extent: float) -> Tensor:
     """Chart maps [2, size, size], 0..1: the front of the face, and of the neck."""
     return lasting(np.stack([region(size, half_extent, (FRONT_DEG,), ends) for ends in (FACE_DEG, NECK_DEG)]))

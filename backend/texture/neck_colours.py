@@ -22,9 +22,12 @@ from ..ramps import ramp
 from ..shape.neck import BEGINS_DEG, behind_ears, neck_share
 from ..shape.neck_column import AXIS_M, Silhouette, at_heights
 
-INSET_M, EDGE_DEG = (0.006, 0.01), (50.0, 90.0)
-"""Colours are the photograph's, from so far beside and below the silhouette's edges, as collars stand a little higher
-behind than where those edges show them; between these azimuths that comes to hold."""
+INSET_M = (0.006, 0.01)
+"""Beside and behind, colours are those so far within and below the silhouette's edges, as collars stand a little higher
+behind than where those edges show them."""
+
+EDGE_DEG = (50.0, 90.0)
+"""Azimuths between which that comes to hold."""
 
 LEAST_SIZE = 1024
 """Colours are looked up for so many texels along a side of the chart at least, and averaged: seen from the side texels
@@ -36,9 +39,12 @@ PICTURE_PX = 512
 PX_AN_EDGE_PX = 192
 """Colours are not believed within a pixel of the person's edge for each so many pixels of the picture's side."""
 
-SOFT_SHARE, COARSER = 0.015, 4
-"""Hair that hangs behind the neck has them averaged over so much of the picture's side, of which so many pixels are one
-for that: what is seen between strands beside the neck would go around it in stripes."""
+SOFT_SHARE = 0.015
+"""Hair that hangs behind the neck has them averaged over so much of the picture's side: what is seen between strands
+beside the neck would go around it in stripes."""
+
+COARSER = 4
+"""For that so many pixels are one, in rows and columns: it is sooner done."""
 
 
 def neck_colours(painting: PaintedSheets, silhouette: Silhouette, camera: Camera, picture: Tensor, size: int) -> Tensor:

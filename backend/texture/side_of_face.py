@@ -6,7 +6,6 @@ out of both.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -26,8 +25,10 @@ from ..shape.ears import Ears
 from .sideburns import before_sideburns, sideburns
 
 CHEEK_BEGINS_DEG, BEFORE_EAR_DEG = (25.0, 35.0), (85.0, 75.0)
+"""Azimuths between which cheek begins, and ends."""
+
 CHEEK_TOP_DEG, CHEEK_END_DEG = (8.0, 0.0), (-36.0, -29.0)
-"""Azimuths and elevations between which is cheek: above are glasses and hair, below are collars."""
+"""Elevations between which it does, from the top and from below: above are glasses and hair, below are collars."""
 
 TEMPLE_BEGINS_DEG, TEMPLE_DEG = (36.0, 44.0), ((-8.0, -2.0), (24.0, 16.0))
 """Azimuths and elevations between which is temple, before sideburns."""
@@ -44,15 +45,21 @@ CONTOUR_TEXELS = 2
 BELIEVED = (0.45, 0.9)
 """Shares of what is believed around a texel between which that is."""
 
-RIM_TEXELS, ROWS_COUNT = 2, ((4.0, 1.0), (12.0, 1e-3))
-"""The cheek goes on as it is so near to its end. Along the contour it is so smooth, in texels, and by how much that
-counts: where nothing near is seen, farther texels do."""
+RIM_TEXELS = 2
+"""The cheek goes on as it is so near to its end."""
+
+ROWS_COUNT = ((4.0, 1.0), (12.0, 1e-3))
+"""Along the contour it is averaged over so many texels, which count so much: where nothing near is seen, farther ones
+do."""
 
 LEAST_SEEN = 1e-6
 """Where less than this is seen of a cheek, in all, nothing is carried on."""
 
-EDGE_TEXELS, SMOOTH_TEXELS = 3, 2.0
-"""So far around what is not believed what is seen draws the colours towards it; and how smooth maps of the side are."""
+EDGE_TEXELS = 3
+"""So far around what is not believed what is seen draws the colours towards it."""
+
+SMOOTH_TEXELS = 2.0
+"""How smooth maps of the side are."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,10 @@ class Sides:
     """The sides of a face, chart maps [T, T] in 0..1."""
 
     believed: Tensor  # how far the photograph is, 1 elsewhere
-    sideburns: Tensor
+    sideburns: Tensor  # how far there are any
 
     def resampled(self, size: int) -> "Sides":
+        """As maps [size, size]."""
         return Sides(resampled(self.believed, size), resampled(self.sideburns, size))
 
 
@@ -136,25 +144,21 @@ def _without_islands(seen: Tensor) -> Tensor:
     return torch.minimum(seen, greatest_around(least_around(seen, ISLAND_TEXELS), ISLAND_TEXELS))
 
 
-@cache
 def below_glasses(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: below glasses, and hair over them."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[1], CHEEK_TOP_DEG))
 
 
-@cache
 def _behind_face(size: int, half_extent: float) -> Tensor:
     """Chart map [size, size], 0..1: where ears can be."""
     return lasting(ramp(chart_angles_deg(size, half_extent)[0], EAR_BEGINS_DEG))
 
 
-@cache
 def _temples(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1."""
+    """Chart map [size, size], 0..1: temples, before sideburns."""
     return lasting(region(size, half_extent, (TEMPLE_BEGINS_DEG,), TEMPLE_DEG) * before_sideburns(size, half_extent))
 
 
-@cache
 def _cheeks(size: int, half_extent: float) -> Tensor:
-    """Chart map [size, size], 0..1."""
+    """Chart map [size, size], 0..1: cheeks, before the ears."""
     return lasting(region(size, half_extent, (CHEEK_BEGINS_DEG, BEFORE_EAR_DEG), (CHEEK_TOP_DEG, CHEEK_END_DEG)))

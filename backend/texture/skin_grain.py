@@ -4,8 +4,6 @@ It is noise, half as strong as what is fine on the cheek where the photograph en
 itself, laid there, show its folds a second time.
 """
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
@@ -15,12 +13,17 @@ from ..photo.masks import greatest_around
 from .seen_surface import Seen
 from .side_of_face import below_glasses
 
-FINE, FINEST = 0.005, 0.0015
-"""Changes of brightness within the first share of the chart's side are grain; noise is as smooth as the second."""
+FINE = 0.005
+"""Changes of brightness within this share of the chart's side are grain."""
 
-STRIP, MOST = 0.05, 0.012
-"""So near to where it ends the photograph tells how strong grain is, in shares of the chart's side; as a deviation of
-brightness' logarithm it is at most so strong: what is more are wrinkles."""
+FINEST = 0.0015
+"""Noise is as smooth as this share of it."""
+
+STRIP = 0.05
+"""So near to where it ends, in shares of the chart's side, the photograph tells how strong grain is."""
+
+MOST = 0.012
+"""As a deviation of brightness' logarithm grain is at most so strong: what is more are wrinkles."""
 
 MEAN_TO_DEVIATION = 0.6
 """Of mean distances from zero: half a normal distribution's standard deviation, since wrinkles are among them."""
@@ -45,7 +48,6 @@ def _grain(seen: Seen) -> Tensor:
     return log - slow / around.clamp_min(1e-4)
 
 
-@cache
 def _noise(size: int, half_extent: float) -> Tensor:
     """[size, size], of deviation one, with nothing slower than grain; zero where texels are coarser than that."""
     noise = torch.randn(1, size, size, generator=torch.Generator().manual_seed(0))

@@ -24,16 +24,21 @@ from ..photo.masks import dilated, eroded, greatest_around, holes_filled, larges
 from ..shape.surface_following import sheet_level
 
 VIEW_PX, BESIDE_PX = 384, 256
-"""Sides of the pictures that are looked at, as the photograph sees the person and from beside."""
+"""Sides of the pictures that are looked at: as the photograph sees the person, and from beside."""
 
 OVERDONE = 2.0
 """What is missing is closed by so much more, since no texel takes all of it."""
 
-NEAREST_M, NEAR_M, SOFTNESS_M = 0.008, 0.020, 0.004
-"""Sheets close so near to the surface, and how suddenly they are too far from it: a ray leaves the head through the
-same sheets, and enters leaning ones far before it."""
+NEAREST_M, NEAR_M = 0.008, 0.020
+"""Sheets close so near to the surface, at first and then: a ray leaves the head through the same sheets, and enters
+leaning ones far before it."""
+
+SOFTNESS_M = 0.004
+"""How suddenly they are too far from it."""
 
 TURNS_DEG = (-30.0, 30.0, -10.0, 10.0)
+"""Turns by which the portrait is looked at from beside."""
+
 LOOKS = ((0.0, NEAREST_M, 2), (0.0, NEAR_M, 0), *((turn_deg, NEAR_M, 0) for turn_deg in TURNS_DEG))
 """Looks by turns in degrees, how near sheets close then, and how many pixels beyond the matte: as the photograph sees
 the person, first where that can be done close by, and a little more, since textures are cut by the matte afterwards, at
@@ -42,9 +47,17 @@ its own resolution; then from beside for holes, between ears and jaws most of al
 RIM_PX = 2
 """Silhouettes' rims are no holes, and so near to an edge what lies behind it counts."""
 
-LOOSE_FROM_DEG, LOOSE_OPACITY, THIN_PX, HALO_PX = 20.0, 0.3, 2, 1
-"""Turns from which loose parts are looked for. What is more opaque than the second, and a part of its own or thinner
-than twice the third, hangs loose, and is cleared with what surrounds it."""
+LOOSE_FROM_DEG = 20.0
+"""Turns from which loose parts are looked for."""
+
+LOOSE_OPACITY = 0.3
+"""What is more opaque than this can hang loose."""
+
+THIN_PX = 2
+"""It does so as a part of its own, or where it is thinner than twice this."""
+
+HALO_PX = 1
+"""It is cleared with so much of what surrounds it."""
 
 LEAST_MISSING = 1e-3
 """What lacks less than this share of opacity is whole."""
