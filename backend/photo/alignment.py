@@ -23,6 +23,10 @@ MOUTH_RIGHT, MOUTH_LEFT = 61, 291
 """The landmarks that place the crop: contours of both eyes and corners of the mouth (the person's right and left)."""
 
 
+STEPS = 12
+"""Of Gauss-Newton, for one pose."""
+
+
 @dataclass(frozen=True)
 class LandmarkTemplate:
     """The mean face's landmarks in portrait space, and how far each is to be trusted for the pose."""
@@ -147,12 +151,11 @@ def sample_crop(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int, bord
         margin = 0
     height, width = photo.shape[:2]
     small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    channels = []
     to_small = np.array([small[0] / width, small[1] / height])
-    step = 2.0 / size_px
-    linear = crop_to_photo[:, :2] * step
+    linear = crop_to_photo[:, :2] * (2.0 / size_px)
     offset = crop_to_photo[:, 2] + margin - crop_to_photo[:, :2] @ np.ones(2)
     affine = np.concatenate([linear, offset[:, None]], axis=1) * to_small[:, None]
+    channels = []
     for channel in range(photo.shape[2]):
         picture = Image.fromarray(photo[..., channel].astype(np.float32))  # Pillow would truncate bytes
         if shrink > 1.0:
@@ -178,27 +181,15 @@ def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) ->
     """
     points, weights = template.points_m, template.weights
     rotation, translation = _initial_pose(points_px, flat, template)
-    for _ in range(12):
-        local = points @ rotation.T + translation  # camera axes
-        depth = np.maximum(-local[:, 2], 1e-6)
-        x, y = local[:, 0] / depth, local[:, 1] / depth
-        predicted = np.stack([flat.cx_px + flat.fx_px * x, flat.cy_px - flat.fy_px * y], axis=-1)
+    for _ in range(STEPS):
+        predicted, jacobian = _linearised(points @ rotation.T + translation, translation, flat)
         error = predicted - points_px
         distance = np.linalg.norm(error, axis=1)
         scale = max(1.5 * float(np.median(distance)), 1e-3)
         robust = weights / (1.0 + (distance / scale) ** 2)  # Cauchy
-        jacobian = np.zeros((len(points), 2, 6))
-        by_local = np.zeros((len(points), 2, 3))
-        by_local[:, 0, 0], by_local[:, 0, 2] = flat.fx_px / depth, flat.fx_px * x / depth
-        by_local[:, 1, 1], by_local[:, 1, 2] = -flat.fy_px / depth, -flat.fy_px * y / depth
-        turned = local - translation
-        jacobian[:, :, 3:] = by_local
-        jacobian[:, :, 0] = by_local[:, :, 2] * turned[:, 1:2] - by_local[:, :, 1] * turned[:, 2:3]
-        jacobian[:, :, 1] = by_local[:, :, 0] * turned[:, 2:3] - by_local[:, :, 2] * turned[:, 0:1]
-        jacobian[:, :, 2] = by_local[:, :, 1] * turned[:, 0:1] - by_local[:, :, 0] * turned[:, 1:2]
-        flat_jacobian = jacobian.reshape(-1, 6)
-        weighted = flat_jacobian * np.repeat(robust, 2)[:, None]
-        normal = flat_jacobian.T @ weighted
+        rows = jacobian.reshape(-1, 6)
+        weighted = rows * np.repeat(robust, 2)[:, None]
+        normal = rows.T @ weighted
         normal += 1e-6 * np.diag(np.diag(normal))
         step = np.linalg.solve(normal, -weighted.T @ error.ravel())
         rotation = Rotation.from_rotvec(step[:3]).as_matrix() @ rotation
@@ -211,6 +202,22 @@ def fit_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) ->
     camera = replace(flat, camera_to_world=pose)
     squared = ((camera.project(points)[0] - points_px) ** 2).sum(1)
     return camera, float(np.sqrt((weights * squared).sum() / weights.sum()))
+
+
+def _linearised(points_m: np.ndarray, translation_m: np.ndarray, flat: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [N, 2] of points [N, 3] in a camera's axes, and their derivatives by a pose [N, 2, 6].
+
+    The first three are by a turn in radians about the camera's axes, around where `translation_m` [3] has the points'
+    origin; the others by a movement in metres.
+    """
+    depth = np.maximum(-points_m[:, 2], 1e-6)
+    x, y = points_m[:, 0] / depth, points_m[:, 1] / depth
+    pixels = np.stack([flat.cx_px + flat.fx_px * x, flat.cy_px - flat.fy_px * y], axis=-1)
+    by_point = np.zeros((len(points_m), 2, 3))
+    by_point[:, 0, 0], by_point[:, 0, 2] = flat.fx_px / depth, flat.fx_px * x / depth
+    by_point[:, 1, 1], by_point[:, 1, 2] = -flat.fy_px / depth, -flat.fy_px * y / depth
+    by_turn = np.cross((points_m - translation_m)[:, None], by_point)
+    return pixels, np.concatenate([by_turn, by_point], -1)
 
 
 def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[np.ndarray, np.ndarray]:
@@ -227,9 +234,14 @@ def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplat
     return rotation, np.array([x, y, -distance]) - middle_m
 
 
+def _corners(crop_to_photo: np.ndarray) -> np.ndarray:
+    """The crop's corners in photo pixels, [4, 2]."""
+    return apply_crop(crop_to_photo, np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float64))
+
+
 def _around(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
     """What of a photo the crop and its low-pass can touch, and the crop in it: a large photo costs no more."""
-    corners = apply_crop(crop_to_photo, np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float64))
+    corners = _corners(crop_to_photo)
     margin = 8.0 + 4.0 * 2.0 * crop_half_size_px(crop_to_photo) / size_px
     size = np.array([photo.shape[1], photo.shape[0]])
     left, top = np.clip(np.floor(corners.min(0) - margin), 0, size - 1).astype(int)
@@ -239,6 +251,5 @@ def _around(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> tuple
 
 def _overhang_px(photo: np.ndarray, crop_to_photo: np.ndarray) -> float:
     """How far the crop reaches outside the photo, in pixels, and a margin for interpolation."""
-    corners = apply_crop(crop_to_photo, np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], np.float64))
-    size = np.array([photo.shape[1], photo.shape[0]])
+    corners, size = _corners(crop_to_photo), np.array([photo.shape[1], photo.shape[0]])
     return float(np.clip(np.max([-corners, corners - size]), 0.0, 4.0 * size.max())) + 3.0
