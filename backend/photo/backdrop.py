@@ -10,9 +10,14 @@ from scipy import ndimage
 from .alignment import sample_crop
 from .photograph import Photograph
 
-GROUND_LEVELS, LEAST_FLAT, LEAST_BELOW = 2, 0.99, 0.6
-"""So many levels of 255 are one colour; and so much of the picture's border above and beside, and below, has it where
-there is a ground: less below is a body's, whose clothes may be as light or as dark."""
+GROUND_LEVELS = 2
+"""Colours that differ by so many levels of 255 are one."""
+
+LEAST_FLAT = 0.99
+"""Where there is a ground so much of the picture's border above and beside has one colour."""
+
+LEAST_BELOW = 0.6
+"""And so much of it below: less is a body's, whose clothes may be as light or as dark."""
 
 DARK, LIGHT = 40, 220
 """A ground with all channels below or above these, as clothes often have, goes around the person below, too."""
@@ -53,4 +58,5 @@ def _ground(rgb: np.ndarray) -> np.ndarray | None:
 
 
 def _like(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Where pixels [..., 3] have a colour [3], [...] bool."""
     return (np.abs(pixels - colour.astype(np.int16)) <= GROUND_LEVELS).all(-1)

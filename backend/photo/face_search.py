@@ -22,16 +22,21 @@ MIN_WINDOW_PX = 160
 MAX_WINDOWS = 120
 """A panorama's windows are spread wider rather than more."""
 
-SURE, DOUBTFUL, NO_FACE = 0.8, 0.78, 0.65
-"""Confidences. Below the first a face is also looked for turned, below the second there is a warning, below the last
-it is no human face."""
+SURE = 0.8
+"""A face of less confidence is also looked for turned."""
+
+DOUBTFUL = 0.78
+"""One of less than this is warned of."""
+
+NO_FACE = 0.65
+"""What has less than this is no human face."""
 
 TURNING_GAIN = 0.09
 """A face is believed to lie otherwise than it was found only for so much more confidence: a hand before an upright
 mouth costs some, a face that stands on its head gains more."""
 
 TURNED_SCALE, TURNED_PX = 2.0, 384
-"""The square in which a face is looked for turned, in FFHQ crops, and its side."""
+"""Side of the square in which a face is looked for turned, in FFHQ crops, and in pixels."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ def _judged(photo: np.ndarray, points_px: np.ndarray, detector: LandmarkDetector
 
 
 def _face(photo: np.ndarray, points_px: np.ndarray, detector: LandmarkDetector) -> Face:
+    """The face of landmarks [478, 2], as surely as it is one."""
     try:
         return Face(points_px, face_confidence(photo, points_px, detector))
     except InputError:  # the points fall together

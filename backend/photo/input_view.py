@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 WIDER = 1.5
 """Side of the square in sides of the crop."""
 
-SMALLEST_PX, FINEST = 384, 1.5
-"""The square is at least so large, and at most this many pixels for each texel of a texture's side in the crop."""
+SMALLEST_PX = 384
+"""The square is at least so large."""
+
+FINEST = 1.5
+"""It has at most this many pixels for each texel of a texture's side in the crop."""
 
 FADE_SHARE = 0.03
 """Shoulders that the photo cuts off end within this share of the square's side beyond its border."""
@@ -33,9 +36,11 @@ BORDER_SHARE = 0.08
 """Within this share of the square's side of the photo's border it is enough if one look takes something for the
 person."""
 
-CONTINUED_SOFTNESS_PX, OUTSIDE_SOFTNESS_SHARE = 4.0, 0.02
-"""Outside the photo the person's colours go on blurred by the first, not as streaks; and what is matted there, by the
-second, in shares of the square's side."""
+CONTINUED_SOFTNESS_PX = 4.0
+"""Outside the photo the person's colours go on blurred by this, not as streaks."""
+
+OUTSIDE_SOFTNESS_SHARE = 0.02
+"""What is matted there is blurred by this share of the square's side."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class InputView:
 
     @cached_property
     def _fading(self) -> np.ndarray:
+        """The person's opacity [S, S], which fades out outside the photo."""
         if self.inside.all():
             return self.foreground.opacity.astype(np.float32)
         beyond = ndimage.distance_transform_edt(~self.inside) / (FADE_SHARE * self.inside.shape[0])
@@ -63,6 +69,7 @@ class InputView:
 
     @cached_property
     def _head(self) -> WholeHead | None:
+        """How the head goes on that the photo's border cuts off."""
         return whole_head(self._fading, self.inside, self.camera)
 
     @cached_property

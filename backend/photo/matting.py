@@ -38,18 +38,23 @@ DRAWN = 0.03
 where colours say little, as where a curtain behind the hair is as mottled."""
 
 SURE, SURELY_NOT = 0.85, 0.15
-"""Above and below these an estimate is sure of the person, and of background."""
+"""Above the first an estimate is sure of the person, below the second of background."""
 
 IMPOSSIBLE = 0.02
 """Below this no person can be."""
 
-LEVELS, LEVELS_SMOOTH, FEWEST = 16, 0.7, 1e-6
-"""Colours are counted in so many levels of each channel, smoothed by a Gaussian of so many; none counts as rarer than
-the last."""
+LEVELS, LEVELS_SMOOTH = 16, 0.7
+"""Colours are counted in so many levels of each channel, smoothed by a Gaussian of so many."""
 
-TELLING, TELLING_SMOOTH_PX = 20.0, 1.0
+FEWEST = 1e-6
+"""None counts as rarer than this share."""
+
+TELLING = 20.0
 """Colours that are so many times as frequent in what is surely background as in what is surely the person tell of
-background; how much they do is smoothed by a Gaussian of this standard deviation."""
+background."""
+
+TELLING_SMOOTH_PX = 1.0
+"""How much they do is smoothed by a Gaussian of this standard deviation."""
 
 SPECK = 0.1
 """What is more opaque than this and hangs together is one part; all but the largest are background."""
@@ -73,6 +78,10 @@ EDGE_PX = 3.0
 
 EDGE_SHARES = (0.25, 0.4)
 """Outlines are smoothed where less than the first is edge, and not at all from the second: hair stays."""
+
+WINDOW_PX, FLAT = 5, 1e-4
+"""Opacity is carried to the full size by a line through its values over brightness in each such window; where that
+varies by less than the second, as a variance, the line is flat."""
 
 
 @dataclass(frozen=True)
@@ -212,14 +221,13 @@ def _without_steps(opacity: np.ndarray) -> np.ndarray:
 
 def _carried(small: np.ndarray, opacity: np.ndarray, full: np.ndarray) -> np.ndarray:
     """An opacity [s, s] of a small picture at the size of the full one: alpha = a . grey + b in every window."""
-    window, smooth = 5, 1e-4
     grey = small.mean(-1)
-    mean_grey, mean = ndimage.uniform_filter(grey, window), ndimage.uniform_filter(opacity, window)
-    covariance = ndimage.uniform_filter(grey * opacity, window) - mean_grey * mean
-    slope = covariance / (ndimage.uniform_filter(grey * grey, window) - mean_grey**2 + smooth)
-    offset = mean - slope * mean_grey
-    size = full.shape[0]
-    slope, offset = (_resized(ndimage.uniform_filter(x, window), size) for x in (slope, offset))
+    mean_grey, mean, of_both, of_square = (
+        ndimage.uniform_filter(values, WINDOW_PX) for values in (grey, opacity, grey * opacity, grey * grey)
+    )
+    slope = (of_both - mean_grey * mean) / (of_square - mean_grey**2 + FLAT)
+    line = (slope, mean - slope * mean_grey)
+    slope, offset = (_resized(ndimage.uniform_filter(values, WINDOW_PX), full.shape[0]) for values in line)
     return np.clip(slope * full.mean(-1) + offset, 0.0, 1.0)
 
 

@@ -17,12 +17,16 @@ SOME_CUT, MUCH_CUT = 0.01, 0.1
 """Shares of the landmarks beyond the photo's border: the first is warned of, the second refused."""
 
 SMALL_FACE_PX = 80
-STRONG_TURN_DEG = 40.0
-MAX_TURN_DEG = 65.0
+"""A face is small, and warned of, whose landmarks extend less."""
+
+STRONG_TURN_DEG, MAX_TURN_DEG = 40.0, 65.0
+"""Turns away from the camera beyond the first are warned of, beyond the second refused."""
+
 DARK = 60
-CLIPPED, MUCH = 252, 0.25
-"""Below or above these a warning is given, or the photograph refused: extent of the landmarks, turn, brightness of the
-face's brightest tenth, share of its pixels with a channel that is clipped."""
+"""A face is dark, and warned of, whose brightest tenth is darker, of 255."""
+
+CLIPPED, MUCH_CLIPPED = 252, 0.25
+"""A channel above the first is clipped; a larger share of such pixels than the second is warned of."""
 
 ENOUGH_PX = 256
 """So many rows of a face tell its light."""
@@ -104,11 +108,12 @@ def _say_poor_light(photograph: Photograph, points_px: np.ndarray) -> None:
     face = photograph.rgb[top:bottom:stride, left:right:stride]
     if np.percentile(face.mean(-1), 90) < DARK:
         log.warning("the face is dark: the portrait will be noisy")
-    if (face.max(-1) >= CLIPPED).mean() > MUCH:
+    if (face.max(-1) >= CLIPPED).mean() > MUCH_CLIPPED:
         log.warning("the face is overexposed: what is white in the photo stays without detail")
 
 
 def _believable(alignment: Alignment) -> bool:
+    """Whether a camera could have taken the face's square."""
     return LEAST_CROP_FOV_DEG < alignment.crop_camera(256).fov_deg < MAX_CROP_FOV_DEG
 
 

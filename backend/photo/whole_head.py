@@ -9,37 +9,57 @@ from scipy import ndimage
 from ..camera import Camera
 from ..ramps import ramp
 
-OUTLINE_M = (0.138, 0.137, 0.130, 0.123, 0.111, 0.100, 0.098, 0.098)
 OUTLINE_STEP_DEG = 15.0
-"""How far people end from the head's centre in a picture, from straight up to either side: medians of 123 of the
-training photographs, with half of them within 5 % of these."""
+OUTLINE_M = (0.138, 0.137, 0.130, 0.123, 0.111, 0.100, 0.098, 0.098)
+"""How far people end from the head's centre in a picture, from straight up to either side in such steps: medians of 123
+of the training photographs, with half of them within 5 % of these."""
 
 FADE_DEG = (105.0, 90.0)
 """Directions from straight up where heads are made whole: not from the first on, where necks and shoulders may begin,
 and wholly up to the second."""
 
 DIRECTIONS_DEG = np.arange(-FADE_DEG[0], FADE_DEG[0] + 1.0, 3.0)
+"""Those [D] from straight up, clockwise, in which outlines are looked for."""
 
-STEP_PX, NEAR_BORDER_SHARE, AROUND_DEG = 0.5, 0.02, np.arange(0.0, 360.0, 22.5)
-"""Outlines are looked for in such steps; where they end within this share of the picture's side of the photo's border,
-looked for all around, they are cut off by it: beside it segmentations fray."""
+STEP_PX = 0.5
+"""Outlines are looked for in such steps."""
 
-SHARES, DIRECTIONS_SMOOTH = (0.85, 1.5), 5
-"""How large heads can be beside the median, and over how many directions what is seen of that is smoothed. Where a
-person seems smaller, the outline is not believed. Outlines 30, 40, 50 degrees to either side tell crowns of those
-photographs to 3, 4, 6 % (standard deviation), the median alone to 9 %."""
+NEAR_BORDER_SHARE = 0.02
+"""Where they end within this share of the picture's side of the photo's border they are cut off by it: beside it
+segmentations fray."""
 
-LEAST_SHOWN, ABOVE_DEG = 0.62, 45.0
-"""Heads stay as they are where the border, up to the second from straight up, leaves less than the first of the
-median: whether hair or skin goes on there nobody knows."""
+AROUND_DEG = np.arange(0.0, 360.0, 22.5)
+"""The directions in which that border is looked for."""
 
-FACE_M, HAIR_M, CHEEKS_M = 0.085, 0.006, 0.03
-"""No hair that goes on is nearer to the head's centre than the first; most is hair within the second of the border, and
-skin within the third of a place as far below that centre."""
+SHARES = (0.85, 1.5)
+"""How large heads can be beside the median: where a person seems smaller, the outline is not believed. Outlines 30, 40,
+50 degrees to either side tell crowns of those photographs to 3, 4, 6 % (standard deviation), medians alone to 9 %."""
 
-SKIN_SHARE, HAIR_SMOOTH = 0.4, 2.0
+DIRECTIONS_SMOOTH = 5
+"""Over so many directions what is seen of that is smoothed by a median."""
+
+LEAST_SHOWN = 0.62
+"""Heads stay as they are where the border leaves less of a crown than this share of the median: whether hair or skin
+goes on there nobody knows."""
+
+ABOVE_DEG = 45.0
+"""A crown is what lies up to this from straight up."""
+
+FACE_M = 0.085
+"""No hair that goes on is nearer to the head's centre."""
+
+HAIR_M = 0.006
+"""Most of a crown is hair within this of the border."""
+
+CHEEKS_M = 0.03
+"""Most of a face is skin within this of a place as far below the head's centre."""
+
+SKIN_SHARE = 0.4
 """Colours are skin that differ from it less than by this share of how they differ from hair, which has highlights as
-bright; over so many directions hairlines are smoothed."""
+bright."""
+
+HAIR_SMOOTH = 2.0
+"""Over so many directions hairlines are smoothed by a Gaussian."""
 
 SOFTNESS_M = 0.0015
 """How soft outlines are that are made up."""
@@ -47,10 +67,10 @@ SOFTNESS_M = 0.0015
 
 @dataclass(frozen=True)
 class WholeHead:
-    """A head in a picture that goes on where the photo's border cuts it off."""
+    """A head in a picture [H, W] that goes on where the photo's border cuts it off; N places lie beyond that."""
 
     inside: np.ndarray  # [H, W] bool, within the photo's border
-    angle_deg: np.ndarray  # [N], of each place outside it, from straight up
+    angle_deg: np.ndarray  # [N], of each place outside it, from straight up, clockwise
     away_px: np.ndarray  # [N], from the head's centre
     centre_px: np.ndarray  # [2]
     up: np.ndarray  # [2], a unit long
