@@ -4,7 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .errors import InputError
 from .photo.alignment import Alignment, inside_photo, sample_crop
 from .photo.backdrop import sampled, where_person_can_be
 from .photo.face_area import with_face
-from .photo.input_view import input_view
+from .photo.input_view import InputView, input_view
 from .photo.landmarks import LandmarkDetector
 from .photo.matting import IMPOSSIBLE
 from .photo.photograph import Photograph, load_photograph, photograph_of
@@ -26,6 +26,9 @@ from .refine import refine, refine_on_gpu, sharpens_on_gpu
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .networks.inversion import Inversion
+    from .networks.painted_sheets import PaintedSheets
 
 SHARPENING_STEPS = 2
 """What sampling the photograph into textures blurs, two steps bring back; more are taken on request."""
@@ -50,9 +53,8 @@ def reconstruct(
 
     `texture_size` is a power of two, 256 to 1024; `fov_deg` the photograph's vertical field of view (by default from
     EXIF, else 12 degrees across the face's square); `face` counts from the largest; `device` is one of
-    `choose_device`; `refine_steps` match the
-    textures longer to the photograph than the few steps that are always taken. Method: Deng et al., CVPR 2023
-    (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
+    `choose_device`; `refine_steps` match the textures longer to the photograph than the few steps that are always
+    taken. Method: Deng et al., CVPR 2023 (arXiv 2211.13901), with pixel-aligned colour and displaced sheets.
     Raises InputError for a photograph without a usable face, ProcessingError where weights or MediaPipe are missing.
     """
     check_choices(texture_size, refine_steps)
@@ -89,67 +91,90 @@ def aligned_portrait(
     import torch
 
     from ..cuda_ops.recorded import recording
-    from .networks.inversion import as_input
     from .networks.weights import load_weights
-    from .shape.body import with_body
-    from .shape.head import over_whole_head, with_head
-    from .shape.neck import with_neck
-    from .texture.neck_colours import neck_colours
-    from .texture.side_of_face import with_sides
-    from .texture.texturing import paint_textures
 
     weights = load_weights(device_name)
-    network = weights.network
-    side_px = network.config.photo_px
-    camera = alignment.crop_camera(side_px)
     played = recording(device_name == "cuda" and sharpens_on_gpu())
-    with (
-        progress.part(0.0, _made_share(refine_steps)),
-        torch.inference_mode(),
-        played,
-        LandmarkDetector() as detector,
-        ThreadPoolExecutor(1) as aside,
-    ):
+    steps = SHARPENING_STEPS + refine_steps
+    with progress.part(0.0, _made_share(refine_steps)), torch.inference_mode(), played:
         progress.report(0.35, "making the portrait")
-        crop = sample_crop(photograph.rgb, alignment.crop_to_photo, side_px)
+        sitting = _painted(weights.network, photograph, alignment, texture_size, device_name)
+        sheets, textures, believed = _textured(sitting, alignment, texture_size)
+        progress.report(0.95, "finishing")
+        if textures.is_cuda and sharpens_on_gpu():
+            textures = refine_on_gpu(textures, sheets.geometry, sheets.radius_m, sitting.view, steps, believed)
+            steps = 0
+        manifolds = sheets.manifolds()
+    made_of = (photograph.sha256, weights.identity)
+    portrait = Portrait(manifolds, _on_host(textures), alignment.camera, Crop(alignment.crop_to_photo), *made_of)
+    with progress.part(_made_share(refine_steps), 1.0):
+        return refine(portrait, sitting.view, steps, believed.cpu().numpy())
+
+
+class _Sitting(NamedTuple):
+    """A photograph as the networks painted it, and the person in it."""
+
+    sheets: "PaintedSheets"  # around the whole head
+    picture: "Tensor"  # [1, 4, H, H], what the networks saw: the crop, and where a segmentation sees the person
+    matte: np.ndarray  # [H, H], 0..1, where the networks see the person, and the face
+    person: np.ndarray  # [H, H], 0..1, where all else does, likewise
+    view: InputView
+
+
+def _painted(
+    network: "Inversion", photograph: Photograph, alignment: Alignment, texture_size: int, device_name: str
+) -> _Sitting:
+    """The networks' sheets, and the person cut out; raises InputError where none stands out."""
+    from .networks.inversion import as_input
+    from .shape.head import over_whole_head
+
+    side_px, to_photo = network.config.photo_px, alignment.crop_to_photo
+    camera, landmarks_px = alignment.crop_camera(side_px), alignment.crop_landmarks(side_px)
+    with LandmarkDetector() as detector, ThreadPoolExecutor(1) as aside:
+        crop = sample_crop(photograph.rgb, to_photo, side_px)
         can_be = where_person_can_be(photograph)
-        possible = sampled(can_be, alignment.crop_to_photo, side_px) > IMPOSSIBLE
-        inside = inside_photo(photograph.rgb, alignment.crop_to_photo, side_px)
-        landmarks_px = alignment.crop_landmarks(side_px)
+        inside = inside_photo(photograph.rgb, to_photo, side_px)
+        possible = sampled(can_be, to_photo, side_px) > IMPOSSIBLE
         person = with_whole_head(with_face(detector.person(crop), landmarks_px) * possible, inside, camera)
         picture = as_input(crop, person).to(device_name)
         painting = network(picture, [camera], fine_colours=False).first()
         # While a GPU is still at the networks:
         mirrored = with_whole_head(with_face(detector.mirrored_person(crop), landmarks_px), inside, camera)
-        surely = np.minimum(person, mirrored)
+        person = np.minimum(person, mirrored)
         matte = with_face(painting.matte.cpu().numpy(), landmarks_px)
         # Matting keeps one core busy, and needs nothing of the sheets.
-        seen = aside.submit(input_view, photograph.rgb, alignment, surely, matte, texture_size, detector, can_be)
-        painting = over_whole_head(painting, camera)
+        seen = aside.submit(input_view, photograph.rgb, alignment, person, matte, texture_size, detector, can_be)
+        sheets = over_whole_head(painting, camera)
         view = seen.result()
-        if view.foreground.opacity.mean() < LEAST_PERSON:
-            raise InputError("No person stands out around the face: use a photograph, not a drawing.")
-        # A head that stood out of what its textures are cut by would be cut sheet by sheet, to a comb.
-        surely = np.where(inside, np.minimum(surely, view.crop_opacity(side_px)), surely)
-        painting, silhouette, ears = with_head(painting, camera, landmarks_px, matte, surely)
-        painting, sides = with_sides(painting, camera, picture, ears)
-        painting, farthest_m = with_neck(painting, silhouette, ears.solid)
-        progress.report(0.55, "painting the sheets")
-        painting = with_body(painting, view, ears.solid)
-        shown = view.on(picture.device).person()
-        innermost = neck_colours(painting, silhouette, view.camera, shown, texture_size)
-        sides = sides.resampled(texture_size)
-        textures = paint_textures(painting, view, innermost, ears.solid, farthest_m, sides)
-        progress.report(0.95, "finishing")
-        steps = SHARPENING_STEPS + refine_steps
-        if textures.is_cuda and sharpens_on_gpu():
-            textures = refine_on_gpu(textures, painting.geometry, painting.radius_m, view, steps, sides.believed)
-            steps = 0
-        manifolds = painting.manifolds()
-    made_of = (photograph.sha256, weights.identity)
-    portrait = Portrait(manifolds, _on_host(textures), alignment.camera, Crop(alignment.crop_to_photo), *made_of)
-    with progress.part(_made_share(refine_steps), 1.0):
-        return refine(portrait, view, steps, sides.believed.cpu().numpy())
+    if view.foreground.opacity.mean() < LEAST_PERSON:
+        raise InputError("No person stands out around the face: use a photograph, not a drawing.")
+    # A head that stood out of what its textures are cut by would be cut sheet by sheet, to a comb.
+    person = np.where(inside, np.minimum(person, view.crop_opacity(side_px)), person)
+    return _Sitting(sheets, picture, matte, person, view)
+
+
+def _textured(sitting: _Sitting, alignment: Alignment, texture_size: int) -> tuple["PaintedSheets", "Tensor", "Tensor"]:
+    """The sheets laid for head, neck and body, their textures [S, T, T, 4] uint8, and how far the photograph is
+    believed on them, a chart map [T, T] in 0..1."""
+    from .shape.body import with_body
+    from .shape.head import with_head
+    from .shape.neck import with_neck
+    from .texture.neck_colours import neck_colours
+    from .texture.side_of_face import with_sides
+    from .texture.texturing import paint_textures
+
+    sheets, picture, matte, person, view = sitting
+    side_px = len(matte)
+    camera, landmarks_px = alignment.crop_camera(side_px), alignment.crop_landmarks(side_px)
+    sheets, silhouette, ears = with_head(sheets, camera, landmarks_px, matte, person)
+    sheets, sides = with_sides(sheets, camera, picture, ears)
+    sheets, farthest_m = with_neck(sheets, silhouette, ears.solid)
+    progress.report(0.55, "painting the sheets")
+    sheets = with_body(sheets, view, ears.solid)
+    shown = view.on(picture.device).person()
+    innermost = neck_colours(sheets, silhouette, view.camera, shown, texture_size)
+    sides = sides.resampled(texture_size)
+    return sheets, paint_textures(sheets, view, innermost, ears.solid, farthest_m, sides), sides.believed
 
 
 def _made_share(refine_steps: int) -> float:
