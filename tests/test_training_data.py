@@ -21,7 +21,8 @@ from portrait_manifolds.backend.training.correspondence import sparse_map
 from portrait_manifolds.backend.training.example_maker import ExampleMaker
 from portrait_manifolds.backend.training.examples import DEPTH_UNIT_M, Example, Shards, save_shard
 from portrait_manifolds.backend.training.fitting import fit_faces
-from portrait_manifolds.backend.training.hair import GROWN_STYLES, make_shell
+from portrait_manifolds.backend.training.hair import GROWN_SHARES
+from portrait_manifolds.backend.training.hair_shell import make_shell
 from portrait_manifolds.backend.training.head_pieces import HeadParts
 from portrait_manifolds.backend.training.library import Library
 from portrait_manifolds.backend.training.network_cli import TrainExamples
@@ -67,7 +68,7 @@ def example(maker: ExampleMaker) -> Example:
 
 def test_splits_share_nothing_and_lose_nothing() -> None:
     names = [f"p{i:03d}.jpg" for i in range(720)]
-    hair, clothes = [*GROWN_STYLES, *(f"h{i}" for i in range(10))], [f"c{i}" for i in range(12)]
+    hair, clothes = [*GROWN_SHARES, *(f"h{i}" for i in range(10))], [f"c{i}" for i in range(12)]
     splits = make_splits(names, hair, clothes)
     assert [len(splits[name].photos) for name in ("test", "validation", "train")] == [72, 36, 612]
     for kind, everything in (("photos", names), ("hair", hair), ("clothes", clothes)):

@@ -6,6 +6,7 @@ from .assets import EYEBALL_LEFT, EYEBALL_RIGHT, HeadModel, vertex_normals
 from .colours import sample_cloth_colour
 from .pieces import Piece, Surface, plain_piece
 from .scalp import Scalp
+from .vectors import unit
 
 FRAME = Surface(gloss=0.8, sharpness=60.0)
 LENS = Surface(gloss=1.0, sharpness=200.0, casts_shadow=False)
@@ -116,10 +117,10 @@ def _grid(points: np.ndarray, colour: np.ndarray, texture: str, repeats: float) 
 def _tube(path: np.ndarray, radius_m: float, colour: np.ndarray, sides: int = 6) -> Piece:
     """A tube around a path [N, 3]."""
     tangent = np.gradient(path, axis=0)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=1, keepdims=True), 1e-9)
+    tangent = unit(tangent, 1e-9)
     up = np.where(np.abs(tangent[:, 1:2]) < 0.9, [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]])
     first = np.cross(tangent, up)
-    first /= np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-9)
+    first = unit(first, 1e-9)
     second = np.cross(tangent, first)
     angle = np.linspace(0, 2 * np.pi, sides, endpoint=False)[None, :, None]
     normals = first[:, None] * np.cos(angle) + second[:, None] * np.sin(angle)

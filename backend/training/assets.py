@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from ..conventions import EYE_DISTANCE_M
 from ..errors import InputError
+from .vectors import unit
 
 ORIGIN_CM = np.array([0.0, 2.5, 0.0])
 """Portrait space's origin in the head model: between the ears, 1.1 cm below and 8 cm behind the eyes' centres.
@@ -191,4 +192,4 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     flat = triangles.ravel()
     repeated = np.repeat(normals, 3, axis=0)
     total = np.stack([np.bincount(flat, repeated[:, k], len(vertices)) for k in range(3)], axis=1)
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return unit(total, 1e-12).astype(np.float32)

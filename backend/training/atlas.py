@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from ...cuda_ops.rasterise import rasterise
 from .assets import HeadModel, vertex_normals
 from .meshes import plain_mesh
+from .vectors import unit
 
 ATLAS_SIZE = 512
 
@@ -90,4 +91,4 @@ def make_skin_atlas(head: HeadModel, size: int = ATLAS_SIZE) -> SkinAtlas:
 def atlas_normals(atlas: SkinAtlas, head: HeadModel, vertices_m: np.ndarray) -> np.ndarray:
     """Unit normals [K, 3] at the texels inside, of a head with vertices [V, 3]."""
     normals = atlas.gather(vertex_normals(vertices_m, head.skin_triangles))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    return unit(normals, 1e-9)

@@ -17,6 +17,7 @@ from ..photo.alignment import crop_from_landmarks, crop_half_size_px, invert_cro
 from ..photo.landmarks import POINTS
 from .assets import FACE, HeadModel
 from .correspondence import OUTLINE, LandmarkMap
+from .vectors import unit
 
 IDENTITY_MODES = 80
 RESIDUAL_SIDE_PX = 256
@@ -58,7 +59,7 @@ class FaceFits:
     def yaw_pitch_deg(self) -> tuple[np.ndarray, np.ndarray]:
         """How far each head is turned from the camera, degrees [N] each."""
         towards = -np.einsum("nij,ni->nj", self.rotation, self.translation_m)
-        towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+        towards = unit(towards)
         return np.degrees(np.arctan2(towards[:, 0], towards[:, 2])), np.degrees(np.arcsin(towards[:, 1]))
 
 

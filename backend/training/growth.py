@@ -7,12 +7,15 @@ import numpy as np
 from .pieces import Piece, Surface
 from .scalp import Scalp
 from .strands import CARD_VARIANTS
+from .vectors import unit
 
 SEGMENTS = 9
 STEPS = np.array([0.3, 0.5, 0.7, 0.9, 1.1, 1.2, 1.3, 1.5, 1.5])
 """Relative lengths of the segments: short ones near the root, where the skull curves under them."""
 
 ALONG = np.concatenate([[0.0], np.cumsum(STEPS)]) / STEPS.sum()
+"""How far along a lock its segments' ends lie, from 0 at the root to 1, [SEGMENTS + 1]."""
+
 SKULL_RADIUS_M = 0.09
 HAIR = Surface(wrap=0.35, gloss=0.3, sharpness=18.0, casts_shadow=True, is_hair=True)
 
@@ -65,7 +68,7 @@ def scatter_roots(
     shares = np.stack([1 - a, a * (1 - b), a * b], 1)
     points = np.einsum("nj,njc->nc", shares, corners[chosen])
     normals = np.einsum("nj,njc->nc", shares, scalp.normals[triangles[chosen]])
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+    normals = unit(normals)
     x, y, z = points.T
     return Roots(points, normals, np.degrees(np.arctan2(x, z)), np.degrees(np.arctan2(y, np.hypot(x, z))))
 
@@ -76,53 +79,67 @@ def grow(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom, col
     if count == 0:
         return []
     path = _paths(rng, scalp, roots, groom)  # [N, S + 1, 3]
-    tangent = np.gradient(path, axis=1)
-    tangent /= np.maximum(np.linalg.norm(tangent, axis=-1, keepdims=True), 1e-6)
-    outward = path / np.maximum(np.linalg.norm(path, axis=-1, keepdims=True), 1e-6)
-    across = np.cross(tangent, outward)
-    across /= np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-3)
+    tangent, outward = unit(np.gradient(path, axis=1)), unit(path)
+    across = unit(np.cross(tangent, outward), 1e-3)
     twist = rng.normal(size=(count, 1, 1)) * 0.35
     across = across * np.cos(twist) + outward * np.sin(twist)
-    along = ALONG
-    width = 0.5 * groom.width_m * rng.uniform(0.6, 1.4, (count, 1)) * (1.0 - 0.35 * along**2)
+    width = 0.5 * groom.width_m * rng.uniform(0.6, 1.4, (count, 1)) * (1.0 - 0.35 * ALONG**2)
     left, right = path - across * width[..., None], path + across * width[..., None]
     vertices = np.stack([left, right], axis=2)  # [N, S + 1, 2, 3]
     flat_normal = outward - tangent * (outward * tangent).sum(-1, keepdims=True)
     normals = 0.6 * outward + 0.6 * flat_normal + 0.25 * rng.normal(size=(count, 1, 3))
-    normals = np.stack([normals - 0.25 * across, normals + 0.25 * across], axis=2)
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    normals = unit(np.stack([normals - 0.25 * across, normals + 0.25 * across], axis=2))
     u = np.broadcast_to(np.array([0.02, 0.98]), (count, SEGMENTS + 1, 2))
     u = np.where(rng.random((count, 1, 1)) < 0.5, u, 1.0 - u)
-    v = np.broadcast_to((0.02 + 0.96 * along)[None, :, None], (count, SEGMENTS + 1, 2))
-    shade = (
-        np.exp(rng.normal(size=(count, 1)) * 0.16) * (0.62 + 0.38 * np.minimum(along * 3.0, 1.0)) * (1 + 0.12 * along)
-    )
-    tint = np.asarray(colour).reshape(-1, 1, 3) * shade[..., None]
-    tint = np.repeat(tint[:, :, None], 2, axis=2)
-    opacity = np.broadcast_to(np.where(along < 0.01, 0.6, 1.0)[None, :, None], (count, SEGMENTS + 1, 2))
-    row = np.arange(SEGMENTS)[:, None] * 2
-    pattern = np.concatenate([row + np.array([0, 1, 2]), row + np.array([1, 3, 2])])  # [2 S, 3]
+    uv = np.stack([u, np.broadcast_to((0.02 + 0.96 * ALONG)[:, None], u.shape)], -1)
+    shade = np.exp(rng.normal(size=(count, 1)) * 0.16) * (0.62 + 0.38 * np.minimum(ALONG * 3.0, 1.0))
+    shade = shade * (1 + 0.12 * ALONG)
+    tint = (np.asarray(colour).reshape(-1, 1, 3) * shade[..., None])[:, :, None]
+    opacity = np.where(ALONG < 0.01, 0.6, 1.0)[:, None]
     variant = rng.integers(CARD_VARIANTS, size=count)
-    pieces = []
-    for k in range(CARD_VARIANTS):
-        mine = variant == k
-        if not mine.any():
-            continue
-        triangles = (np.arange(int(mine.sum()))[:, None, None] * 2 * (SEGMENTS + 1) + pattern).reshape(-1, 3)
-        pieces.append(
-            Piece(
-                vertices[mine].reshape(-1, 3).astype(np.float32),
-                normals[mine].reshape(-1, 3).astype(np.float32),
-                triangles.astype(np.int32),
-                np.stack([u[mine], v[mine]], -1).reshape(-1, 2).astype(np.float32),
-                tint[mine].reshape(-1, 3).astype(np.float32),
-                opacity[mine].reshape(-1).astype(np.float32),
-                texture=f"card{k}",
-                surface=HAIR,
-                tangents=np.repeat(tangent[mine][:, :, None], 2, axis=2).reshape(-1, 3).astype(np.float32),
-            )
+    return [
+        ribbons(
+            vertices[mine], normals[mine], uv[mine], tint[mine], opacity, tangent[mine][:, :, None], f"card{k}", HAIR
         )
-    return pieces
+        for k in range(CARD_VARIANTS)
+        if (mine := variant == k).any()
+    ]
+
+
+def ribbons(
+    vertices_m: np.ndarray,
+    normals: np.ndarray,
+    uv: np.ndarray,
+    tint: np.ndarray,
+    opacity: np.ndarray,
+    tangents: np.ndarray,
+    texture: str,
+    surface: Surface,
+) -> Piece:
+    """Locks as one piece: each of R rows from root to tip, of two vertices beside each other.
+
+    Vertices are [N, R, 2, 3]; normals, uv, tint and tangents are broadcast to as many, opacity to [N, R, 2].
+    """
+    shape = vertices_m.shape[:3]
+    row = np.arange(shape[1] - 1)[:, None] * 2
+    pattern = np.concatenate([row + np.array([0, 1, 2]), row + np.array([1, 3, 2])])  # [2 (R - 1), 3]
+    triangles = (np.arange(shape[0])[:, None, None] * 2 * shape[1] + pattern).reshape(-1, 3)
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        channels = values.shape[-1]
+        return np.broadcast_to(values, (*shape, channels)).reshape(-1, channels).astype(np.float32)
+
+    return Piece(
+        flat(vertices_m),
+        flat(normals),
+        triangles.astype(np.int32),
+        flat(uv),
+        flat(tint),
+        np.broadcast_to(opacity, shape).ravel().astype(np.float32),
+        texture,
+        surface,
+        flat(tangents),
+    )
 
 
 def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -> np.ndarray:
@@ -136,9 +153,8 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
     for segment in range(SEGMENTS):
         step = groom.length_m[:, None] * (ALONG[segment + 1] - ALONG[segment])
         sagitta = step[:, 0] ** 2 / (8.0 * SKULL_RADIUS_M)  # by this much a chord dips under the skull
-        outward = point / np.maximum(np.linalg.norm(point, axis=1, keepdims=True), 1e-6)
-        combed = flow - outward * (flow * outward).sum(1, keepdims=True)
-        combed /= np.maximum(np.linalg.norm(combed, axis=1, keepdims=True), 1e-6)
+        outward = unit(point)
+        combed = unit(flow - outward * (flow * outward).sum(1, keepdims=True))
         # What has left the crown hangs; what lies on it keeps to the comb.
         hang = np.clip(groom.gravity * ALONG[segment + 1] * (groom.length_m / 0.12), 0, 1)[:, None]
         wanted = combed * (1 - hang) + down * hang
@@ -147,9 +163,8 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
             direction = roots.normals * lift + wanted * (1.0 - lift)
         else:
             direction = 0.55 * direction + 0.45 * wanted
-        direction = direction / np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-6)
-        point = point + direction * step
-        point = _aside(point, groom)
+        direction = unit(direction)
+        point = _aside(point + direction * step, groom)
         grown = ALONG[segment + 1]
         floor = scalp.radius_m(point) + 0.0015 + sagitta + groom.clearance_m * min(1.0, 2.0 * grown) ** 0.7
         radius = np.linalg.norm(point, axis=1)
@@ -158,17 +173,19 @@ def _paths(rng: np.random.Generator, scalp: Scalp, roots: Roots, groom: Groom) -
         point = scalp.off_body(point, 0.006 + 0.5 * groom.clearance_m)
         points.append(point)
     path = np.stack(points, axis=1)
-    if groom.curl_m > 0:
-        along = ALONG
-        phase = rng.uniform(0, 2 * np.pi, (count, 1))
-        swing = 2 * np.pi * groom.curl_turns * rng.uniform(0.7, 1.3, (count, 1)) * along
-        outward = path / np.maximum(np.linalg.norm(path, axis=-1, keepdims=True), 1e-6)
-        sideways = np.cross(np.gradient(path, axis=1), outward)
-        sideways /= np.maximum(np.linalg.norm(sideways, axis=-1, keepdims=True), 1e-3)
-        size = groom.curl_m * np.minimum(along * 3, 1.0)
-        path = path + sideways * (np.sin(swing + phase) * size)[..., None]
-        path = path + outward * ((1 + np.cos(swing + phase)) * 0.5 * size)[..., None]
-    return path
+    return _curled(rng, path, groom) if groom.curl_m > 0 else path
+
+
+def _curled(rng: np.random.Generator, path: np.ndarray, groom: Groom) -> np.ndarray:
+    """Centre lines [N, SEGMENTS + 1, 3] wound around themselves."""
+    count = len(path)
+    phase = rng.uniform(0, 2 * np.pi, (count, 1))
+    swing = 2 * np.pi * groom.curl_turns * rng.uniform(0.7, 1.3, (count, 1)) * ALONG
+    outward = unit(path)
+    sideways = unit(np.cross(np.gradient(path, axis=1), outward), 1e-3)
+    size = groom.curl_m * np.minimum(ALONG * 3, 1.0)
+    path = path + sideways * (np.sin(swing + phase) * size)[..., None]
+    return path + outward * ((1 + np.cos(swing + phase)) * 0.5 * size)[..., None]
 
 
 def _aside(point: np.ndarray, groom: Groom) -> np.ndarray:

@@ -24,7 +24,7 @@ from .atlas import SkinAtlas, make_skin_atlas
 from .correspondence import LandmarkMap, sparse_map
 from .dense_correspondence import dense_map
 from .fitting import FaceFits, fit_faces
-from .hair import make_shell
+from .hair_shell import make_shell
 from .head_pieces import HeadParts
 from .photos import PhotoFaces, find_faces, photo_names, read_photo
 from .scalp import make_scalp

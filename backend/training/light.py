@@ -12,6 +12,7 @@ import numpy as np
 from ...cuda_ops.rasterise import Mesh, rasterise
 from ..camera import look_at
 from .meshes import plain_mesh
+from .vectors import unit
 
 LIGHTS = 10
 SHADOW_MAP_PX = 96
@@ -99,7 +100,7 @@ def highlight(
     fresnel = 0.04 + 0.96 * (1.0 - np.clip((normals * towards).sum(1), 0, 1)) ** 5
     for direction, radiance, reached in zip(environment.directions, environment.radiance, lit, strict=True):
         half = towards + direction.astype(np.float32)
-        half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
+        half = unit(half)
         lobe = np.clip((normals * half).sum(1), 0, 1) ** sharpness * (normals @ direction > 0) * reached
         total += (lobe * fresnel * (sharpness + 2.0) / 2.0)[:, None] * radiance
     return total.astype(np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 from ...cuda_ops.rasterise import Mesh, Texture
 from .light import Environment, diffuse, highlight, visibility
 from .pieces import Piece
+from .vectors import unit
 
 VIEWER_M = np.array([0.0, 0.0, 1.3], np.float32)
 """Where highlights are seen from: the sheets of a portrait have none that move, so all views share the front's."""
@@ -38,7 +39,7 @@ def lit_mesh(
         mesh.gain[start:end, 3] = piece.opacity
         if surface.gloss > 0:
             towards = VIEWER_M - piece.vertices_m
-            towards /= np.linalg.norm(towards, axis=1, keepdims=True)
+            towards = unit(towards)
             if surface.is_hair and piece.tangents is not None:
                 shine = _hair_highlight(environment, piece.tangents, towards, reached, surface.sharpness)
                 shine = shine * (0.25 + piece.tint) * 0.5
@@ -59,7 +60,7 @@ def _hair_highlight(
     total = np.zeros_like(towards)
     for direction, radiance, reached in zip(environment.directions, environment.radiance, lit, strict=True):
         half = towards + direction.astype(np.float32)
-        half /= np.maximum(np.linalg.norm(half, axis=1, keepdims=True), 1e-6)
+        half = unit(half)
         along = (tangents * half).sum(1)
         total += (np.clip(1.0 - along**2, 0, 1) ** (0.5 * sharpness) * reached * 0.35)[:, None] * radiance
     return total.astype(np.float32)

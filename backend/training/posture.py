@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .pieces import Piece
+from .vectors import unit
 
 BACK_M, BACK_SPREAD_M = 0.035, 0.018
 OPEN, OPEN_SPREAD = 0.2, 0.12
@@ -52,12 +53,12 @@ class Posture:
         slope = np.stack([back - self.moved_back_m(points + STEP_M * axis) for axis in np.eye(3)], -1) / STEP_M
         # The map adds slope . dx to z: normals go with its inverse, transposed.
         normals = piece.normals - slope * (piece.normals[:, 2:] / np.maximum(1.0 + slope[:, 2:], 0.2))
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+        normals = unit(normals, 1e-9)
         tangents = piece.tangents
         if tangents is not None:
             tangents = tangents.astype(np.float64)
             tangents[:, 2] += (slope * tangents).sum(1)
-            tangents = (tangents / np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+            tangents = unit(tangents, 1e-9).astype(np.float32)
         moved = piece.moved(-back[:, None] * np.array([0.0, 0.0, 1.0]))
         return replace(moved, normals=normals.astype(np.float32), tangents=tangents)
 

@@ -10,6 +10,7 @@ from ..manifolds import direction_to_chart, sample_map
 from .assets import FACE, SKIN, Garment, HeadModel, Wardrobe, vertex_normals
 from .meshes import plain_mesh
 from .surface import outermost_radius_m
+from .vectors import unit
 
 HAIRLINE_AZIMUTH_DEG = np.array([0, 30, 48, 58, 66, 74, 80, 86, 96, 108, 118, 128, 145, 180], float)
 HAIRLINE_ELEVATION_DEG = np.array([47, 47, 43, 36, 24, 4, 0, 22, 29, 24, 2, -18, -30, -36], float)
@@ -48,8 +49,8 @@ class Scalp:
         depth = self.elevation_deg - line
         if crown_deg > 0:
             crown = _unit(np.array([0.0, 0.93, 0.2]))
-            directions = self.vertices_m / np.linalg.norm(self.vertices_m, axis=1, keepdims=True)
-            depth = np.minimum(depth, np.degrees(np.arccos(np.clip(directions @ crown, -1, 1))) - crown_deg)
+            cosine = np.clip(unit(self.vertices_m) @ crown, -1, 1)
+            depth = np.minimum(depth, np.degrees(np.arccos(cosine)) - crown_deg)
         return np.where(self.is_ear, -90.0, depth)
 
     def radius_m(self, points_m: np.ndarray) -> np.ndarray:

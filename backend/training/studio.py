@@ -12,7 +12,8 @@ from ...cuda_ops.rasterise import Texture, make_texture
 from .assets import HeadModel, Wardrobe
 from .atlas import SkinAtlas
 from .correspondence import LandmarkMap
-from .hair import GROWN_STYLES, HairShell
+from .hair import GROWN_SHARES
+from .hair_shell import HairShell
 from .head_pieces import HeadParts
 from .scalp import Scalp
 from .skins import Skin
@@ -53,7 +54,7 @@ class Studio:
     @property
     def hair_names(self) -> list[str]:
         """Grown and wardrobe styles."""
-        return [*GROWN_STYLES, *self.shells]
+        return [*GROWN_SHARES, *self.shells]
 
     @cached_property
     def clear(self) -> Texture:

@@ -11,7 +11,7 @@ from .assets import SKIN
 from .beards import beard
 from .clothes import cloth_textures, dressed_body
 from .colours import sample_hair_colour
-from .hair import GROWN_SHARES, GROWN_STYLES, HIDES_EYE, Hair, sample_hair
+from .hair import GROWN_SHARES, HIDES_EYE, Hair, sample_hair
 from .head_pieces import eye_texture, head_pieces
 from .light import sample_environment
 from .lighting import lit_mesh
@@ -140,7 +140,7 @@ def _expression(rng: np.random.Generator, studio: Studio, split: Split, photo: s
 
 def _style(rng: np.random.Generator, split: Split) -> str:
     """A hair style of the split; those that hide an eye are rare."""
-    share = {**dict(zip(GROWN_STYLES, GROWN_SHARES, strict=True)), **dict.fromkeys(HIDES_EYE, 0.12)}
+    share = GROWN_SHARES | dict.fromkeys(HIDES_EYE, 0.12)
     weights = np.array([share.get(style, 0.9) for style in split.hair])
     return split.hair[rng.choice(len(split.hair), p=weights / weights.sum())]
 
