@@ -26,6 +26,9 @@ MARGIN = 0.35
 MAX_YAW_DEG = 30.0
 MAX_PITCH_DEG = 15.0
 
+FAR_FROM_SHOWN = 0.2
+"""Linear grey of what is filled in where nothing is shown."""
+
 
 @dataclass(frozen=True)
 class LiftedPair:
@@ -57,7 +60,8 @@ def lifted_pair(rng: np.random.Generator, portrait: RealPortrait) -> LiftedPair:
     covered = warped(wide.opacity)
     # A hole inside the person is closed; what lies open to the background stays open.
     closed = _closed(covered[..., 3])
-    filled = _filled(covered[..., :3] / np.maximum(covered[..., 3:], 1e-4), covered[..., 3])
+    straight = covered[..., :3] / np.maximum(covered[..., 3:], 1e-4)
+    filled = fill_in(straight, np.clip(covered[..., 3] * 1.5 - 0.5, 0, 1), np.full(3, FAR_FROM_SHOWN))
     base = np.exp(rng.uniform(np.log(0.03), np.log(0.8))) * np.exp(rng.normal(size=3) * 0.2)
     photo = filled * closed[..., None] + base * (1.0 - closed[..., None])
     return LiftedPair(_bytes(photo), _bytes(filled), closed.astype(np.float32), shown[..., 3], turned)
@@ -121,12 +125,3 @@ def _closed(shown: np.ndarray) -> np.ndarray:
     ]
     solid = ndimage.binary_fill_holes(joined)
     return np.maximum(shown, ndimage.gaussian_filter(solid.astype(np.float32), 0.7) * solid)
-
-
-def _filled(straight: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Colours continued from where they are shown, [S, S, 3] linear."""
-    size = straight.shape[0]
-    side = 1 << int(np.ceil(np.log2(size)))
-    picture, weight = np.zeros((side, side, 3), np.float32), np.zeros((side, side), np.float32)
-    picture[:size, :size], weight[:size, :size] = straight, np.clip(shown * 1.5 - 0.5, 0, 1)
-    return fill_in(picture, weight, np.full(3, 0.2))[:size, :size]

@@ -125,17 +125,13 @@ def extrapolated_depth(
     known = np.isfinite(rendered)
     nearest = float(rendered[known].min())
     capped = np.where(known, np.minimum(rendered, nearest + DEPTH_SPREAD_M), 0.0)
-    size = 1 << int(np.ceil(np.log2(max(rendered.shape))))
-    padded, weight = np.zeros((size, size, 3), np.float32), np.zeros((size, size), np.float32)
-    height, width = rendered.shape
-    padded[:height, :width] = capped[..., None]
-    weight[:height, :width] = known
-    filled = fill_in(padded, weight, np.full(3, nearest + 0.1))[:height, :width, 0]
+    wide = np.repeat(capped[..., None], 3, -1).astype(np.float32)
+    filled = fill_in(wide, known.astype(np.float32), np.full(3, nearest + 0.1))[..., 0]
     face = (rgba[..., 0] > 0.9) & known & (opacity > 0.5)
     x, y, z = head.neutral_m[SKIN].T
     scalp = np.degrees(np.arctan2(y, np.hypot(x, z))) > 48
     top = float(np.percentile(pixels[SKIN][scalp][:, 1], 90))
-    row = np.arange(height)[:, None]
-    hair = np.clip((top - row) / (0.05 * height), 0, 1) + (~known)
+    row = np.arange(camera.height_px)[:, None]
+    hair = np.clip((top - row) / (0.05 * camera.height_px), 0, 1) + (~known)
     filled = filled - HAIR_THICKNESS_M * np.clip(ndimage.gaussian_filter(hair.astype(np.float32), 2.0), 0, 1) * ~face
     return np.where(opacity > 1.0 / 255.0, filled, np.inf).astype(np.float32), face

@@ -65,10 +65,18 @@ def extract_skin(photo: np.ndarray, camera: Camera, vertices_m: np.ndarray, head
 
 
 def fill_in(picture: np.ndarray, weight: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Fills [S, S, 3] where `weight` [S, S] is below 1 from coarser and coarser weighted means (push-pull).
+    """Fills [H, W, 3] where `weight` [H, W] is below 1 from coarser and coarser weighted means (push-pull).
 
     `background` [3] is taken where nothing is known at any scale. Gortler et al., The Lumigraph (SIGGRAPH 1996).
     """
+    height, width = weight.shape
+    side = 1 << (max(height, width) - 1).bit_length()
+    margin = ((0, side - height), (0, side - width))
+    return _filled(np.pad(picture, (*margin, (0, 0))), np.pad(weight, margin), background)[:height, :width]
+
+
+def _filled(picture: np.ndarray, weight: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """The same of pictures whose sides are one power of two."""
     if picture.shape[0] <= 4:
         mean = (picture * weight[..., None]).sum((0, 1)) + 1e-3 * background
         return np.broadcast_to(mean / (weight.sum() + 1e-3), picture.shape).astype(np.float32)
@@ -76,7 +84,7 @@ def fill_in(picture: np.ndarray, weight: np.ndarray, background: np.ndarray) -> 
     blocks = weight.reshape(size, 2, size, 2)
     total = blocks.sum((1, 3))
     coarse = (picture * weight[..., None]).reshape(size, 2, size, 2, 3).sum((1, 3)) / np.maximum(total, 1e-6)[..., None]
-    filled = fill_in(coarse, np.minimum(total, 1.0), background)
+    filled = _filled(coarse, np.minimum(total, 1.0), background)
     smooth = ndimage.zoom(filled, (2, 2, 1), order=1, mode="nearest", grid_mode=True)
     share = np.minimum(weight, 1.0)[..., None]
     return (picture * share + smooth * (1.0 - share)).astype(np.float32)
