@@ -14,9 +14,7 @@ from .skins import Skin
 _ENCODED = (linear_to_srgb(np.arange(4096) / 4095.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def varied_skin(
-    rng: np.random.Generator, first: Skin, second: Skin | None, atlas: SkinAtlas
-) -> tuple[np.ndarray, np.ndarray]:
+def varied_skin(rng: np.random.Generator, first: Skin, second: Skin | None) -> tuple[np.ndarray, np.ndarray]:
     """A skin near `first`, perhaps with the fine detail of `second` or another tone.
 
     Returns RGBA texels [S, S, 4] uint8 (sRGB) and the linear tone [3] for the rest of the body.

@@ -106,7 +106,7 @@ def _skin(rng: np.random.Generator, studio: Studio, split: Split) -> tuple[str, 
     if rng.random() < 0.3:
         second = usable[rng.integers(len(usable))]
     mixed = studio.skins.load(second) if second else None
-    return photo, second, *varied_skin(rng, studio.skins.load(photo), mixed, studio.atlas)
+    return photo, second, *varied_skin(rng, studio.skins.load(photo), mixed)
 
 
 def _expression(rng: np.random.Generator, studio: Studio, split: Split, photo: str) -> np.ndarray:
