@@ -24,7 +24,7 @@ from ..networks.inversion import as_input
 from ..photo.alignment import LandmarkTemplate, align
 from ..photo.landmarks import LandmarkDetector
 from .lifted import lifted_pair
-from .photography import decoded_srgb, degraded, encoded_srgb, graded, sample_background, sample_look
+from .photography import decoded_srgb, degraded, encoded_srgb, graded, sample_background, sample_film
 from .real import RealPortrait
 from .subject import Subject
 from .surface import outermost_radius_m
@@ -70,18 +70,18 @@ def subject_example(
     detector: LandmarkDetector,
 ) -> Example:
     """Photographs a synthetic subject and draws novel views of it as the estimated camera understands it."""
-    look = sample_look(rng)
+    film = sample_film(rng)
     standpoint = input_standpoint(rng)
     camera, points_px = aligned_camera(rng, standpoint, subject, size_px)
-    view = render_view(subject, camera, look)
-    background = graded(sample_background(rng, size_px, list(backgrounds)), look)
+    view = render_view(subject, camera, film)
+    background = graded(sample_background(rng, size_px, list(backgrounds)), film)
     alpha = view.rgba[..., 3:].astype(np.float32) / 255.0
     mixed = decoded_srgb(view.rgba[..., :3]) * alpha + srgb_to_linear(background).astype(np.float32) * (1.0 - alpha)
-    photo = degraded(encoded_srgb(mixed), look, rng)
+    photo = degraded(encoded_srgb(mixed), film, rng)
     estimate = align(points_px, (standpoint.width_px, standpoint.height_px), template).crop_camera(size_px)
     understood = replace(subject, mesh=as_seen(subject.mesh, camera, estimate))
     cameras = [estimate, *(novel_camera(rng, estimate) for _ in range(novel_views))]
-    views = [render_view(understood, one, look) for one in cameras]
+    views = [render_view(understood, one, film) for one in cameras]
     radius_m, opacity = outermost_radius_m(understood.mesh, subject.textures, DISPLACEMENT_SIZE, threads=1)
     return pack(
         photo,

@@ -13,8 +13,8 @@ from ..photo.resampling import resized
 
 
 @dataclass(frozen=True)
-class Look:
-    """One camera and its settings."""
+class Film:
+    """What one camera and its settings do to a picture."""
 
     gain: np.ndarray  # [3], exposure and white balance in linear light
     contrast: float
@@ -25,11 +25,11 @@ class Look:
     detail: float  # resolution before enlargement, 1: full
 
 
-def sample_look(rng: np.random.Generator) -> Look:
+def sample_film(rng: np.random.Generator) -> Film:
     """Mostly a good camera, sometimes a bad one."""
     warm = rng.normal() * 0.05
     exposure = np.exp(rng.normal() * 0.15 - 0.04)
-    return Look(
+    return Film(
         gain=exposure * np.array([1 + warm, 1.0 + rng.normal() * 0.02, 1 - warm]),
         contrast=float(np.exp(rng.normal() * 0.07)),
         saturation=float(np.clip(0.92 + rng.normal() * 0.12, 0.0, 1.4)) if rng.random() > 0.04 else 0.0,
@@ -40,40 +40,40 @@ def sample_look(rng: np.random.Generator) -> Look:
     )
 
 
-def graded(linear: np.ndarray, look: Look) -> np.ndarray:
+def graded(linear: np.ndarray, film: Film) -> np.ndarray:
     """Exposure, white balance, saturation and contrast of linear colours [..., 3]; sRGB-encoded, 0..1, float32.
 
     A grade is a property of the film, so every view of one subject gets the same one.
     """
-    exposed = linear * look.gain.astype(np.float32)
+    exposed = linear * film.gain.astype(np.float32)
     grey = exposed @ np.array(LUMA, np.float32)
-    exposed = grey[..., None] + (exposed - grey[..., None]) * np.float32(look.saturation)
+    exposed = grey[..., None] + (exposed - grey[..., None]) * np.float32(film.saturation)
     # A shoulder instead of hard clipping, as film and phones have.
     bright = np.maximum(exposed - 0.7, 0.0)
     exposed = np.where(exposed > 0.7, 0.7 + 0.3 * (1.0 - np.exp(-bright / 0.3)), np.maximum(exposed, 0.0))
     encoded = encoded_srgb(exposed)
-    return np.clip((encoded - 0.45) * look.contrast + 0.45, 0.0, 1.0).astype(np.float32)
+    return np.clip((encoded - 0.45) * film.contrast + 0.45, 0.0, 1.0).astype(np.float32)
 
 
-def degraded(picture: np.ndarray, look: Look, rng: np.random.Generator) -> np.ndarray:
+def degraded(picture: np.ndarray, film: Film, rng: np.random.Generator) -> np.ndarray:
     """Defocus, lost resolution, noise and JPEG on an sRGB-encoded picture [H, W, 3] 0..1; returns [H, W, 3] uint8."""
     side = picture.shape[0]
-    if look.defocus > 0:
-        blur = (look.defocus * side,) * 2 + (0.0,)
+    if film.defocus > 0:
+        blur = (film.defocus * side,) * 2 + (0.0,)
         picture = ndimage.gaussian_filter(picture, blur)
-    if look.detail < 1.0:
-        small = max(32, round(side * look.detail))
+    if film.detail < 1.0:
+        small = max(32, round(side * film.detail))
         image = Image.fromarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
-        image = image.resize((small, small), Image.Resampling.BOX if look.detail > 0.6 else Image.Resampling.LANCZOS)
+        image = image.resize((small, small), Image.Resampling.BOX if film.detail > 0.6 else Image.Resampling.LANCZOS)
         picture = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255.0
-    if look.noise > 0:
+    if film.noise > 0:
         grain = rng.standard_normal(picture.shape, np.float32)
         grain = 0.6 * grain + 0.4 * grain.mean(-1, keepdims=True)
-        picture = picture + look.noise * grain * (0.4 + np.sqrt(np.clip(picture, 0, 1)))
+        picture = picture + film.noise * grain * (0.4 + np.sqrt(np.clip(picture, 0, 1)))
     encoded = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
-    if look.jpeg_quality < 100:
+    if film.jpeg_quality < 100:
         buffer = io.BytesIO()
-        Image.fromarray(encoded).save(buffer, "JPEG", quality=look.jpeg_quality)
+        Image.fromarray(encoded).save(buffer, "JPEG", quality=film.jpeg_quality)
         encoded = np.asarray(Image.open(buffer))
     return encoded
 

@@ -9,7 +9,7 @@ from ...cuda_ops.rasterise import Mesh, Texture, rasterise
 from ..camera import Camera, look_at
 from ..photo.alignment import crop_from_landmarks
 from .meshes import positions
-from .photography import Look, encoded_srgb, graded
+from .photography import Film, encoded_srgb, graded
 from .subject import Subject
 
 FACE_HALF_M = 0.138
@@ -28,22 +28,22 @@ class View:
     camera: Camera
 
 
-def render_view(subject: Subject, camera: Camera, look: Look | None, samples: int = 2) -> View:
-    """One picture of a subject, through the film of `look` if there is one."""
-    return draw_view(subject.mesh, subject.textures, camera, look, samples)
+def render_view(subject: Subject, camera: Camera, film: Film | None, samples: int = 2) -> View:
+    """One picture of a subject, through a `film` if there is one."""
+    return draw_view(subject.mesh, subject.textures, camera, film, samples)
 
 
 def draw_view(
-    mesh: Mesh, textures: Sequence[Texture], camera: Camera, look: Look | None, samples: int, threads: int = 1
+    mesh: Mesh, textures: Sequence[Texture], camera: Camera, film: Film | None, samples: int, threads: int = 1
 ) -> View:
-    """One picture of a mesh whose light is on it, through the film of `look` if there is one."""
+    """One picture of a mesh whose light is on it, through a `film` if there is one."""
     where = positions(*camera.project(mesh.vertices_m))
     rgba, depth_m = rasterise(
         mesh, where, textures, camera.width_px, camera.height_px, samples=samples, threads=threads
     )
     opacity = np.minimum(rgba[..., 3:], 1.0)
     straight = rgba[..., :3] / np.maximum(opacity, 1e-4)
-    encoded = encoded_srgb(np.clip(straight, 0, 1)) if look is None else graded(straight, look)
+    encoded = encoded_srgb(np.clip(straight, 0, 1)) if film is None else graded(straight, film)
     picture = np.concatenate([encoded, opacity], axis=-1)
     return View((np.clip(picture, 0, 1) * 255.0 + 0.5).astype(np.uint8), depth_m, camera)
 
