@@ -16,20 +16,8 @@ from portrait_manifolds.backend.networks.chart_maps import beside_face, chart_an
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.photo.input_view import InputView
 from portrait_manifolds.backend.photo.matting import Foreground
-from portrait_manifolds.backend.shape import body, body_surface
-from portrait_manifolds.backend.shape.body import (
-    CLOSE,
-    CLOSE_ELEVATION_DEG,
-    FARTHEST_M,
-    NEAREST_M,
-    WIDEST_GAP_M,
-    camera_facing,
-    lean_level,
-    leaning,
-    lower,
-    sheet_levels,
-    with_body,
-)
+from portrait_manifolds.backend.shape import body, body_surface, leaning_sheets
+from portrait_manifolds.backend.shape.body import WIDEST_GAP_M, with_body
 from portrait_manifolds.backend.shape.body_surface import (
     BACK_M,
     CHEST_SHARE,
@@ -39,6 +27,17 @@ from portrait_manifolds.backend.shape.body_surface import (
     ROUNDED_M,
     THICK_M,
     PersonSurface,
+)
+from portrait_manifolds.backend.shape.leaning_sheets import (
+    CLOSE,
+    CLOSE_ELEVATION_DEG,
+    FARTHEST_M,
+    NEAREST_M,
+    camera_facing,
+    lean_level,
+    leaning,
+    lower,
+    sheet_levels,
 )
 from portrait_manifolds.backend.shape.neck import neck_share, with_neck
 from portrait_manifolds.backend.shape.neck_column import Silhouette
@@ -143,7 +142,8 @@ def test_sheets_lean_as_the_photographs_camera_stands(bodied: Portraits, monkeyp
         asked.append(facing)
         return lean_level(points_m, facing)
 
-    monkeypatch.setattr(body, "lean_level", level)
+    for module in (body, leaning_sheets):
+        monkeypatch.setattr(module, "lean_level", level)
     view = replace(photograph(), camera=camera(20.0))
     with_body(bodied[0], view, NO_EARS)
     assert len(asked) == 3 and set(asked) == {camera_facing(view.camera)} != {AHEAD}
