@@ -82,7 +82,7 @@ def _locks_over(rng: np.random.Generator, shell: Piece, colour: np.ndarray) -> P
         normal[:, None, None],
         np.stack([u, v], -1),
         (colour * shade)[:, None, None],
-        np.float32(0.9),
+        np.array(0.9),
         along[:, None, None],
         "card0",
         replace(HAIR, casts_shadow=False),
