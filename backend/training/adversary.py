@@ -18,6 +18,7 @@ from ..camera import Camera
 from ..networks.cameras import CameraBatch
 from ..networks.precision import autocast
 from .batches import Batch
+from .descent import descend
 from .losses import composited
 
 CHANNELS = (32, 64, 96, 128, 128)
@@ -26,18 +27,24 @@ CHANNELS = (32, 64, 96, 128, 128)
 SLOPE = 0.2
 """Of leaky rectifiers below zero."""
 
-LEARNING_RATE, BETAS, MAX_NORM = 2e-4, (0.0, 0.99), 10.0
-"""Of its optimiser. A smaller norm would cut the penalty, which comes in few steps, down to nothing."""
+LEARNING_RATE, BETAS = 2e-4, (0.0, 0.99)
+"""Of its optimiser, Adam."""
 
-R1_GAMMA, R1_EVERY = 0.3, 8
-"""Weight of the penalty, and steps between those that pay it, as much at once."""
+MAX_NORM = 10.0
+"""Longer gradients are cut to this: less would cut the penalty, which comes in few steps, down to nothing."""
+
+R1_GAMMA = 0.3
+"""Weight of the penalty."""
+
+R1_EVERY = 8
+"""Steps between those that pay it, as much at once."""
 
 YAW_DEG, PITCH_DEG = (0.0, 8.0), (6.0, 5.0)
 """Mean and spread of photographs' own poses; so far apart, two of them differ by about 11 and 7 degrees."""
 
 CONDITION_MEAN = (0.0, 0.1, 0.9, 0.0, 0.0, 1.7, 0.5)
 CONDITION_SPREAD = (0.3, 0.2, 0.1, 0.15, 0.15, 0.15, 0.5)
-"""Of what `condition` holds, over the pictures of batches: all of it is to vary alike."""
+"""Mean and spread of what `condition` holds, over the pictures of batches: all of it is to vary alike."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,7 @@ class Adversary:
         r1 = torch.zeros_like(loss)
         if penalised:
             r1 = 0.5 * R1_GAMMA * R1_EVERY * squared_gradient(self.discriminator, true)
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss + r1).backward()
-        if torch.isfinite(nn.utils.clip_grad_norm_(self.discriminator.parameters(), MAX_NORM)):
-            self.optimiser.step()
+        descend(loss + r1, self.discriminator, self.optimiser, MAX_NORM)
         self.discriminator.requires_grad_(False)
         return {"discriminator": loss, "r1": r1}
 

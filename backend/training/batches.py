@@ -19,8 +19,11 @@ from ..networks.chart_maps import chart_angles_deg
 from ..photo.masks import least_around
 from .examples import DEPTH_UNIT_M, UNKNOWN_DEPTH, Example, Shards
 
-BORDER_SHARE, MAX_BORDER = 0.5, 0.2
-"""How many synthetic photographs end inside the crop, and by how much of its side at the most."""
+BORDER_SHARE = 0.5
+"""How many synthetic photographs end inside the crop."""
+
+MAX_BORDER = 0.2
+"""By how much of its side at the most."""
 
 Values = TypeVar("Values", "Targets", "Batch")
 

@@ -20,15 +20,23 @@ from .views import View, draw_view
 RIGHT_EYE, LEFT_EYE = 33, 263
 """Outer corners, among MediaPipe's points."""
 
-EYES_M, EYES_IN_HEAD_M = 0.09, (0.0, 0.03, 0.075)
-"""How far those lie apart, and their middle from the head's, on a grown person."""
+EYES_M = 0.09
+"""How far those lie apart on a grown person."""
+
+EYES_IN_HEAD_M = (0.0, 0.03, 0.075)
+"""And where their middle lies from the head's."""
 
 FOV_DEG, DISTANCE_M, SAMPLES = 18.0, 1.5, 3
+"""Of the pictures' cameras, and rays along a pixel's side."""
+
 TURNS_DEG = ((10, 0), (-10, 0), (20, 0), (-20, 0), (30, 0), (-30, 0))
+"""Yaw and pitch of the true views from the input's."""
 
 AMBIENT = 0.42
+"""Linear light from all around on a scan, whose colours have none."""
+
 LAMPS = (((0.45, 0.5, 1.0), 0.42), ((-0.8, 0.2, 0.6), 0.16), ((0.0, 1.0, 0.0), 0.1))
-"""Light on a scan, whose colours have none: directions towards lamps far off, and how bright they are."""
+"""Directions towards lamps far off, and how bright they are."""
 
 WALL = (0.147, 0.216, 0.296)
 """Linear light of what stands behind the head in the input."""

@@ -29,6 +29,7 @@ from .adversary import Adversary
 from .batches import batches
 from .checkpoint import MovingAverage, load_checkpoint, save_checkpoint
 from .choices import check_above_zero, check_least
+from .descent import descend
 from .losses import LossWeights
 from .preview import save_sheet
 from .samples import sample_sheet
@@ -43,12 +44,16 @@ PRIOR_RATE = 10.0
 Part = Literal["encoder_w", "synthesis", "encoder_detail"]
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.csv"
+"""A run's files in its folder."""
 
 LOG_EVERY = 25
 """Steps that a line of the log is the mean of."""
 
-WARM_UP_STEPS, LEAST_RATE = 50, 0.02
-"""The learning rate rises linearly in the first, and falls to this share of itself by the end."""
+WARM_UP_STEPS = 50
+"""The learning rate rises linearly in the first."""
+
+LEAST_RATE = 0.02
+"""It falls to this share of itself by the end."""
 
 AVERAGE_DECAY = 0.995
 """Of the weights' moving average, a step."""
@@ -133,15 +138,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
     """
     torch.manual_seed(config.seed)
     device = choose_device(config.device)
-    network = Inversion(inversion_config(config.size))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
-    network = network.to(device)
-    if config.start is None:
-        network.geometry.set_mean(mean_radius_m)
-    else:  # its displacements are of its own mean head
-        network.load_state_dict(load_weights(folder=config.start).network.state_dict())
-    for part in config.frozen:
-        getattr(network, part).requires_grad_(False)
+    network = _begun(config, mean_radius_m, device)
     optimiser = make_optimiser(network)
     average = MovingAverage(network, AVERAGE_DECAY)
     adversary = Adversary(device) if config.weights.adversarial and not config.shape_only else None
@@ -173,12 +170,7 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
             lesson = teacher.lesson(batch, np.random.default_rng([config.seed, step])) if teacher else None
             fine = progress > config.fine_after
             terms = training_step(network, batch, config.weights, lesson, adversary, fine=fine, step=step)
-        total = terms["total"]
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
-        if torch.isfinite(norm):
-            optimiser.step()
+        norm = descend(terms["total"], network, optimiser, MAX_NORM)
         step += 1
         average.update(network, step)
         recent.append({name: float(value.detach()) for name, value in terms.items()} | {"norm": float(norm)})
@@ -192,6 +184,20 @@ def train(config: TrainConfig, mean_radius_m: np.ndarray, samples: Sequence[tupl
                 save_sheet(config.out / f"samples-{step:06d}.png", sample_sheet(now, samples))
     save()
     return averaged(config, average)
+
+
+def _begun(config: TrainConfig, mean_radius_m: np.ndarray, device: str) -> Inversion:
+    """The network before its first step."""
+    network = Inversion(inversion_config(config.size))
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast in bf16
+    network = network.to(device)
+    if config.start is None:
+        network.geometry.set_mean(mean_radius_m)
+    else:  # its displacements are of its own mean head
+        network.load_state_dict(load_weights(folder=config.start).network.state_dict())
+    for part in config.frozen:
+        getattr(network, part).requires_grad_(False)
+    return network
 
 
 def learning_rate(config: TrainConfig, step: int, progress: float) -> float:
@@ -226,6 +232,7 @@ def averaged(config: TrainConfig, average: MovingAverage) -> Inversion:
 
 
 def _log(path: Path, step: int, seconds: float, rate: float, recent: list[dict[str, float]]) -> None:
+    """Adds a line of means over the recent steps' terms; where these are others than the log's, a new log begins."""
     means = {name: float(np.mean([terms[name] for terms in recent])) for name in recent[0]}
     row = {"step": step, "seconds": round(seconds, 1), "rate": f"{rate:.2e}"}
     row |= {name: f"{value:.5f}" for name, value in means.items()}

@@ -23,9 +23,11 @@ MAX_LOG_RADIUS = 0.5
 OUTLINE_POINTS = 96
 """Points a side of the chart that are compared with an outline."""
 
-AIR_M, SKIN_M = 0.003, 0.008
-"""Sheets farther outside the outermost surface than the first are to be clear, and those so near below it opaque; the
-second in proportion where sheets lie far apart, so that as many are."""
+AIR_M = 0.003
+"""Sheets farther outside the outermost surface are to be clear."""
+
+SKIN_M = 0.008
+"""And those so near below it opaque; in proportion where sheets lie far apart, so that as many are."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,29 @@ class LossWeights:
     """How much each term counts."""
 
     colour: float = 1.0
+    """Pictures' colours."""
     edges: float = 1.0
+    """Gradients of these at several scales."""
     opacity: float = 0.5
+    """Pictures' opacity."""
     depth: float = 8.0
+    """Pictures' depth, in metres, where it is known."""
     radius: float = 2.0
+    """Logarithm of the outermost surface's distance from the head's centre."""
     smooth: float = 0.3
+    """How much the displacement bends."""
     matte: float = 0.3
+    """Where the photograph shows the person."""
     occupancy: float = 1.5
+    """Sheets clear outside that surface, and opaque just below it."""
     silhouette: float = 3.0
+    """How far the displaced surface's outline lies from the person's, in half pictures."""
     taught: float = 1.0
+    """All terms of pictures, against what the teacher's portraits look like."""
     taught_radius: float = 2.0
+    """As `radius`, against the teacher's."""
     adversarial: float = 0.0
+    """How untrue pictures look to the adversary."""
 
 
 def view_losses(drawn: Tensor, targets: Targets, background: Tensor) -> dict[str, Tensor]:

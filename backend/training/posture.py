@@ -13,15 +13,17 @@ from .pieces import Piece
 from .vectors import unit
 
 BACK_M, BACK_SPREAD_M = 0.035, 0.018
+"""Mean and spread of how far back the body is."""
+
 OPEN, OPEN_SPREAD = 0.2, 0.12
-"""How far back the body is on average, and how far each shoulder beyond the neck's width, in shares of its distance."""
+"""And of how much farther back each shoulder is, in shares of its distance beyond the neck's width."""
 
 NECK_HALF_WIDTH_M = 0.06
 """Beyond it to either side begins the shoulder."""
 
 JAW_M, JAW_SLOPE = 0.085, 0.3
-"""The plane under the jaw from which the neck leans: its height below the head's centre, and how much it falls in
-front."""
+"""The plane under the jaw from which the neck leans: how far it lies below the head's centre, and how much it falls for
+each metre forward."""
 
 NECK_LENGTH_M = 0.09
 """So far below the jaw's plane, all is moved."""

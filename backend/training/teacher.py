@@ -27,9 +27,12 @@ VIEWS, VIEW_PX = 2, 144
 SURE_OPACITY = 0.9
 """Depth is taught where the teacher's portrait is this opaque."""
 
-BODY_M, BODY_DEG = -0.11, (-25.0, -35.0)
-"""Height below which the teacher is not asked, and elevations between which that begins: how the body stands under the
-head is learned from the synthetic people of today, whose posture the teacher may not know."""
+BODY_M = -0.11
+"""Height below which the teacher is not asked: how the body stands under the head is learned from the synthetic people
+of today, whose posture the teacher may not know."""
+
+BODY_DEG = (-25.0, -35.0)
+"""Elevations between which that begins in the chart."""
 
 
 @dataclass(frozen=True)
