@@ -1,5 +1,7 @@
 """Glasses and hats, as simple meshes made for the subject's own head."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .assets import EYEBALL_LEFT, EYEBALL_RIGHT, HeadModel, vertex_normals
@@ -24,45 +26,42 @@ def glasses(rng: np.random.Generator, vertices_m: np.ndarray, head: HeadModel) -
     metal = thickness < 0.001
     colour = np.array([0.35, 0.33, 0.3]) * rng.uniform(0.3, 1.4) if metal else sample_cloth_colour(rng) * 0.4
     front_z = bridge[2] + 0.003
+    beside_m = np.abs(vertices_m[head.landmarks68[[0, 16]], 0]).mean() + 0.004
     pieces = []
-    angle = np.linspace(0, 2 * np.pi, 41)
     for eye in eyes:
         side = np.sign(eye[0])
         centre = np.array([eye[0] * 1.04, eye[1] - 0.003, front_z])
-        c, s = np.cos(angle), np.sin(angle)
-        radius = 1.0 / (np.abs(c) ** roundness + np.abs(s) ** roundness) ** (1.0 / roundness)
-        rim = centre + np.stack([radius * c * width, radius * s * height, np.zeros_like(c)], 1)
-        rim[:, 2] -= np.maximum(np.abs(rim[:, 0]) - 0.03, 0) ** 2 * 7.0  # faces curve away
-        pieces.append(_tube(rim, thickness, colour))
+        rim = _rim(centre, width, height, roundness)
         outer = rim[np.argmax(rim[:, 0] * side)]
-        ear = np.array(
-            [side * (np.abs(vertices_m[head.landmarks68[[0, 16]], 0]).mean() + 0.004), outer[1] + 0.002, -0.005]
-        )
-        hook = ear + np.array([0.0, -0.02, -0.03])
-        pieces.append(
-            _tube(
-                np.stack([outer + np.array([0, 0.004, 0]), ear + np.array([side * 0.001, 0, 0.03]), ear, hook]),
-                thickness * 1.3,
-                colour,
-            )
-        )
-        lens = np.concatenate([centre[None], rim[:-1]])
-        count = len(lens) - 1
-        fan = np.stack([np.zeros(count, int), 1 + np.arange(count), 1 + (np.arange(count) + 1) % count], 1)
-        dark = rng.random() < 0.04
-        glass = plain_piece(
-            lens, np.tile([0.0, 0.1, 0.99], (count + 1, 1)), fan.astype(np.int32), np.full(3, 0.03), LENS
-        )
-        opacity = np.full(count + 1, 0.75 if dark else 0.06, np.float32)
-        pieces.append(
-            Piece(glass.vertices_m, glass.normals, glass.triangles, glass.uv, glass.tint, opacity, "clear", LENS)
-        )
-    inner = 0.012
-    arch = np.array(
-        [[x, eyes[:, 1].mean() + 0.003 - 60 * x * x * 0.3, front_z + 0.002] for x in np.linspace(-inner, inner, 7)]
-    )
-    pieces.append(_tube(arch, thickness, colour))
-    return pieces
+        ear = np.array([side * beside_m, outer[1] + 0.002, -0.005])
+        before_ear, hook = ear + np.array([side * 0.001, 0, 0.03]), ear + np.array([0.0, -0.02, -0.03])
+        temple = np.stack([outer + np.array([0, 0.004, 0]), before_ear, ear, hook])
+        pieces += [_tube(rim, thickness, colour), _tube(temple, thickness * 1.3, colour)]
+        pieces.append(_lens(centre, rim, is_dark=rng.random() < 0.04))
+    across = np.linspace(-0.012, 0.012, 7)
+    arch = np.array([[x, eyes[:, 1].mean() + 0.003 - 60 * x * x * 0.3, front_z + 0.002] for x in across])
+    return [*pieces, _tube(arch, thickness, colour)]
+
+
+def _rim(centre: np.ndarray, width: float, height: float, roundness: float) -> np.ndarray:
+    """A rim's path [41, 3] about a centre [3]: a superellipse of half width and height, bent as faces curve away."""
+    angle = np.linspace(0, 2 * np.pi, 41)
+    c, s = np.cos(angle), np.sin(angle)
+    radius = 1.0 / (np.abs(c) ** roundness + np.abs(s) ** roundness) ** (1.0 / roundness)
+    rim = centre + np.stack([radius * c * width, radius * s * height, np.zeros_like(c)], 1)
+    rim[:, 2] -= np.maximum(np.abs(rim[:, 0]) - 0.03, 0) ** 2 * 7.0
+    return rim
+
+
+def _lens(centre: np.ndarray, rim: np.ndarray, is_dark: bool) -> Piece:
+    """A fan of triangles about a centre [3] within a closed rim [N, 3], hardly opaque but for sunglasses."""
+    corners = np.concatenate([centre[None], rim[:-1]])
+    count = len(corners) - 1
+    fan = np.stack([np.zeros(count, int), 1 + np.arange(count), 1 + (np.arange(count) + 1) % count], 1)
+    normals = np.tile([0.0, 0.1, 0.99], (count + 1, 1))
+    glass = plain_piece(corners, normals, fan.astype(np.int32), np.full(3, 0.03), LENS)
+    opacity = np.full(count + 1, 0.75 if is_dark else 0.06, np.float32)
+    return replace(glass, opacity=opacity, texture="clear")
 
 
 def hat(rng: np.random.Generator, scalp: Scalp, kind: str) -> list[Piece]:
@@ -98,7 +97,7 @@ def hat(rng: np.random.Generator, scalp: Scalp, kind: str) -> list[Piece]:
 
 
 def _grid(points: np.ndarray, colour: np.ndarray, texture: str, repeats: float) -> Piece:
-    """A piece from a grid of points [R, C, 3]."""
+    """A piece of felt from a grid of points [R, C, 3], facing outwards."""
     rows, columns = points.shape[:2]
     index = np.arange(rows * columns).reshape(rows, columns)
     a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, 1:].ravel(), index[1:, :-1].ravel()
@@ -115,7 +114,7 @@ def _grid(points: np.ndarray, colour: np.ndarray, texture: str, repeats: float) 
 
 
 def _tube(path: np.ndarray, radius_m: float, colour: np.ndarray, sides: int = 6) -> Piece:
-    """A tube around a path [N, 3]."""
+    """A tube of a frame around a path [N, 3]."""
     tangent = np.gradient(path, axis=0)
     tangent = unit(tangent, 1e-9)
     up = np.where(np.abs(tangent[:, 1:2]) < 0.9, [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]])

@@ -39,7 +39,7 @@ def varied_skin(rng: np.random.Generator, first: Skin, second: Skin | None) -> t
 def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray, np.ndarray]:
     """A skin from nothing: tone, blush, lips, brows of strokes, shaded lids, freckles, beard shadow."""
     tone = sample_skin_tone(rng).astype(np.float32)
-    x, y, z = np.moveaxis(atlas.neutral_m * 100.0, -1, 0)
+    x, y, z = np.moveaxis(atlas.neutral_m * 100.0, -1, 0)  # centimetres
     side = np.abs(x)
     colour = np.broadcast_to(tone, (*x.shape, 3)).astype(np.float32).copy()
 
@@ -47,15 +47,12 @@ def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray
         colour[...] *= 1.0 + mask[..., None] * (factor.astype(np.float32) - 1.0)
 
     red = np.array([1.08, 0.82, 0.82])
-    blush = np.exp(-(((side - 4.2) / 1.8) ** 2) - ((y + 2.2) / 1.6) ** 2) + np.exp(
-        -((x / 1.2) ** 2) - ((y + 1.8) / 1.2) ** 2
-    )
-    tinted(blush * rng.uniform(0.2, 1.0), red)
+    cheeks = np.exp(-(((side - 4.2) / 1.8) ** 2) - ((y + 2.2) / 1.6) ** 2)
+    nose = np.exp(-((x / 1.2) ** 2) - ((y + 1.8) / 1.2) ** 2)
+    tinted((cheeks + nose) * rng.uniform(0.2, 1.0), red)
     tinted(np.clip(side - 7.6, 0, 1), red)  # ears
-    tinted(
-        np.exp(-(((side - 3.1) / 1.7) ** 2) - ((y - 0.9) / 1.1) ** 2) * rng.uniform(0.1, 0.8),
-        np.array([0.72, 0.66, 0.68]),
-    )
+    lids = np.exp(-(((side - 3.1) / 1.7) ** 2) - ((y - 0.9) / 1.1) ** 2)
+    tinted(lids * rng.uniform(0.1, 0.8), np.array([0.72, 0.66, 0.68]))
     lips = np.exp(-np.maximum((x / 2.45) ** 2 + ((y + 6.0) / 0.95) ** 2 - 0.55, 0) * 9.0) * (z > 8)
     lip_tint = np.array([0.85, 0.45, 0.45]) if rng.random() < 0.7 else np.array([0.9, 0.2, 0.25])
     tinted(lips * rng.uniform(0.4, 1.0), lip_tint)
@@ -64,23 +61,11 @@ def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray
     mottle = ndimage.zoom(rng.standard_normal((size // 16, size // 16)), 16, order=1)[:size, :size]
     colour *= (1.0 + 0.035 * mottle + 0.05 * ndimage.gaussian_filter(grain, 0.8))[..., None].astype(np.float32)
     hair = sample_hair_colour(rng, tone)
-    arch = 3.35 + 0.35 * np.cos((side - 3.6) * 0.9) + rng.normal() * 0.1
-    thick = rng.uniform(0.22, 0.5) * np.clip((5.6 - side) / 2.2, 0.1, 1)
-    brow = (
-        np.clip(1.4 - np.abs(y - arch) / thick, 0, 1)
-        * np.clip((side - 1.0) / 0.4, 0, 1)
-        * np.clip((5.6 - side) / 0.5, 0, 1)
-    )
-    strokes = np.clip(0.75 + 0.9 * ndimage.gaussian_filter1d(grain, 2.5, axis=0) * 2.0, 0, 1)
-    brow = (brow * strokes * (z > 6.0) * rng.uniform(0.6, 1.0))[..., None].astype(np.float32)
-    colour = colour * (1 - brow) + np.minimum(hair, tone * 0.6).astype(np.float32) * brow
+    brows = _brows(rng, side, y, z, grain)[..., None].astype(np.float32)
+    colour = colour * (1 - brows) + np.minimum(hair, tone * 0.6).astype(np.float32) * brows
     if rng.random() < 0.35:
-        beard = (
-            np.clip((-3.6 - y) / 1.2, 0, 1)
-            * np.clip((z - 1.0) / 2.0, 0, 1)
-            * np.clip((y + 11.0) / 1.0, 0, 1)
-            * (1 - lips)
-        )
+        beard = np.clip((-3.6 - y) / 1.2, 0, 1) * np.clip((z - 1.0) / 2.0, 0, 1) * np.clip((y + 11.0) / 1.0, 0, 1)
+        beard = beard * (1 - lips)
         tinted(beard * rng.uniform(0.1, 0.8) * np.clip(0.6 + 0.5 * grain, 0, 1), np.array([0.55, 0.58, 0.62]))
     if rng.random() < 0.2:
         spots = ndimage.gaussian_filter((rng.random((size, size)) < 0.004).astype(np.float32), 1.0) * 5.0
@@ -88,6 +73,16 @@ def painted_skin(rng: np.random.Generator, atlas: SkinAtlas) -> tuple[np.ndarray
     rim = np.clip((atlas.border_m - 0.004) / 0.022, 0, 1)[..., None]
     colour = tone + (colour - tone) * rim
     return _texels(rng, colour), tone
+
+
+def _brows(rng: np.random.Generator, side: np.ndarray, y: np.ndarray, z: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """How much of each texel [S, S] brows hide, 0..1, in strokes: of places in centimetres, beside, up and before."""
+    arch = 3.35 + 0.35 * np.cos((side - 3.6) * 0.9) + rng.normal() * 0.1
+    thick = rng.uniform(0.22, 0.5) * np.clip((5.6 - side) / 2.2, 0.1, 1)
+    near = np.clip(1.4 - np.abs(y - arch) / thick, 0, 1)
+    within = near * np.clip((side - 1.0) / 0.4, 0, 1) * np.clip((5.6 - side) / 0.5, 0, 1)
+    strokes = np.clip(0.75 + 0.9 * ndimage.gaussian_filter1d(grain, 2.5, axis=0) * 2.0, 0, 1)
+    return within * strokes * (z > 6.0) * rng.uniform(0.6, 1.0)
 
 
 def _tamed(ratio: np.ndarray) -> np.ndarray:

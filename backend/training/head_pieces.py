@@ -121,16 +121,7 @@ def head_pieces(
     back_colour[EYE_SOCKETS] = tone * 0.35
     pieces.append(_model_piece(vertices_m, parts.back, back_colour, SKIN_SURFACE, skin_normals))
     eye_triangles, eye_uv = parts.eyes
-    shade = np.ones((len(vertices_m), 3), np.float32)
-    for ball in (EYEBALL_LEFT, EYEBALL_RIGHT):
-        points = vertices_m[ball]
-        middle = 0.5 * (points.min(0) + points.max(0))
-        height = (points[:, 1] - middle[1]) / 0.016
-        side = np.abs(points[:, 0] - middle[0]) / 0.016
-        # The lids' shade: the upper one's lies on the ball.
-        shade[ball] = (np.clip(1.0 - 1.1 * np.clip(height - 0.12, 0, 1), 0.3, 1) * np.clip(1.12 - 0.35 * side, 0.5, 1))[
-            :, None
-        ]
+    shade = _lids_shade(vertices_m)
     pieces.append(_model_piece(vertices_m, eye_triangles, shade, EYE_SURFACE, uv=eye_uv, texture="eye"))
     tooth_colour = np.zeros((len(vertices_m), 3), np.float32)
     inward = np.clip((vertices_m[:, 2] - vertices_m[TEETH, 2].max() + 0.028) / 0.028, 0.1, 1)[:, None]
@@ -148,6 +139,19 @@ def head_pieces(
         )
     )  # fmt: skip
     return pieces
+
+
+def _lids_shade(vertices_m: np.ndarray) -> np.ndarray:
+    """Factors [V, 3] on the eyeballs' colours, 1 elsewhere: the upper lid's shade lies on them, the corners are dim."""
+    shade = np.ones((len(vertices_m), 3), np.float32)
+    for ball in (EYEBALL_LEFT, EYEBALL_RIGHT):
+        points = vertices_m[ball]
+        middle = 0.5 * (points.min(0) + points.max(0))
+        height = (points[:, 1] - middle[1]) / 0.016
+        side = np.abs(points[:, 0] - middle[0]) / 0.016
+        lit = np.clip(1.0 - 1.1 * np.clip(height - 0.12, 0, 1), 0.3, 1) * np.clip(1.12 - 0.35 * side, 0.5, 1)
+        shade[ball] = lit[:, None]
+    return shade
 
 
 def eye_texture(rng: np.random.Generator, size: int = 160) -> Texture:
