@@ -4,7 +4,7 @@ All triangles of all views of a batch are taken apart into samples at once, so o
 by side; memory grows with the number of covered samples (about 40 bytes each, all layers counted).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -77,16 +77,7 @@ def rasterise_reference(
     if through.any():
         colour, group_inverse, group = shaded(through)
         colour = torch.where(colour[:, 3:] > MIN_ALPHA, colour, torch.zeros_like(colour))
-        layer_sample, layer_owner = sample[through], owner[through]
-        order = torch.argsort(layer_owner, stable=True)
-        order = order[torch.argsort(group_inverse[group[order]], descending=True, stable=True)]
-        order = order[torch.argsort(layer_sample[order], stable=True)]
-        layer_sample, group = layer_sample[order], group[order]
-        start = torch.searchsorted(layer_sample, layer_sample)
-        rank = torch.arange(len(order), device=device) - start
-        for k in range(int(rank.max()) + 1):
-            now = rank == k
-            where, of = layer_sample[now], group[now]
+        for where, of in _front_to_back(sample[through], owner[through], group_inverse[group], group):
             rgba[where] += clear[where, None] * colour[of]
             depth_sum[where] += clear[where] * colour[of, 3] / group_inverse[of]
             clear[where] *= 1.0 - colour[of, 3].clamp(max=1.0)
@@ -117,6 +108,22 @@ def mip_chain(texels: torch.Tensor) -> list[torch.Tensor]:
         above = levels[-1][rows][:, columns] + levels[-1][rows][:, right]
         levels.append(0.25 * (above + levels[-1][below][:, columns] + levels[-1][below][:, right]))
     return levels
+
+
+def _front_to_back(
+    sample: torch.Tensor, owner: torch.Tensor, inverse: torch.Tensor, group: torch.Tensor
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Of layers [K] the foremost of each sample and its group, [J] each, then those behind them, and so on.
+
+    The nearer, of greater 1 / depth `inverse` [K], comes first; of two as near the triangle of the lower number.
+    """
+    order = torch.argsort(owner, stable=True)
+    order = order[torch.argsort(inverse[order], descending=True, stable=True)]
+    order = order[torch.argsort(sample[order], stable=True)]
+    sample, group = sample[order], group[order]
+    rank = torch.arange(len(order), device=sample.device) - torch.searchsorted(sample, sample)
+    for k in range(int(rank.max()) + 1):
+        yield sample[rank == k], group[rank == k]
 
 
 def _covered(

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import ndimage
 
 from ..atomic import atomic_path
+from ..camera import Camera
 from ..conventions import srgb_to_linear
 from ..photo.landmarks import LandmarkDetector
 from .assets import SKIN, HeadModel, data_folder, load_head_model, load_wardrobe
@@ -38,12 +39,18 @@ VERSION = 5
 """Raised when anything kept in the cache is made differently."""
 
 MAX_RESIDUAL_PX = 2.5
+"""A photograph is rejected as a source of skin if its fit is off by more than this at 256 px; or if it is black and
+white (skins.MIN_CHROMA)."""
+
 MAX_YAW_DEG = 28.0
+"""Or if its head is turned further."""
+
 MIN_SEEN = 0.45
-"""A photograph is rejected as a source of skin if its fit is off by more than this at 256 px, its head is turned
-further, or less of the face's front is seen; or if it is black and white (skins.MIN_CHROMA)."""
+"""Or if less of the face's front is seen."""
 
 ENOUGH_FOR_CORRESPONDENCE = 100
+"""Photographs that it takes to learn which point of the head each landmark is."""
+
 BACKGROUND_SIDE_PX = 128
 
 
@@ -197,18 +204,28 @@ def _extract(
     elif skin.chroma < MIN_CHROMA:
         note["rejected"] = "it is black and white"
     else:
-        note["tone"] = skin.tone.tolist()
+        note |= {"tone": skin.tone.tolist(), "hair": _hair_colour(photo, person, camera, vertices, skin.tone)}
         _save_picture(folder / f"{name}.webp", skin.texels)
-        pixels, _ = camera.project(_over_hairline(vertices))
-        column, row = np.rint(pixels - 0.5).astype(int).T
-        inside = (column >= 0) & (row >= 0) & (column < photo.shape[1]) & (row < photo.shape[0])
-        column, row = column[inside], row[inside]
-        sure = person[row, column] > 0.8
-        if sure.sum() > 20:
-            colour = np.median(srgb_to_linear(photo[row[sure], column[sure]] / 255.0), axis=0)
-            if np.abs(np.log(np.maximum(colour, 0.01) / skin.tone)).mean() > 0.25:  # else bald
-                note["hair"] = np.maximum(colour, 0.005).tolist()
     return note
+
+
+def _hair_colour(
+    photo: np.ndarray, person: np.ndarray, camera: Camera, vertices_m: np.ndarray, tone: np.ndarray
+) -> list[float]:
+    """The hair's linear colour [3] in a photograph of a head with vertices [V, 3] and skin of a `tone` [3].
+
+    Empty where too little of the `person` [H, W], 0..1, is seen over the hairline, or the head is bald.
+    """
+    pixels, _ = camera.project(_over_hairline(vertices_m))
+    column, row = np.rint(pixels - 0.5).astype(int).T
+    inside = (column >= 0) & (row >= 0) & (column < photo.shape[1]) & (row < photo.shape[0])
+    column, row = column[inside], row[inside]
+    sure = person[row, column] > 0.8
+    if sure.sum() <= 20:
+        return []
+    colour = np.median(srgb_to_linear(photo[row[sure], column[sure]] / 255.0), axis=0)
+    is_bald = np.abs(np.log(np.maximum(colour, 0.01) / tone)).mean() <= 0.25
+    return [] if is_bald else np.maximum(colour, 0.005).tolist()
 
 
 def _over_hairline(vertices_m: np.ndarray) -> np.ndarray:
