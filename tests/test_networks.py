@@ -16,10 +16,10 @@ from portrait_manifolds.backend.networks.decoder import HULL_LOG_RADII, silhouet
 from portrait_manifolds.backend.networks.detail import sample_voxel
 from portrait_manifolds.backend.networks.inversion import Inversion, as_input
 from portrait_manifolds.backend.networks.precision import autocast, bfloat16_is_fast
+from portrait_manifolds.backend.networks.push_pull import push_pull
 from portrait_manifolds.backend.networks.resampling import calmed
 from portrait_manifolds.backend.networks.visibility import (
     clean_foreground,
-    push_pull,
     scalp_maps,
     shown,
     surroundings,

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...cuda_ops.recorded import recorded
 from ..conventions import CHART_HALF_EXTENT, SEEN_MARGIN_M, SEEN_SOFTNESS_M
 from ..photo.masks import least_around
 from ..ramps import ramp
 from .cameras import CameraBatch
 from .chart_maps import chart_angles_deg, low_down
 from .kept import kept, lasting
+from .push_pull import push_pull
 from .sheet_geometry import SheetGeometry
 
 GRAZING = (0.08, 0.3)
@@ -35,18 +35,19 @@ DARK = 0.05
 """The two sides of a face are compared by what is brighter than this, of 0..1."""
 
 MAX_LIGHT_RATIO = 2.0
-"""And how much brighter one of them is, is trusted up to this."""
+"""How much brighter than the other one of them is, is trusted up to this."""
 
 NEVER = 1e-3
-"""Where no place is seen on both with more than this weight they are taken to be alike."""
+"""Where no place is seen on both sides with more than this weight they are taken to be alike."""
 
 BEHIND_EARS_DEG, NAPE_DEG = (96.0, 104.0), (-40.0, -28.0)
-EAR_TOP_DEG, TEMPLE_DEG, HAIRLINE_DEG = (14.0, 26.0), (60.0, 75.0), (38.0, 48.0)
-"""Where the mean head's scalp begins, each from where to where: behind azimuth and above elevation; above the ears, if
-it is beside the temples or above the forehead."""
+"""The mean head's scalp begins between these azimuths behind the ears, and elevations above the nape."""
 
-NEARNESS = 12.0
-"""A neighbourhood that is covered by one part in this many is not looked beyond."""
+EAR_TOP_DEG = (14.0, 26.0)
+"""Or between these elevations above the ears, beside the temples and above the forehead."""
+
+TEMPLE_DEG, HAIRLINE_DEG = (60.0, 75.0), (38.0, 48.0)
+"""Azimuths beside the temples, and elevations above the forehead, between which it does there."""
 
 
 @dataclass(frozen=True)
@@ -162,21 +163,3 @@ def scalp_maps(size: int, half_extent: float) -> Tensor:
     sides = np.maximum(behind, above_ears * beside_temples)
     scalp = np.maximum(sides, above_ears * ramp(elevation_deg, HAIRLINE_DEG))
     return lasting(np.stack([sides, scalp]))
-
-
-@recorded
-def push_pull(colour: Tensor, weight: Tensor) -> Tensor:
-    """Colours [B, 3, H, W] where `weight` [B, 1, H, W] is one, smoothly continued to where it is zero.
-
-    What is near counts almost alone, so that hair beside a hidden place outweighs the whole face farther off.
-    Gortler et al., SIGGRAPH 1996, section 3.4; sides are powers of two.
-    """
-    levels = [(colour * weight, weight)]
-    while min(levels[-1][1].shape[-2:]) > 1:
-        premultiplied, coverage = levels[-1]
-        levels.append((F.avg_pool2d(premultiplied, 2), F.avg_pool2d(coverage, 2)))
-    filled = levels[-1][0] / levels[-1][1].clamp_min(1e-4)
-    for premultiplied, coverage in reversed(levels[:-1]):
-        filled = F.interpolate(filled, coverage.shape[-2:], mode="bilinear", align_corners=False)
-        filled = torch.lerp(filled, premultiplied / coverage.clamp_min(1e-4), (NEARNESS * coverage).clamp(0.0, 1.0))
-    return filled

@@ -10,8 +10,8 @@ from torch import Tensor
 from ..camera import Camera
 from ..networks.cameras import points_at
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.push_pull import push_pull
 from ..networks.resampling import smoothed
-from ..networks.visibility import push_pull
 from ..photo.input_view import InputView
 from ..photo.masks import distance_to_edge
 from ..ramps import ramp

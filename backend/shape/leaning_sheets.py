@@ -16,8 +16,8 @@ from ..camera import Camera
 from ..networks.chart_maps import chart_angles_deg, chart_grid, region, rows_below
 from ..networks.kept import lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.push_pull import push_pull
 from ..networks.resampling import smoothed
-from ..networks.visibility import push_pull
 from ..photo.masks import greatest_around
 from ..ramps import smoothstep
 from .body_surface import PersonSurface

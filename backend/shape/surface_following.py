@@ -15,8 +15,8 @@ from torch import Tensor
 from ...cuda_ops.recorded import recorded
 from ..networks.chart_maps import beside_face
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.push_pull import push_pull
 from ..networks.resampling import calmed, resampled, smoothed
-from ..networks.visibility import push_pull
 
 SMOOTHING = 1.0
 """Of the moves, in texels of the displacement."""

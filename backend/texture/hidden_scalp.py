@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..networks.chart_maps import chart_angles_deg, from_front_deg, region
 from ..networks.kept import kept, lasting
+from ..networks.push_pull import push_pull
 from ..networks.resampling import resampled, smoothed
-from ..networks.visibility import OTHER_PARTS, push_pull, scalp_maps
+from ..networks.visibility import OTHER_PARTS, scalp_maps
 from ..ramps import ramp
 from .around_head import around_head
 from .seen_surface import BLACK, Seen

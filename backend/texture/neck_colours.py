@@ -14,9 +14,9 @@ from ..camera import Camera
 from ..networks.cameras import CameraBatch
 from ..networks.chart_maps import rows_below
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.push_pull import push_pull
 from ..networks.resampling import resampled, smoothed
 from ..networks.sheet_geometry import SheetGeometry
-from ..networks.visibility import push_pull
 from ..photo.masks import least_around
 from ..ramps import ramp
 from ..shape.neck import BEGINS_DEG, behind_ears, neck_share

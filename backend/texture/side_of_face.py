@@ -17,8 +17,9 @@ from ..networks.cameras import CameraBatch
 from ..networks.chart_maps import chart_angles_deg, region
 from ..networks.kept import lasting
 from ..networks.painted_sheets import PaintedSheets
+from ..networks.push_pull import push_pull
 from ..networks.resampling import resampled, smoothed
-from ..networks.visibility import DARK, MAX_LIGHT_RATIO, push_pull, surface_turned_to
+from ..networks.visibility import DARK, MAX_LIGHT_RATIO, surface_turned_to
 from ..photo.masks import greatest_around, least_around
 from ..ramps import ramp
 from ..shape.ears import Ears

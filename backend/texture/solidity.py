@@ -17,9 +17,9 @@ from ...cuda_ops.texels import Stack
 from ..camera import Camera
 from ..networks.cameras import pinhole, points_through
 from ..networks.chart_maps import chart_grid
+from ..networks.push_pull import push_pull
 from ..networks.resampling import resampled
 from ..networks.sheet_geometry import SheetGeometry
-from ..networks.visibility import push_pull
 from ..photo.masks import dilated, eroded, greatest_around, holes_filled, largest_part
 from ..shape.surface_following import sheet_level
 
