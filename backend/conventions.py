@@ -35,8 +35,11 @@ SHEETS = 24
 DISPLACEMENT_SIZE = 64
 """Side of a portrait's displacement map."""
 
-TEXTURE_SIZE, TEXTURE_SIZES = 512, (256, 512, 1024)
-"""Default side of a sheet's texture, 0.6 to 0.7 mm a texel on the face; and those that photographs are made into."""
+TEXTURE_SIZES = (256, 512, 1024)
+"""Sides of a sheet's texture that photographs are made into, in texels."""
+
+TEXTURE_SIZE = 512
+"""By default: 0.6 to 0.7 mm a texel on the face."""
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp")
 """What counts as a photograph by its name; any name is read where it is given itself."""
@@ -63,9 +66,8 @@ CROP_SCALE = 1.35
 FFHQ_FOV_DEG = 12.0
 """Field of view across the FFHQ crop where nothing better is known of the lens."""
 
-PROMISED_YAW_DEG = 45.0
-PROMISED_PITCH_DEG = 25.0
-"""Views within which a portrait is meant to hold up, from the photograph's own."""
+PROMISED_YAW_DEG, PROMISED_PITCH_DEG = 45.0, 25.0
+"""Turns from the photograph's own view, to either side and up or down, within which a portrait is meant to hold up."""
 
 PORTRAIT_TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Portrait (x, y, z) to Blender (x, -z, y): z up, the face looks along -Y, one unit one metre."""

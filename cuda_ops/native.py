@@ -21,18 +21,28 @@ from .pinhole_camera import PinholeCamera
 
 MAX_LEVELS, MAX_SHEETS = 12, 64
 """As in csrc/manifolds.h."""
+
 FINE_TILE = 16
+"""Side in texels of the fine tiles that tell which sheets have opacity there; as TILE in csrc/manifolds.h."""
+
 COARSE_TILES = 8
-BEYOND, SAFE_SHARE = 1.001, (0.35, 0.95)
-"""By how much a ray begins beyond the outermost sheet, and which share of the gap to a sheet a step takes at least and
-at most."""
+"""Coarse ones along a side of the chart, which are asked first; as there."""
+
+BEYOND = 1.001
+"""By how much a ray begins beyond the outermost sheet."""
+
+SAFE_SHARE = (0.35, 0.95)
+"""Which share of the gap to a sheet a step takes at least and at most."""
 
 SMALLEST_LEVEL = 8
 """Side of the smallest mip level in texels."""
+
 SCREEN_TILE_PX = 16
 """As in csrc/screen_tiles.h."""
+
 RAYS_AT_ONCE = 4 << 20
 """Drawn in one call, which nothing stops: less than a second's work."""
+
 
 Done = Callable[[float], None]
 """Is told between calls which share of a picture is drawn; drawing ends where it raises."""
@@ -215,6 +225,7 @@ class NativeScene:
 
     @cached_property
     def _hulls(self) -> np.ndarray:
+        """Of all tiles with opacity, [K, 8, 3]; see `opaque_hulls`."""
         count = min(max(self.scene.texture_size // LEAST_TEXELS, 1), CHART_TILES)
         tiles = occupied_or_beside(self._occupied, count)
         return np.ascontiguousarray(opaque_hulls(tiles, *self.maps), np.float64)
@@ -237,11 +248,14 @@ class NativeScene:
         return levels, radius
 
     def _call(self, name: str, *arguments: Any) -> None:
+        """A function of the library; arrays pass as their memory."""
         pointers = [c_void_p(x.ctypes.data) if isinstance(x, np.ndarray) else x for x in arguments]
         getattr(self.library, name)(*pointers)
 
 
 _KEPT_BYTES = 512 << 20
+"""Of memory that nobody uses, at most."""
+
 _kept: dict[int, list[np.ndarray]] = defaultdict(list)
 """Memory that nobody uses, by its size in bytes."""
 
@@ -264,6 +278,7 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def _keep(memory: np.ndarray) -> None:
+    """Lays memory aside for `_zeros`, where there is not too much of it already."""
     if sum(size * len(free) for size, free in list(_kept.items())) + memory.nbytes <= _KEPT_BYTES:
         _kept[memory.nbytes].append(memory)
 

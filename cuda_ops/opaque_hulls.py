@@ -10,8 +10,11 @@ import numpy as np
 
 from .texels import chart_directions
 
-CHART_TILES, LEAST_TEXELS = 128, 4
-"""Along a side of the chart, at most: about 2.5 mm on the face; and texels along a tile's side, at least."""
+CHART_TILES = 128
+"""Along a side of the chart, at most: about 2.5 mm on the face."""
+
+LEAST_TEXELS = 4
+"""Along a tile's side, at least."""
 
 
 def opaque_hulls(

@@ -10,15 +10,31 @@ from torch import Tensor
 from .pinhole_camera import PinholeCamera
 
 TINY_OPACITY = 1e-5
+"""Colours count by their opacity and this: those of clear texels so have a mean."""
+
 SHARPNESS = 1.4
+"""How many times finer a mip level is taken than one of a texel a pixel."""
+
 LEAST_FALL = 0.02
+"""Where the field, times the spread, falls by less for each metre along a ray, a depth's derivative grows no more."""
+
 MARCH_STEPS = 48
+"""Along a ray, and as many again around its lowest point."""
+
 REFINEMENTS = 6
+"""Of each entry."""
+
 ENTRIES = 3
 """So many of a ray's entries into a sheet count, the kernels' all: an ear, a shoulder and what lies behind."""
+
 TINY_M = 1e-8
+"""What lies closer to the antipode's axis is moved to this."""
+
 FAR_AWAY_M = 20.0
+"""A camera farther away has rays that begin near the head."""
+
 RAYS_AT_ONCE = 1 << 14
+"""Drawn at once, for memory."""
 
 
 def render_manifolds_reference(

@@ -13,8 +13,11 @@ from .kept import lasting
 CHEST_DEG = (-35.0, -55.0)
 """The chest begins between these elevations."""
 
-FACE_CENTRE, FACE_HALF, ON_FACE = (0.0, -0.12), (0.95, 0.85), 0.75
-"""The ellipse in the chart that the mean face fills, and the share of it that is face whoever's it is."""
+FACE_CENTRE, FACE_HALF = (0.0, -0.12), (0.95, 0.85)
+"""Centre and half axes of the ellipse in the chart that the mean face fills."""
+
+ON_FACE = 0.75
+"""The share of it that is face whoever's it is."""
 
 
 @cache

@@ -14,11 +14,13 @@ CONFIDENCE_LOGIT = 2.0
 """Confidence before training: the photo is mostly right."""
 
 MAX_LOG_DISPLACEMENT = 0.6
+"""Bound of the logarithm of a displaced radius over the mean head's."""
 
 HULL_LOG_RADII = tuple(0.08 / 3 * step for step in range(-24, 25))
+"""Where along a direction the matte is looked up, [R]: logarithms of the radius over the mean head's."""
+
 HULL_STRIDE = 3
-"""Where along a direction the matte is looked up: logarithms of the radius over the mean head's. The displacement head
-sees every third, and where between all of them the silhouette ends."""
+"""The displacement head sees every third of them, and where between all of them the silhouette ends."""
 
 
 class Decoder(nn.Module):

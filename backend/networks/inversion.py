@@ -27,6 +27,7 @@ from .synthesis import Synthesis
 from .visibility import Shown, clean_foreground, hull, shown, surface_turned_to, surroundings, visibility
 
 VISIBILITY_PX = 128
+"""Side of the picture that tells which texels a photograph shows."""
 
 
 def as_input(photo: np.ndarray, person: np.ndarray) -> Tensor:
@@ -138,6 +139,7 @@ class Inversion(nn.Module):
 
     @recorded
     def _decoded(self, picture: Tensor, views: CameraBatch, fine: bool) -> Decoded:
+        """Down to the decoder, in `forward`'s picture."""
         photo = picture[:, :3]
         manifolds, voxel, matte, coarse_g, g = self._read(picture, views)
         geometry = self.geometry.sheets()
@@ -167,6 +169,7 @@ class Inversion(nn.Module):
     def _coloured(
         self, picture: Tensor, views: CameraBatch, sheets: Decoded, seen: Shown, fine_colours: bool
     ) -> Painting:
+        """From what is `seen` of the decoded sheets in the photographs' own views."""
         photo, coarse, confidence = picture[:, :3], sheets.coarse_opacity, sheets.confidence
         displacement = sheets.displacement_m
         with torch.no_grad():

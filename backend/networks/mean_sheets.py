@@ -10,9 +10,12 @@ from ..ramps import ramp, smoothstep
 from .chart_maps import chart_angles_deg
 from .sheet_geometry import RADIUS_SIZE, SheetGeometry
 
-LOW_DEG, LOW_SPREAD = (-35.0, -75.0), 5.0
-"""Elevations below the jaw between which sheets spread out, and how far: they are to hold the neck as well as the chest
-behind it in the same direction."""
+LOW_DEG = (-35.0, -75.0)
+"""Elevations below the jaw between which sheets spread out: they are to hold the neck as well as the chest behind it in
+the same direction."""
+
+LOW_SPREAD = 5.0
+"""How far they do at the most."""
 
 MAX_INNER_SHARE = 0.5
 """The innermost sheet takes at most this share of the mean radius away."""

@@ -21,6 +21,7 @@ GRAZING = (0.08, 0.3)
 """Cosines between a surface's normal and the ray to the camera from which the photograph begins to be believed."""
 
 SURE_OPACITY = 0.95
+"""What is drawn so opaque shows the portrait alone."""
 
 OTHER_SHEETS = 0.002
 """How much the other sheets' colours count against those of the same sheet."""
