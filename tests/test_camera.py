@@ -23,7 +23,7 @@ def test_yaw_moves_the_camera_to_its_right_and_pitch_up() -> None:
     assert camera.orbited(0, 30).position_m == pytest.approx([0, 0.5, 3**0.5 / 2])
 
 
-def test_pixel_centres_and_axes() -> None:
+def test_x_goes_right_y_down_and_pixels_have_their_centres_at_halves() -> None:
     camera = Camera(np.eye(4), 10.0, 20.0, 1.5, 0.5, 3, 1)
     pixels, depth = camera.project(np.array([[0.0, 0, -2], [0.2, 0, -2], [0, 0.2, -2]]))
     assert depth == pytest.approx([2, 2, 2])
@@ -54,7 +54,7 @@ def test_rays_project_back_to_their_pixels(position: tuple, width: int, height: 
 
 @given(positions, angles, st.floats(5, 100))
 @settings(max_examples=30)
-def test_json_round_trip(position: tuple, yaw: float, fov: float) -> None:
+def test_a_camera_comes_back_from_json_as_it_was(position: tuple, yaw: float, fov: float) -> None:
     camera = look_at(position, fov_deg=fov).orbited(yaw)
     assert Camera.from_dict(json.loads(json.dumps(camera.to_dict()))) == camera
 

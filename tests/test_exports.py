@@ -110,7 +110,9 @@ def test_glb_says_what_it_is(portrait: Portrait, tmp_path: Path) -> None:
     assert document["samplers"] == [{"magFilter": 9729, "minFilter": 9729, "wrapS": 33071, "wrapT": 33071}]
 
 
-def test_empty_portraits_and_bad_paths(portrait: Portrait, empty: Portrait, tmp_path: Path) -> None:
+def test_empty_portraits_and_paths_that_cannot_be_written_are_refused_and_leave_nothing(
+    portrait: Portrait, empty: Portrait, tmp_path: Path
+) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
     for export in (export_glb, export_ply):

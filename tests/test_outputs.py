@@ -40,7 +40,9 @@ def picture() -> tuple[np.ndarray, np.ndarray]:
     return rgba, depth
 
 
-def test_png_pixels_and_provenance(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:
+def test_a_png_has_the_pictures_pixels_and_says_what_it_is(
+    tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]
+) -> None:
     rgba, _ = picture
     path = tmp_path / "Zoë's view.png"
     save_png(path, rgba, NOTE)
@@ -179,7 +181,9 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "file").read_text() == "written"
 
 
-def test_bad_paths(tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]) -> None:
+def test_what_cannot_be_written_is_refused_and_leaves_nothing(
+    tmp_path: Path, picture: tuple[np.ndarray, np.ndarray]
+) -> None:
     rgba, depth = picture
     file = tmp_path / "file"
     file.write_text("not a folder")

@@ -49,7 +49,9 @@ def test_a_picture_agrees_with_the_independent_ray_tracer(head: Portrait, yaw: f
 
 
 @pytest.mark.parametrize(("fov", "distance"), [(0.002, 10_000.0), (0.5, 40.0), (20.0, 1.0), (110.0, 0.25)])
-def test_extreme_lenses(head: Portrait, fov: float, distance: float) -> None:
+def test_the_widest_and_the_longest_lenses_agree_with_the_reference(
+    head: Portrait, fov: float, distance: float
+) -> None:
     camera = look_at((0, 0, distance), fov_deg=fov, width_px=96, height_px=80)
     rgba, depth = head.render(camera)
     expected, expected_depth = finish_picture(render_manifolds(*tensors(head), camera, implementation="reference"))

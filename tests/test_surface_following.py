@@ -15,7 +15,7 @@ from portrait_manifolds.backend.networks.mean_sheets import MeanSheets, sheets_a
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
 from portrait_manifolds.backend.networks.resampling import resampled
 from portrait_manifolds.backend.networks.sheet_geometry import RADIUS_SIZE, SheetGeometry
-from portrait_manifolds.backend.shape.surface_following import following, offset_before
+from portrait_manifolds.backend.shape.surface_following import following_surface, offset_before
 
 CONFIG = inversion_config("small")
 SIZE = 4 * CONFIG.chart
@@ -50,7 +50,7 @@ def drawn(portrait: PaintedSheets, yaw_deg: float) -> torch.Tensor:
 def test_a_surface_far_out_comes_to_lie_along_a_sheet(geometry: SheetGeometry) -> None:
     beside = beside_face(SIZE, CHART_HALF_EXTENT)
     before = painting(geometry, 0.03 * beside)
-    after = following(before)
+    after = following_surface(before)
     offsets = geometry.offsets_m
     moved = after.displacement_m / resampled(geometry.spread, CONFIG.chart)
     outside = beside_face(CONFIG.chart, CHART_HALF_EXTENT) == 1
@@ -70,7 +70,7 @@ def test_steps_of_a_surface_across_sheets_close(geometry: SheetGeometry) -> None
     before = painting(geometry, level)
     before.opacity[:] = torch.where(on, 0.98, 0.0)
     before.opacity[offsets < 0.0] = 0.98
-    after = following(before)
+    after = following_surface(before)
     outer = after.opacity[offsets > 0.02]
     assert outer.mean() < 0.3 * before.opacity[offsets > 0.02].mean()
 
@@ -78,7 +78,7 @@ def test_steps_of_a_surface_across_sheets_close(geometry: SheetGeometry) -> None
 def test_the_innermost_sheet_stays_outside_the_centre(geometry: SheetGeometry) -> None:
     before = painting(geometry, torch.full((SIZE, SIZE), -10.0))
     before.opacity[0] = 1.0
-    after = following(before)
+    after = following_surface(before)
     inner = after.radius_m + geometry.offsets_m[0] * geometry.spread
     assert inner.min() > 0.01
 

@@ -57,7 +57,7 @@ def test_a_carried_cache_is_small_and_comes_back(cache: Path, tmp_path: Path) ->
         assert np.mean(difference, where=where) < 2.5, name
 
 
-def test_what_is_there_stays(cache: Path, tmp_path: Path) -> None:
+def test_what_is_there_stays_and_is_refused_where_it_is_damaged(cache: Path, tmp_path: Path) -> None:
     carry(cache, tmp_path / "carried", 1)
     (small,) = (tmp_path / "carried").iterdir()
     small.write_bytes(b"kept")

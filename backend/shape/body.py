@@ -27,8 +27,11 @@ from .surface_following import looked_up, offset_before, sheet_level
 WIDEST_GAP_M = 0.0045
 """Between offsets that lie farther apart another sheet is laid, which is clear on the head."""
 
-FRONT_M, END_M = (-0.002, 0.004), 0.01
-"""Behind the surface the body becomes opaque between these depths, and clears within so much after its thickness."""
+FRONT_M = (-0.002, 0.004)
+"""Depths behind the surface between which the body becomes opaque."""
+
+END_M = 0.01
+"""It clears within so much after its thickness."""
 
 SUDDEN = 2.0
 """It replaces what was there within half of the degrees in which sheets begin to lean."""

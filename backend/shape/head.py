@@ -9,13 +9,13 @@ from .face_end import FaceEnd
 from .hair_beside import with_hair_beside
 from .neck_column import Silhouette, without_walls
 from .relief import with_relief
-from .surface_following import following
+from .surface_following import following_surface
 from .wide_chart import over_wide_chart
 
 
 def over_whole_head(painting: PaintedSheets, camera: Camera) -> PaintedSheets:
     """The networks' painting with a face's relief, on sheets that go round the head."""
-    return over_wide_chart(with_relief(following(painting), camera))
+    return over_wide_chart(with_relief(following_surface(painting), camera))
 
 
 def with_head(

@@ -19,12 +19,12 @@ from ..networks.push_pull import push_pull
 from ..networks.resampling import calmed, resampled, smoothed
 
 SMOOTHING = 1.0
-"""Of the moves, in texels of the displacement."""
+"""Deviation of the Gaussian that smooths the moves, in texels of the displacement."""
 
 
 @recorded
-def following(painting: PaintedSheets) -> PaintedSheets:
-    """A portrait with its sheets moved."""
+def following_surface(painting: PaintedSheets) -> PaintedSheets:
+    """A portrait with its sheets moved onto the surface that they paint, and what they held looked up where it was."""
     geometry, offsets = painting.geometry, painting.geometry.offsets_m
     size = painting.displacement_m.shape[-1]
     spread = resampled(geometry.spread, size)
