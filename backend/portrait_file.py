@@ -131,6 +131,7 @@ def _read(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def _tensor(entry: dict, data: memoryview) -> np.ndarray:
+    """The array that a header's entry tells of, over the file's data; raises ValueError where it is not there."""
     start, end = entry["data_offsets"]
     dtype = np.dtype(FILE_DTYPES[entry["dtype"]])
     shape = [operator.index(side) for side in entry["shape"]]
@@ -167,6 +168,7 @@ def _check(tensors: dict[str, np.ndarray], metadata: dict[str, str], path: Path 
 
 
 def _from_tiles(tensors: dict[str, np.ndarray], size: int) -> np.ndarray:
+    """Textures [S, size, size, 4] of the tiles that were stored; raises InputError where they do not fit together."""
     sheets = tensors["offsets"].size
     if (
         not MIN_TEXTURE_SIZE <= size <= MAX_TEXTURE_SIZE
@@ -193,6 +195,7 @@ def _from_tiles(tensors: dict[str, np.ndarray], size: int) -> np.ndarray:
 
 
 def _tile_counts(textures: np.ndarray) -> tuple[int, int, int]:
+    """Sheets, rows and columns of tiles of textures [S, T, T, 4]."""
     sheets, size = textures.shape[:2]
     return sheets, size // TILE, size // TILE
 

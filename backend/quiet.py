@@ -40,6 +40,7 @@ def without_chatter() -> Iterator[None]:
 
 
 def _pass_on(said: IO[bytes]) -> None:
+    """Writes what was said to standard error, less the chatter."""
     said.seek(0)
     for line in said:
         if not CHATTER.match(line):

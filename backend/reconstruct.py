@@ -192,6 +192,7 @@ def _on_host(textures: "Tensor") -> np.ndarray:
 
 
 def _photograph(photo: Path | str | np.ndarray | Photograph) -> Photograph:
+    """Whatever `reconstruct` takes, read."""
     if isinstance(photo, Photograph):
         return photo
     return photograph_of(photo) if isinstance(photo, np.ndarray) else load_photograph(photo)

@@ -29,6 +29,7 @@ def check_samples(samples: int) -> None:
 
 
 def _drawn(share: float) -> None:
+    """Says which share of a picture is drawn; drawing can be cancelled there."""
     progress.report(share, "drawing")
 
 
@@ -95,6 +96,7 @@ class Renderer:
         return Light(np.ascontiguousarray(accumulated[..., :4]), depth, 0, 0)
 
     def _check_place(self, camera: Camera) -> None:
+        """Raises InputError where the camera is inside the head, or looks away from it."""
         position = camera.position_m
         distance = float(np.linalg.norm(position))
         if distance < 1e-6:

@@ -83,6 +83,7 @@ class Worker:
             self._answer(request)
 
     def _read(self, requests: TextIO) -> None:
+        """Takes requests until the input ends, and cancellations at once; what is neither goes to the log."""
         for line in _lines(requests):
             try:
                 message = json.loads(line)
@@ -98,6 +99,7 @@ class Worker:
         self.waiting.put(None)
 
     def _answer(self, request: dict[str, Any]) -> None:
+        """Works on one request and says what came of it, whatever that is."""
         number = request["id"]
 
         def listen(fraction: float, stage: str) -> None:
@@ -129,6 +131,7 @@ class Worker:
         self._say({"id": number, **answer})
 
     def _say(self, message: dict[str, Any]) -> None:
+        """One line to the asker, who may be gone."""
         try:
             self.answers.write(json.dumps(message) + "\n")
             self.answers.flush()
@@ -249,6 +252,7 @@ METHODS: dict[str, Callable[[Params], Answer]] = {
 
 
 def _portrait(path: Path, opacity: float = 1.0) -> Portrait:
+    """A portrait's file, with all its opacity multiplied; kept while the file stays as it is."""
     try:
         return _loaded(path, path.stat().st_mtime_ns, opacity)
     except OSError as error:

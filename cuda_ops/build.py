@@ -52,6 +52,7 @@ def load_library(name: str) -> ctypes.CDLL:
 
 @cache
 def _loaded(name: str) -> ctypes.CDLL | BuildError:
+    """A library, or why there is none: asked once."""
     try:
         source, file_name = library_files(name)
         for folder in (INSTALLED, cache_folder()):
@@ -117,6 +118,7 @@ def cache_folder() -> Path:
 
 
 def _command(source: Path) -> list[str]:
+    """The compiler and its flags for a source."""
     if source.suffix == ".cu":
         targets = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in CUDA_ARCHITECTURES]
         later = f"-gencode=arch=compute_{CUDA_ARCHITECTURES[-1]},code=compute_{CUDA_ARCHITECTURES[-1]}"
@@ -131,6 +133,7 @@ def _program(variable: str, usual: str) -> list[str]:
 
 
 def _key(source: Path, command: list[str]) -> str:
+    """What a library depends on, as 16 hexadecimal digits."""
     digest = hashlib.sha256(" ".join(command).encode())
     for path in [source, *sorted(SOURCES.glob("*.h"))]:
         digest.update(path.read_bytes())
@@ -139,6 +142,7 @@ def _key(source: Path, command: list[str]) -> str:
 
 
 def _processor_abilities() -> str:
+    """The instructions that `-march=native` may use."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

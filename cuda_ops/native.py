@@ -195,6 +195,7 @@ class NativeScene:
         return Light(*self._draw("pm_light_u8", part, ranges, done), left, bottom)
 
     def _draw(self, name: str, view: View, ranges: np.ndarray, done: Done) -> tuple[np.ndarray, np.ndarray]:
+        """Colours [H, W, 4] and depth [H, W] by a function of the library, band by band; see `_depth_ranges`."""
         rgba = np.empty((view.height_px, view.width_px, 4), np.float32)
         depth = np.empty((view.height_px, view.width_px), np.float32)
         # Between bands the interpreter sees to Ctrl-C, and whoever asked may have lost interest.

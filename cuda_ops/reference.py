@@ -94,6 +94,7 @@ def _render_rays(
     half_extent: float,
     pixel_m: float,
 ) -> Tensor:
+    """Of N rays, [N, 5]; see `render_manifolds_reference`."""
     t, entered = _entry_depths(radius, spread, offsets, origins, directions, start, half_extent)  # [N, S * ENTRIES]
     uv, distance = _chart(_points(origins, directions, t), half_extent)
     depth = t + start

@@ -136,6 +136,7 @@ def default_implementation(device: str) -> Implementation:
 
 
 def _native_function(device: str) -> Any:
+    """The compiled op's autograd function for a kind of device."""
     if device == "cuda":
         from .native_cuda import RenderCuda
 
@@ -177,6 +178,7 @@ class _RenderNative(torch.autograd.Function):
 def _check(
     textures: Tensor, radius: Tensor, spread: Tensor, offsets: Tensor, cameras: list[PinholeCamera], half_extent: float
 ) -> None:
+    """Raises ValueError for shapes, types and values that do not fit together; see `render_manifolds`."""
     sheets, size = textures.shape[:2] if textures.ndim == 4 else (0, 0)
     if textures.shape != (sheets, size, size, 4) or not 1 <= sheets <= MAX_SHEETS or size < 1 or size & (size - 1):
         raise ValueError(

@@ -221,7 +221,7 @@ def _linearised(points_m: np.ndarray, translation_m: np.ndarray, flat: Camera) -
 
 
 def _initial_pose(points_px: np.ndarray, flat: Camera, template: LandmarkTemplate) -> tuple[np.ndarray, np.ndarray]:
-    """Upright in the crop's roll, at the distance that the size of the face asks for."""
+    """Rotation [3, 3] and translation [3]: upright in the crop's roll, as far away as the face's size asks for."""
     crop = crop_from_landmarks(points_px)
     angle = np.arctan2(crop[1, 0], crop[0, 0])
     rotation = Rotation.from_rotvec([0.0, 0.0, -angle]).as_matrix()
@@ -240,7 +240,7 @@ def _corners(crop_to_photo: np.ndarray) -> np.ndarray:
 
 
 def _around(photo: np.ndarray, crop_to_photo: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """What of a photo the crop and its low-pass can touch, and the crop in it: a large photo costs no more."""
+    """What of a photo [H, W, C] the crop and its low-pass touch, and the crop in it: a large photo costs no more."""
     corners = _corners(crop_to_photo)
     margin = 8.0 + 4.0 * 2.0 * crop_half_size_px(crop_to_photo) / size_px
     size = np.array([photo.shape[1], photo.shape[0]])

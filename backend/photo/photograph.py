@@ -144,11 +144,13 @@ def _check_largest(name: str, width_px: int, height_px: int, max_pixels: int) ->
 
 
 def _is_planar_16_bit(image: Image.Image) -> bool:
+    """Of a TIFF that keeps each channel in a plane of its own."""
     tags = getattr(image, "tag_v2", {})
     return tags.get(PLANAR_CONFIGURATION) == 2 and 16 in tags.get(BITSPERSAMPLE, ())
 
 
 def _max_pixels(image: Image.Image) -> int:
+    """What may be decoded of a picture of this kind."""
     if image.format in _COSTLY_FORMATS:
         return MAX_COSTLY_PIXELS
     return MAX_CMYK_PIXELS if image.mode == "CMYK" else MAX_PIXELS
@@ -178,6 +180,7 @@ def _opacity(image: Image.Image) -> np.ndarray | None:
 
 
 def _strips(image: Image.Image) -> Iterator[Image.Image]:
+    """The picture from the top down, in pieces of its width that take little memory."""
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
@@ -212,19 +215,23 @@ def _flattener(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def _is_clear(image: Image.Image) -> bool:
+    """Whether it has an opacity."""
     return "A" in image.mode or "transparency" in image.info
 
 
 def _over_white(strip: Image.Image) -> Image.Image:
+    """A strip as RGB, over white where it is clear."""
     rgba = strip.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
 
 
 def _brightest(image: Image.Image) -> float:
+    """The greatest grey of a deep picture, whatever its range."""
     return max(float(np.nan_to_num(np.asarray(strip, np.float32)).max()) for strip in _strips(image))
 
 
 def _eight_bit_grey(strip: Image.Image, white: float) -> Image.Image:
+    """Greys of a range from 0 to `white` as 8 bits."""
     values = np.clip(np.nan_to_num(np.asarray(strip, np.float32)) / white, 0, 1)
     return Image.fromarray((values * 255.0 + 0.5).astype(np.uint8))
 

@@ -147,7 +147,7 @@ def with_whole_head(person: np.ndarray, inside: np.ndarray, camera: Camera) -> n
 
 
 def _head_in(camera: Camera) -> tuple[np.ndarray, np.ndarray, float]:
-    """A head's centre in a camera's picture, the direction up there, and the pixels of a metre."""
+    """A head's centre [2] in a camera's picture, the direction up there [2], a unit long, and the pixels of a metre."""
     points, depth_m = camera.project(np.array([[0.0, 0.0, 0.0], [0.0, 0.1, 0.0]]))
     up = points[1] - points[0]
     return points[0], up / np.linalg.norm(up), float(camera.fx_px / depth_m[0])

@@ -92,7 +92,7 @@ class PersonSurface:
 
 
 def _drawn(painting: PaintedSheets, camera: Camera) -> tuple[Tensor, Tensor]:
-    """The portrait's depth in metres, continued over what is clear; and where it is not, 0 or 1."""
+    """The portrait's depth [P, P] in metres, continued over what is clear; and where it is not, [P, P], 0 or 1."""
     alpha, depth_m = painting.geometry.render_opacity(painting.opacity, painting.radius_m, camera)
     known = (alpha > 0.5).float()
     return push_pull((depth_m * known)[None, None], known[None, None])[0, 0], known

@@ -145,6 +145,7 @@ def _around_column(
     column: Tensor,  # [G, G]
     farthest: Tensor,  # [T, T], of the head
 ) -> PaintedSheets:
+    """The painting laid around a column [G, G], a neck's; above it the head goes on to `farthest` [T, T]."""
     geometry = painting.geometry
     old, spread, offsets = painting.radius_m, geometry.spread, geometry.offsets_m
     size = old.shape[-1]
@@ -182,7 +183,10 @@ def _around_column(
 def _before_end(
     middle_m: Tensor, apart: Tensor, offsets_m: Tensor, farthest_m: Tensor, within_m: float = 0.0
 ) -> Tensor:
-    """How far sheets at offsets times `apart` from their middle lie before `farthest_m`, and not farther out, 0..1."""
+    """How far sheets lie before `farthest_m` [V, U], or `within_m` beyond it, and not farther out: [S, V, U], 0..1.
+
+    They lie at offsets [S, 1, 1] times `apart` [V, U] from their middle [V, U].
+    """
     beyond_m = middle_m - farthest_m + offsets_m * apart
     return 1.0 - ramp(beyond_m, (within_m, within_m + ENDING_M))
 

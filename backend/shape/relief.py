@@ -32,6 +32,7 @@ def with_relief(painting: PaintedSheets, camera: Camera) -> PaintedSheets:
 
 @recorded
 def _deeper(painting: PaintedSheets, camera: CameraBatch) -> PaintedSheets:
+    """The same, of a batch of one camera."""
     geometry, displacement = painting.geometry, painting.displacement_m
     size = displacement.shape[-1]
     mean = geometry.mean_radius(size)

@@ -182,6 +182,7 @@ def _averaged(values: Tensor, known: Tensor, texels: float) -> Tensor:
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Of values [h, w], counting as `weight` [h, w] says."""
     return (values * weight).sum() / weight.sum().clamp_min(1e-3)
 
 

@@ -44,7 +44,7 @@ def jaw_shadow(seen: Seen, size: int, half_extent: float) -> Tensor:
 
 
 def _darker(seen: Seen, half_extent: float) -> Tensor:
-    """How much less light the neck's front has than the face, within DARKER, so far as enough of it is seen."""
+    """How much less light the neck's front has than the face, [1, 1], within DARKER, so far as enough of it is seen."""
     face, neck = seen.known * kept(_fronts, len(seen.known), seen.known, half_extent)
     logs = torch.log(seen.colour.clamp(0.0, 1.0) + BLACK)
     light, tint = logs.mean(0), logs - logs.mean(0)

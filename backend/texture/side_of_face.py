@@ -87,6 +87,7 @@ def with_sides(painting: PaintedSheets, camera: Camera, picture: Tensor, ears: E
 def _with_sides(
     painting: PaintedSheets, camera: CameraBatch, picture: Tensor, ears: Ears
 ) -> tuple[PaintedSheets, Sides]:
+    """The same, of a batch of one camera."""
     size, kept = painting.painted.shape[-1], painting.geometry.kept
     colour, seen = _seen(painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])

@@ -71,6 +71,7 @@ def restored(small: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _each(task: Callable[[Path, Path], None], sources: list[Path], source: Path, folder: Path, workers: int) -> None:
+    """Works through files in processes; raises InputError where there is none."""
     if not sources:
         raise InputError(f"{source} holds no shards: name the folder that they are in.")
     make_folder(folder)
@@ -116,6 +117,7 @@ def _pictures(values: np.ndarray, axes: int) -> np.ndarray:
 
 
 def _written(name: str, shape: tuple[int, ...], pieces: Iterable[bytes]) -> dict[str, np.ndarray]:
+    """Pieces of bytes, one for each picture of an array, as arrays that a shard can hold."""
     blobs = list(pieces)
     return {
         f"{name}/shape": np.array(shape, np.int64),
@@ -141,6 +143,7 @@ def _packed_depth(depth: np.ndarray) -> bytes:
 
 
 def _unpacked_depth(piece: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """The depth map [H, W] uint16 that `_packed_depth` was given."""
     low, high = np.frombuffer(lzma.decompress(piece), np.uint8).reshape(2, *shape).astype(np.uint16)
     folded = low | high << 8
     bends = folded >> 1 ^ np.uint16(0) - (folded & 1)

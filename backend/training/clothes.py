@@ -103,7 +103,7 @@ def _parts(count: int, triangles: np.ndarray) -> np.ndarray:
 
 
 def _between(vertices: np.ndarray, triangles: np.ndarray, top_m: float, floor_m: float) -> np.ndarray:
-    """Triangles with a corner between two heights."""
+    """Those of triangles [T, 3] with a corner between two heights."""
     height = vertices[triangles][..., 1]
     return triangles[(height.min(1) < top_m) & (height.max(1) > floor_m)]
 

@@ -22,6 +22,7 @@ def fit_sheet(library: Library, indices: Sequence[int], tile_px: int) -> np.ndar
 
 
 def _tile(library: Library, index: int, tile_px: int) -> np.ndarray:
+    """One photograph, twice as wide as high, [tile_px, 2 tile_px, 3] uint8."""
     head = library.studio.head
     size = 2 * tile_px
     photo = read_photo(library.faces.folder / library.faces.names[index])

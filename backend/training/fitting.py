@@ -159,6 +159,7 @@ class _Solver:
     def _project(
         self, points: torch.Tensor, rotation: torch.Tensor, translation: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Points [B, K, 3] to FFHQ crop coordinates [B, K, 2], and in the camera's axes [B, K, 3]."""
         local = points @ rotation.transpose(1, 2) + translation[:, None]
         depth = -local[..., 2]
         return torch.stack([local[..., 0], -local[..., 1]], -1) * (self.focal / depth)[..., None], local

@@ -39,7 +39,7 @@ class HeadParts:
 
     @cached_property
     def back(self) -> np.ndarray:
-        """Triangles of the back of the head, neck, and the linings of mouth and eyes."""
+        """Triangles [T, 3] of the back of the head, neck, and the linings of mouth and eyes."""
         return triangulate(self.head.faces[self.head.faces_of("M_BackHead")])
 
     @cached_property
@@ -49,12 +49,12 @@ class HeadParts:
 
     @cached_property
     def teeth(self) -> np.ndarray:
-        """Triangles of the teeth that a camera can see."""
+        """Triangles [T, 3] of the teeth that a camera can see."""
         return self._seen(triangulate(self.head.faces[self.head.faces_of("M_Teeth")]), depth_m=0.035)
 
     @cached_property
     def gums(self) -> np.ndarray:
-        """Triangles of gums and tongue that a camera can see."""
+        """Triangles [T, 3] of gums and tongue that a camera can see."""
         return self._seen(triangulate(self.head.faces[self.head.faces_of("M_GumsTongue")]), depth_m=0.05)
 
     @cached_property
@@ -81,7 +81,7 @@ class HeadParts:
         return np.einsum("nk,nkc->nc", weights, offsets_m[: SKIN.stop : 5][nearest])
 
     def _seen(self, triangles: np.ndarray, depth_m: float) -> np.ndarray:
-        """Those not farther than `depth_m` behind the foremost of them, and not facing backwards."""
+        """Those of triangles [T, 3] that face the front, not farther than `depth_m` behind the foremost of them."""
         a, b, c = (self.head.neutral_m[triangles[:, k]] for k in range(3))
         backwards = np.cross(b - a, c - a)
         middle_z = (a[:, 2] + b[:, 2] + c[:, 2]) / 3.0
@@ -89,6 +89,7 @@ class HeadParts:
         return triangles[(middle_z > middle_z.max() - depth_m) & ~turned]
 
     def _split(self, material: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of a material, each pair of a vertex and a texture coordinate as a vertex of its own; see `face`."""
         faces = self.head.faces_of(material)
         pairs = np.stack([self.head.faces[faces], self.head.uv_faces[faces]], -1)  # [F, 4, 2]
         unique, index = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)

@@ -93,12 +93,12 @@ def sample_subject(studio: Studio, split: Split, index: int, seed: int) -> Subje
 
 
 def _identity(rng: np.random.Generator, studio: Studio) -> np.ndarray:
-    """Coefficients: the model's prior, for some a little narrower and for some wider."""
+    """Coefficients [100]: the model's prior, for some a little narrower and for some wider."""
     return rng.normal(size=len(studio.head.identity_m)) * rng.uniform(0.6, 1.25)
 
 
 def _skin(rng: np.random.Generator, studio: Studio, split: Split) -> tuple[str, str, np.ndarray, np.ndarray]:
-    """Names of the one or two photographs used, texels, tone."""
+    """Names of the one or two photographs used, texels [S, S, 4] uint8 and the linear tone [3]."""
     usable = studio.skins.names(split.photos)
     if not usable or rng.random() < 0.12:
         return "", "", *painted_skin(rng, studio.atlas)
