@@ -81,7 +81,6 @@ def render_frames(
     """frame_0001.png (or .exr) and so on, each whole or absent; frames of the same portrait and camera are kept.
 
     The first is numbered `first_frame`, each after it `frame_step` more, which is at least 1.
-
     `depth_scale` is what a metre of the portrait is in the units that depth is wanted in (a scaled portrait's scene);
     `looks`, one a frame, change what is drawn; without them it is as reconstructed. Frames whose camera sees nothing
     of the portrait are clear.
@@ -100,15 +99,7 @@ def render_frames(
     settings = [f"{samples} {depth_scale}" + (f" {look}" if look != Look() else "") for look in shown]
     notes = list(_frame_notes(portrait, cameras, settings))
     make_folder(folder)
-    for path in paths:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, where a frame is to be: move it, or choose another place.")
-    # Stale frames go before any drawing: a run killed later leaves nothing to mistake.
-    kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
-    for path, keep in zip(paths, kept, strict=True):
-        if not keep:
-            path.unlink(missing_ok=True)
-    work = list(zip(paths, cameras, shown, notes, kept, strict=True))
+    work = list(zip(paths, cameras, shown, notes, _kept(paths, notes), strict=True))
     opacity, thinned = 1.0, portrait
     writing: deque[Future[None]] = deque()
     with ThreadPoolExecutor(WRITERS) as writer:  # frames are written while the next is drawn
@@ -128,6 +119,18 @@ def render_frames(
     return paths
 
 
+def _kept(paths: Sequence[Path], notes: Sequence[str]) -> list[bool]:
+    """Which frames are there as their notes want them; others go, so that a run killed later leaves none to mistake."""
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, where a frame is to be: move it, or choose another place.")
+    kept = [made_of(path) == note for path, note in zip(paths, notes, strict=True)]
+    for path, keep in zip(paths, kept, strict=True):
+        if not keep:
+            path.unlink(missing_ok=True)
+    return kept
+
+
 def _drawn(portrait: Portrait, camera: Camera, samples: int, look: Look, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """RGBA and depth as `_save_frame` takes them: of an EXR in premultiplied linear light, of a PNG straight sRGB."""
     if kind == "exr":
@@ -138,6 +141,7 @@ def _drawn(portrait: Portrait, camera: Camera, samples: int, look: Look, kind: s
 
 
 def _save_frame(path: Path, rgba: np.ndarray, depth: np.ndarray, scale: float, provenance: str, note: str) -> None:
+    """Of a file whose name says its kind; depth is multiplied by the scale."""
     if path.suffix == ".exr":
         save_linear_exr(path, rgba, depth * np.float32(scale), provenance, note)
     else:
@@ -172,6 +176,7 @@ def encode_frames(
 
 
 def _portrait_of(frame: Frame) -> str:
+    """The part of a frame's note that says what portrait it is of."""
     return frame.made_of.partition("-")[0]
 
 

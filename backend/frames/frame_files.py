@@ -75,5 +75,6 @@ def _read_exr(path: Path) -> Frame:
 
 
 def _check_size(width_px: int, height_px: int) -> None:
+    """Raises ValueError for what no frame is as large as."""
     if max(width_px, height_px) > MAX_SIDE_PX:
         raise ValueError(f"{width_px} x {height_px} pixels are more than a frame has")
