@@ -49,12 +49,7 @@ def rasterise_reference(
     sample = (owner // max(count, 1) * side_y + at_y) * side_x + at_x
     is_opaque = solid[owner % max(count, 1)]
 
-    nearest = torch.zeros(sample_count, device=device)
-    nearest.scatter_reduce_(0, sample[is_opaque], inverse[is_opaque], "amax")
-    wins = is_opaque & (inverse == nearest[sample])
-    first = torch.full((sample_count,), views * count, device=device)
-    first.scatter_reduce_(0, sample[wins], owner[wins], "amin")
-    wins &= owner == first[sample]
+    nearest, wins = _nearest(sample, owner, inverse, is_opaque, sample_count)
     through = ~is_opaque & (inverse > nearest[sample])
 
     def shaded(chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -108,6 +103,21 @@ def mip_chain(texels: torch.Tensor) -> list[torch.Tensor]:
         above = levels[-1][rows][:, columns] + levels[-1][rows][:, right]
         levels.append(0.25 * (above + levels[-1][below][:, columns] + levels[-1][below][:, right]))
     return levels
+
+
+def _nearest(
+    sample: torch.Tensor, owner: torch.Tensor, inverse: torch.Tensor, is_opaque: torch.Tensor, sample_count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """1 / depth of the nearest opaque triangle in each sample, 0 without, and which of K covered samples [K] are its.
+
+    Of two as near the triangle of the lower number hides the other.
+    """
+    nearest = torch.zeros(sample_count, device=sample.device)
+    nearest.scatter_reduce_(0, sample[is_opaque], inverse[is_opaque], "amax")
+    wins = is_opaque & (inverse == nearest[sample])
+    first = torch.full((sample_count,), torch.iinfo(owner.dtype).max, dtype=owner.dtype, device=sample.device)
+    first.scatter_reduce_(0, sample[wins], owner[wins], "amin")
+    return nearest, wins & (owner == first[sample])
 
 
 def _front_to_back(
