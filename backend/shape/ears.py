@@ -52,10 +52,10 @@ LEAST_NECK_M = 0.04
 """What is narrower to a side is no neck."""
 
 BESIDE_M = (-0.024, -0.006)
-"""From where to where, outwards from the face's end, colours come to be continued anew."""
+"""Distances beyond the head's side between which colours come to be continued anew."""
 
 BEHIND_M = (-0.035, -0.025)
-"""From where to where, forwards from behind the head's centre, they do."""
+"""Distances before the head's centre between which they do."""
 
 BEFORE_EAR_M = (0.020, 0.035)
 """Of a side that is turned away they are so far before the head's centre: the networks' ear stays."""

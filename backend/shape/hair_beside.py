@@ -25,13 +25,13 @@ LEAST_M = 0.010
 """How far beside the face it ends at least."""
 
 FACE_M = (-0.008, 0.020)
-"""From where to where, outwards from the face's end, hair comes to lie so."""
+"""Distances beyond the face's end between which hair comes to lie so."""
 
 TOP_M = (0.09, 0.06)
-"""Heights below the top of the head between which it does."""
+"""Heights below the top of the head between which it does, from there down."""
 
 LOW_M = (-0.11, -0.08)
-"""Heights above the shoulders between which it does."""
+"""Heights above the shoulders between which it does, from there up."""
 
 BEHIND_DEG = (105.0, 90.0)
 """Azimuths behind the ears between which it does, from behind."""

@@ -48,7 +48,8 @@ LOWEST_M = -0.25
 """The height at which it ends below."""
 
 HANGS_M = (-0.09, 0.022)
-"""Hair hangs around the neck where the silhouette is wider than one to both sides within the second of this height."""
+"""Hair hangs around the neck where the silhouette, at the first height and within the second of it, is wider to both
+sides than a neck."""
 
 HAIR_M = (0.008, 0.020)
 """By how much, between no hair and surely hair."""

@@ -96,16 +96,19 @@ def _with_sides(
     beside, off, ear = resampled(smoothed(maps, SMOOTH_TEXELS), size)
     off, ear = torch.stack([off, ear]) * kept(_behind_face, size, off)
     shown = 1.0 - resampled(ears.hidden, size)
+
     inner = least_around(_without_islands(seen), CONTOUR_TEXELS)
     clear = inner * (1.0 - greatest_around(off, 1))
     cheeks, known = _carried_outwards(colour, clear * kept(_cheeks, size, inner))
     beside = beside * known
+
     firm = ramp(smoothed(inner[None], SMOOTH_TEXELS)[0], BELIEVED)
     believed = torch.maximum(firm, ear * shown)
     # Above the head's centre a side is continued only where no hair hangs before it.
     bare = beside[: size // 2].unflatten(-1, (2, size // 2)).amax((0, 2)).repeat_interleave(size // 2)
     hair, temple = kept(sideburns, size, beside) * bare, kept(_temples, size, beside) * bare
     believed = 1.0 - torch.stack([beside, hair, temple]).amax(0) * (1.0 - believed)
+
     edge = clear * greatest_around(1.0 - believed, EDGE_TEXELS) * kept(below_glasses, size, inner)
     around = cheeks + smoothed(push_pull((colour - cheeks)[None], edge[None, None])[0], SMOOTH_TEXELS)
     ear_seen = seen * off * shown
