@@ -16,6 +16,8 @@ from .errors import InputError
 from .input_file import read_input
 
 MAX_SIDE_PX = 16384
+"""Of a picture."""
+
 MAX_FOV_DEG = 170.0
 """Of a pinhole: a wider one's picture is hardly more than its border."""
 
@@ -26,6 +28,7 @@ MAX_JSON_BYTES = 64 << 20
 """MAX_CAMERAS as `save_cameras` writes them, at most 610 bytes each."""
 
 _MAX_CAMERA_CHARACTERS = 20_000
+"""Of one camera in JSON, however it is written."""
 
 
 @dataclass(frozen=True, eq=False)

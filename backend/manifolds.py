@@ -28,7 +28,10 @@ from .conventions import CHART_HALF_EXTENT
 from .errors import InputError
 
 MAX_SHEETS = 64
+"""As many as the compiled renderer's tiles have bits."""
+
 MAX_MAP_SIZE = 1024
+"""Side of the maps of radius, spread and displacement."""
 
 DEEPEST_M, FARTHEST_M = 0.03, 0.06
 """How far below and above the mean skin sheets are spread evenly in the root of their distance to it."""

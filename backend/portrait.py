@@ -15,9 +15,12 @@ from .manifolds import Manifolds, read_only
 if TYPE_CHECKING:
     from .render import Renderer
 
-MIN_TEXTURE_SIZE = 16
-MAX_TEXTURE_SIZE = 2048
+MIN_TEXTURE_SIZE, MAX_TEXTURE_SIZE = 16, 2048
+"""Sides of a texture that a portrait can have."""
+
 MAX_TEXT_CHARACTERS = 2000
+"""Of each line of text that tells where a portrait came from."""
+
 MAX_TEXELS = 64 * 1024**2
 """Of all sheets together, 268 MB: a small file must not ask for more, and reading holds them three times."""
 

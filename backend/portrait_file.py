@@ -31,9 +31,12 @@ from .portrait import MAX_TEXELS, MAX_TEXTURE_SIZE, MIN_TEXTURE_SIZE, Crop, Port
 
 FORMAT = "portrait-manifolds"
 FORMAT_VERSION = 2
+
 TILE = 16
-MAX_FILE_BYTES = 300 << 20
-MAX_HEADER_BYTES = 1 << 20
+"""Side in texels."""
+
+MAX_FILE_BYTES, MAX_HEADER_BYTES = 300 << 20, 1 << 20
+"""Of what is read."""
 
 DTYPES = {
     "colour": np.uint8,
@@ -44,6 +47,7 @@ DTYPES = {
     "displacement": np.float32,
     "offsets": np.float32,
 }
+"""The tensors that every portrait has, and their types."""
 
 FILE_DTYPES = {"U8": np.uint8, "I32": np.int32, "F32": np.float32, "F64": np.float64}
 """As the format names them; no portrait has the last, of which its refusal tells."""

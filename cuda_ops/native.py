@@ -48,6 +48,7 @@ Done = Callable[[float], None]
 """Is told between calls which share of a picture is drawn; drawing ends where it raises."""
 
 _SUFFIXES = {np.dtype(np.uint8): "u8", np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
+"""How names of the library's functions for each type of texture end."""
 
 
 class Scene(Structure):

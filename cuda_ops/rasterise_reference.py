@@ -9,8 +9,13 @@ from collections.abc import Iterator, Sequence
 import torch
 
 NEAR_M = 0.01
+"""Triangles nearer to the camera are not drawn."""
+
 MIN_ALPHA = 1.0 / 1024.0
+"""Layers of less opacity are clear."""
+
 MIN_OPACITY = 1.0 / 255.0
+"""A pixel of less has no depth."""
 
 
 def rasterise_reference(

@@ -38,7 +38,10 @@ from .measures import (
 from .texels import on_gpu, random_colours, random_paint, soft_sheets, surface_of
 
 SIZES = ((256, 256), (512, 512), (1024, 1024), (1920, 1080))
+"""Widths and heights of the pictures that are drawn."""
+
 REFERENCE_SIZES = ((256, 256), (512, 512))
+"""Those that the slow reference draws, too."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ portrait = Portrait.load(sys.argv[1])
 portrait.render(portrait.camera(512, 512))
 print(peak_kb() - before)
 """
+"""A program that draws a portrait's file and prints how much its peak of memory rose by that, in KiB."""
 
 
 def float_textures(portrait: Portrait) -> torch.Tensor:

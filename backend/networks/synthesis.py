@@ -12,6 +12,7 @@ from .config import InversionConfig
 from .layers import enlarged
 
 SMALLEST = 8
+"""Side of the chart that painting begins with."""
 
 
 class StyledConv(nn.Module):

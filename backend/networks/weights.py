@@ -17,6 +17,7 @@ from .inversion import Inversion
 from .manifest import FOLDER, MANIFEST, mend, missing, read_manifest
 
 FULL_PRECISION = ("geometry.", "template.")
+"""How names of tensors begin that are not packed in half precision."""
 
 
 @dataclass(frozen=True)

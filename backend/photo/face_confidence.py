@@ -10,6 +10,7 @@ from .alignment import MOUTH_LEFT, MOUTH_RIGHT, crop_from_landmarks, invert_crop
 from .landmarks import LandmarkDetector
 
 SQUARE_PX = 192
+"""Side of the face's square as both witnesses see it."""
 
 ON_THE_RIGHT = (33, 160, 158, 133, 153, 144, MOUTH_RIGHT, 105, 234, 98)
 ON_THE_LEFT = (263, 387, 385, 362, 380, 373, MOUTH_LEFT, 334, 454, 327)
@@ -22,6 +23,7 @@ DISAGREEMENT_WEIGHT = 3.0
 """The detector's score is marked down by this times the disagreement, in halves of the square's side."""
 
 LARGEST_DISAGREEMENT = 1.0 / DISAGREEMENT_WEIGHT
+"""More is not told apart: it costs a whole score."""
 
 
 def face_confidence(photo: np.ndarray, points_px: np.ndarray, detector: LandmarkDetector) -> float:

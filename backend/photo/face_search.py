@@ -19,6 +19,8 @@ WINDOW_SHARES = (0.5, 0.22)
 """Where the whole photograph shows none: sides of windows, of the photograph's shorter side."""
 
 MIN_WINDOW_PX = 160
+"""Least side of a window."""
+
 MAX_WINDOWS = 120
 """A panorama's windows are spread wider rather than more."""
 

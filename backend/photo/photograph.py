@@ -25,19 +25,29 @@ MAX_PIXELS, MAX_CMYK_PIXELS, MAX_COSTLY_PIXELS = 100_000_000, 75_000_000, 25_000
 up to 36 of _COSTLY_FORMATS."""
 
 MAX_BYTES = 256 << 20
+"""Of a file."""
+
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "TGA")
 """Those that hold pixels and nothing else: Pillow runs another program on EPS. MPO is what some phones call JPEG. TGA
 comes last: Pillow takes icons for it."""
 
 _STRIP_PIXELS = 4_000_000
+"""Converted at once."""
+
 _COSTLY_FORMATS = ("AVIF", "JPEG2000", "WEBP")
+"""Whose decoders need most memory."""
+
 _DEEP_GREY_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
-_GREY_MODES = ("1", "L", "LA", *_DEEP_GREY_MODES)
-_COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK")
-"""Those of these two whose profile counts."""
+"""Pillow's names of greys of more than 8 bits."""
+
+_GREY_MODES, _COLOUR_MODES = ("1", "L", "LA", *_DEEP_GREY_MODES), ("RGB", "RGBA", "P", "CMYK")
+"""And of greys and colours whose profile counts."""
 
 MIN_SIDE_PX = 48
+"""Smaller pictures are refused."""
+
 FILM_DIAGONAL_MM = (36.0**2 + 24.0**2) ** 0.5
+"""Of the film that 35 mm equivalent focal lengths are told for."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from ..errors import InputError
 from .workers import worker_context
 
 SUFFIX = ".carried"
+"""Of carried files' names."""
+
 QUALITY = {"photo": 94, "rgba": 91}
 """WebP's; the networks look at the first, the second is what they are to draw."""
 

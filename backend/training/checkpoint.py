@@ -13,7 +13,10 @@ from ..errors import InputError
 from .adversary import Adversary
 
 STEPS, MOMENTS = "step", ("exp_avg", "exp_avg_sq")
+"""Names of what Adam keeps of each parameter: steps taken, and means of the gradient and its square."""
+
 ADVERSARY = "adversary/"
+"""How names of the adversary's tensors begin."""
 
 
 class MovingAverage:

@@ -13,6 +13,8 @@ from .pieces import Piece, Surface
 
 CLOTH = Surface(wrap=0.1, gloss=0.05, sharpness=8.0)
 BODY_SKIN = Surface(wrap=0.12, gloss=0.3, sharpness=9.0)
+"""How they meet light."""
+
 NECK_CUT_M = -0.145
 """The body's own neck and head above this height give way to the head model's."""
 

@@ -18,9 +18,13 @@ HAIR_TONES = srgb_to_linear(
          [139, 66, 35], [100, 92, 88], [150, 146, 142], [205, 202, 198]], float
     ) / 255.0
 )  # fmt: skip
+"""From black to blonde, red, grey and white."""
+
 HAIR_SHARES = np.array([0.2, 0.18, 0.14, 0.1, 0.08, 0.07, 0.04, 0.04, 0.05, 0.06, 0.04])
+"""How common each of them is."""
 
 WILD_HAIR_SHARE = 0.05
+"""Of people whose hair is dyed in any colour."""
 
 
 def sample_skin_tone(rng: np.random.Generator) -> np.ndarray:

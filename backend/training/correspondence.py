@@ -24,6 +24,7 @@ FOREHEAD_OUTLINE = (10, 338, 297, 332, 284, 251, 389, 162, 21, 54, 103, 67, 109)
 """The outline over the forehead: guessed by the detector where hair hides it, so of no weight in a fit."""
 
 IRIS_RIGHT, IRIS_LEFT = 468, 473
+"""MediaPipe's points in the irises' middles."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from ..errors import InputError
 from .loop import LOG
 
 NOT_TERMS = ("step", "seconds", "rate")
+"""Columns of a log that are no terms of a loss."""
+
 PICTURES = (".png", ".pdf", ".svg")
 
 

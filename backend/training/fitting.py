@@ -20,6 +20,8 @@ from .correspondence import OUTLINE, LandmarkMap
 from .vectors import unit
 
 IDENTITY_MODES = 80
+"""So many of the head model's identity shapes are fitted."""
+
 RESIDUAL_SIDE_PX = 256
 """Residuals are given in pixels of a 256-pixel FFHQ crop, so that photographs of all sizes compare."""
 
@@ -27,10 +29,13 @@ LANDMARK_SIGMA_PX = 3.0
 """Spread of the landmarks as independent evidence: more than the detector's noise, since neighbours err together."""
 
 EXPRESSION_SIGMA = 0.35
+"""Spread of expressions' activations before any landmark is seen."""
+
 RIM_SHARPNESS_PX = 14.0
 """How many pixels of distance a normal that is 90 degrees off the rim outweighs."""
 
 STEPS = 16
+"""Of Gauss-Newton."""
 
 
 @dataclass(frozen=True)

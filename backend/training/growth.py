@@ -10,6 +10,8 @@ from .strands import CARD_VARIANTS
 from .vectors import unit
 
 SEGMENTS = 9
+"""Of a lock."""
+
 STEPS = np.array([0.3, 0.5, 0.7, 0.9, 1.1, 1.2, 1.3, 1.5, 1.5])
 """Relative lengths of the segments: short ones near the root, where the skull curves under them."""
 
@@ -17,7 +19,10 @@ ALONG = np.concatenate([[0.0], np.cumsum(STEPS)]) / STEPS.sum()
 """How far along a lock its segments' ends lie, from 0 at the root to 1, [SEGMENTS + 1]."""
 
 SKULL_RADIUS_M = 0.09
+"""Of a ball that a segment's chord dips under."""
+
 HAIR = Surface(wrap=0.35, gloss=0.3, sharpness=18.0, casts_shadow=True, is_hair=True)
+"""How locks meet light."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,19 @@ from .meshes import plain_mesh
 from .vectors import unit
 
 LIGHTS = 10
+"""Directions that light comes from."""
+
 SHADOW_MAP_PX = 96
+"""Side of a shadow map."""
+
 SHADOW_DISTANCE_M = 3.0
+"""How far away its camera stands."""
+
 SHADOW_BIAS_M = 0.006
+"""What is less behind the nearest surface is that surface, and lit."""
+
 SHADOW_FADE_M = 0.010
+"""Beyond that, shadow comes to be full within this."""
 
 
 @dataclass(frozen=True)

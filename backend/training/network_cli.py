@@ -30,9 +30,14 @@ from .workers import worker_context
 log = logging.getLogger(__name__)
 
 TEMPLATE = "template.safetensors"
+
 SHARD = 32
+"""Synthetic subjects in a file."""
+
 Kind = Literal["subjects", "real", "pairs"]
+
 MAX_FOR_MEAN = 600
+"""Subjects that the mean head is the median of, at most."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from .skins import fill_in
 from .studio import Studio
 
 HAIR_THICKNESS_M = 0.015
+"""How much nearer to the viewer hair is taken to be than what it lies on."""
+
 DEPTH_SPREAD_M = 0.18
 """How much farther than the face's nearest point anything in the foreground is taken to be."""
 

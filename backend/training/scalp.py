@@ -17,7 +17,11 @@ HAIRLINE_ELEVATION_DEG = np.array([47, 47, 43, 36, 24, 4, 0, 22, 29, 24, 2, -18,
 """The mean hairline seen from the origin: forehead, temple, sideburn, over the ear, behind it, nape."""
 
 RADIUS_MAP_SIZE = 96
+"""Side of the chart map of the head's radius."""
+
 GRID = 64
+"""Side of the maps of the body's front and back."""
+
 BODY_BOX = (-0.28, 0.28, -0.45, -0.13)
 """x and y (metres) over which the body's front and back are mapped, for hair to stay outside."""
 

@@ -21,6 +21,8 @@ DELIGHT = 0.85
 """Share of the estimated light that is divided out: all of it would eat tan and beard shadow that look like light."""
 
 OCCLUSION_TOLERANCE_M = 0.0025
+"""What lies less behind the nearest skin is not hidden by it."""
+
 MIN_CHROMA = 0.045
 """Mean saturation under which a photograph counts as black and white: its skin colour is not known."""
 

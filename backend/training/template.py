@@ -21,6 +21,7 @@ MAX_LOG_SLOPE = 0.9
 """Keep the mean radius this flat (radians per radian), so that rays enter a sheet once over most of their angles."""
 
 MAX_RADIUS_M = 0.26
+"""Of the mean head: its body goes on below the picture; the sheets need not."""
 
 
 def landmark_template(head: HeadModel, landmark_map: LandmarkMap) -> LandmarkTemplate:
