@@ -192,13 +192,19 @@ def _check_rigid(matrix: Matrix, name: str) -> None:
         raise InputError(f"{name} is mirrored or sheared by its scale or its parents': {fix}.")
 
 
-def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:
+def scale_of(root: Matrix, name: str) -> float:
+    """The scale of a portrait's empty in the world; raises InputError for several, negative ones, and shears."""
     place, turn, scales = root.decompose()
     largest, smallest = max(scales), min(scales)
     sheared = np.abs(np.array(root - Matrix.LocRotScale(place, turn, scales))).max() > 1e-4 * largest
     if smallest <= 0.0 or largest - smallest > 1e-4 * largest or sheared:
         raise InputError(f"{name} is scaled unevenly or mirrored: give its three scales one positive value.")
-    scale = sqrt(largest * smallest)
+    return sqrt(largest * smallest)
+
+
+def _pose_in_portrait(camera: Matrix, root: Matrix, name: str) -> tuple[np.ndarray, float]:
+    scale = scale_of(root, name)
+    place, turn, _ = root.decompose()
     unscaled = Matrix.LocRotScale(place, turn, None)
     rotation = (unscaled @ _TO_BLENDER).to_3x3().inverted() @ camera.to_3x3().normalized()
     pose = np.eye(4)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import bpy
 from bpy.app.handlers import persistent
 
-from .cameras import check_one_view
+from .cameras import check_one_view, scale_of
 from .compositor_nodes import Compositor, check_one_output, switch_blends
 from .drawable import check_drawable
 from .job_operator import JobOperator
@@ -48,7 +48,9 @@ class PORTRAIT_MANIFOLDS_OT_setup_compositing(JobOperator):
         scene_name, root = context.scene.name, active_portrait(context)
         check_one_view(context.scene)
         check_one_output(context.scene)
-        check_drawable(root, context.evaluated_depsgraph_get())
+        depsgraph = context.evaluated_depsgraph_get()
+        check_drawable(root, depsgraph)
+        scale_of(root.evaluated_get(depsgraph).matrix_world, root.name)
         check_look(root)
         place = place_of(root)
         stand_in = yield from stand_in_of(place)

@@ -362,6 +362,16 @@ def check_stand_in(folder: Path) -> None:
     assert shaded < 0.9 * lit
 
 
+def check_scaled_unevenly(folder: Path) -> None:
+    """A parent's uneven scale is told when compositing is set up, not by renders, which would lack the head."""
+    root, _ = session.new_scene(folder, "small.portrait")
+    parent = bpy.data.objects.new("Stretched", None)
+    bpy.context.collection.objects.link(parent)
+    root.parent, parent.scale = parent, (1.0, 1.0, 1.5)
+    assert "scaled unevenly" in session.raised(OPERATORS.setup_compositing)
+    assert not sheets_of(root).hide_render
+
+
 def check_stand_in_renewed(folder: Path) -> None:
     """When the portrait's file is another, the stand-in and its twin take that one's shape."""
     root, _ = session.new_scene(folder, "small.portrait")

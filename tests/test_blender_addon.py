@@ -60,6 +60,7 @@ CHECKS = {
         "portraits_come_and_go",
         "stand_in",
         "stand_in_renewed",
+        "scaled_unevenly",
         "depth_of_field",
     ),
     "library": ("linked", "moved"),
