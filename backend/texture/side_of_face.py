@@ -91,8 +91,8 @@ def _with_sides(
     size, kept = painting.painted.shape[-1], painting.geometry.kept
     colour, seen = _seen(painting, camera, picture)
     maps = torch.stack([ears.beside, ears.off, ears.solid])
-    mirrored = torch.lerp(maps, maps.flip(-1), ears.hidden)  # a side that is turned away is the other's mirror image
-    maps = torch.cat([torch.maximum(maps[:1], mirrored[:1]), mirrored[1:]])
+    maps = torch.lerp(maps, maps.flip(-1), ears.hidden)  # a side that is turned away is the other's mirror image
+    maps[0] = torch.maximum(maps[0], ears.beside)  # and its own cheek
     beside, off, ear = resampled(smoothed(maps, SMOOTH_TEXELS), size)
     off, ear = torch.stack([off, ear]) * kept(_behind_face, size, off)
     shown = 1.0 - resampled(ears.hidden, size)
