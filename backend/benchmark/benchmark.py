@@ -134,7 +134,7 @@ def _command_rows(portrait: Portrait) -> Iterator[Row]:
         path = Path(folder) / "head.portrait"
         portrait.save(path)
         picture = str(Path(folder) / "head.png")
-        command = [sys.executable, "-m", "portrait_manifolds.backend", "render", str(path), "-o", picture]
+        command = [sys.executable, "-P", "-m", "portrait_manifolds.backend", "render", str(path), "-o", picture]
         ms = median_ms(3, subprocess.check_call, command)
         yield Row("render command", (512, 512), "process", ms, peak_mb=drawing_mb(path))
 

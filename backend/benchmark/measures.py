@@ -101,5 +101,5 @@ def drawing_mb(path: Path) -> float | None:
     """Memory that drawing a portrait's file takes at most in a fresh process; None where the system does not say it."""
     if not PROCESS_FACTS.is_file():
         return None
-    used = subprocess.run([sys.executable, "-c", _MEMORY_PROBE, path], check=True, capture_output=True, text=True)
+    used = subprocess.run([sys.executable, "-P", "-c", _MEMORY_PROBE, path], check=True, capture_output=True, text=True)
     return int(used.stdout) * 1024 / 1e6
