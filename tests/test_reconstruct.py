@@ -18,13 +18,15 @@ from portrait_manifolds.backend.camera import Camera
 from portrait_manifolds.backend.conventions import PHOTO_SUFFIXES, WIDE_HALF_EXTENT
 from portrait_manifolds.backend.errors import InputError
 from portrait_manifolds.backend.networks.painted_sheets import PaintedSheets
+from portrait_manifolds.backend.networks.weights import load_weights
 from portrait_manifolds.backend.photo import input_view, matting, sitter
 from portrait_manifolds.backend.photo.input_view import ViewTensors
 from portrait_manifolds.backend.photo.landmarks import LandmarkDetector
 from portrait_manifolds.backend.photo.matting import Foreground
 from portrait_manifolds.backend.photo.photograph import load_photograph, photograph_of
+from portrait_manifolds.backend.photo.sitter import align_photograph, find_face
 from portrait_manifolds.backend.portrait import Portrait
-from portrait_manifolds.backend.reconstruct import choose_device
+from portrait_manifolds.backend.reconstruct import aligned_portrait, choose_device
 from portrait_manifolds.backend.shape import head, neck_column, relief
 from portrait_manifolds.backend.shape.neck import OFFSET_M
 
@@ -158,6 +160,21 @@ def test_the_person_is_what_the_mirrored_photograph_shows_too(
     before, after = (x.render(x.camera(64, 64))[0][:40, :, 3] for x in (portrait, less))
     assert np.abs(after - before)[:, :32].mean() < 0.05
     assert after[:, 40:].sum() < 0.3 * before[:, 40:].sum()
+
+
+@needs_weights
+def test_a_face_that_estimates_see_half_of_is_whole(astronaut: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half in the dark, which no look at the photograph takes for the person."""
+    face_px = find_face(photograph_of(astronaut))
+    middle_px, right_px = (int(x) for x in (face_px[:, 0].mean(), np.quantile(face_px[:, 0], 0.8)))
+    rows = slice(*np.quantile(face_px[:, 1], (0.3, 0.8)).astype(int))
+    cheek = (rows, slice(middle_px, right_px))
+    dark = astronaut.copy()
+    dark[:, middle_px:] = dark[:, middle_px:] // 12
+    monkeypatch.setattr(LandmarkDetector, "person", lambda self, picture: (picture.max(-1) > 60).astype(np.float32))
+    alignment = align_photograph(photograph_of(astronaut), face_px, load_weights("cpu").template, None)
+    made = aligned_portrait(photograph_of(dark), alignment, 256, "cpu")
+    assert made.render(made.input_camera)[0][cheek][..., 3].min() > 0.9
 
 
 @needs_weights

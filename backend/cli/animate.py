@@ -61,7 +61,7 @@ class Animate:
         if self.only is not None and kind == "mp4":
             raise InputError("A film is made of all frames: draw parts into a folder, then `encode` it.")
         if self.path != "dolly-zoom" and (self.fov_start, self.fov_end) != (None, None):
-            raise InputError(f"{self.path} keeps its lens: leave --fov-start and --fov-end out, or use dolly-zoom.")
+            raise InputError("--fov-start and --fov-end are of a dolly zoom: leave them out, or use dolly-zoom.")
         portrait = Portrait.load(self.portrait)
         size = parse_size(self.size) if self.size is not None else None
         camera = portrait.camera(*(size or (512, 512)))

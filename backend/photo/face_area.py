@@ -7,9 +7,11 @@ from scipy.spatial import ConvexHull
 WITHIN = 0.92
 """Landmarks are off by some pixels: a face is surely there only so far from its middle to them."""
 
-SEEN, LEAST = 0.1, 0.9
-"""An estimate that sees this share of a face sees all of it as at least so surely the person's; one that sees less has
-found nobody, such as in an animal's face."""
+SEEN = 0.1
+"""An estimate that sees a smaller share of a face has found nobody, such as in an animal's."""
+
+LEAST = 0.9
+"""In any other all of the face is at least so surely the person's."""
 
 
 def with_face(person: np.ndarray, landmarks_px: np.ndarray) -> np.ndarray:
